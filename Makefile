@@ -1,0 +1,76 @@
+# `make` alone lists what there is to do. Everything is installed into .venv, nowhere else.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check format bench chaos lock clean
+
+# The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
+	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
+# More arguments for pytest, tests.bench or tests.chaos: make test ARGS="-k upload"
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
+
+help: ## what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The shell becomes the program (exec), so that signals reach it; and should make itself be
+# killed, the program is told to end (tied).
+run: $(VENV)/.local ## start Tagline here: page, services and their Redis; Ctrl-C stops it all
+	@exec $(PY) -m deploy.local.tied $$PPID TERM $(PY) -m deploy.local.run
+
+test: $(VENV)/.dev ## run all tests, against a real Redis-compatible server
+	@$(PY) -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types and imports; edits nothing
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@$(VENV)/bin/lint-imports
+
+format: $(VENV)/.dev ## format the code and mend what the linter can
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+bench: $(VENV)/.dev ## measure speed
+	@$(PY) -m tests.bench $(ARGS)
+
+chaos: $(VENV)/.dev ## kill processes under load and count what is lost
+	@$(PY) -m tests.chaos $(ARGS)
+
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
+	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
+	@for extra in gateway tagger notifier local dev; do \
+		echo "Locking requirements/$$extra.txt"; \
+		$(PY) -m $(LOCK) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; \
+	done
+	@echo 'Locking requirements/embedded.txt'
+	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
+
+clean: ## remove .venv, caches, and var/ with all photos and data
+	@if [ -d var ]; then $(or $(PYTHON),$(PY)) -m deploy.local.lock var; fi
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -not -path '*/node_modules/*' -prune -exec rm -rf {} +
+
+# A file in .venv for each thing done to it: done again when what it was done from is newer.
+$(VENV)/.made:
+	@test -n '$(PYTHON)' || { echo 'Tagline needs Python 3.11 or newer: install it, or name one by make PYTHON=...' >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo 'Tagline needs Python 3.11 or newer, and $(PYTHON) is not: name another by make PYTHON=...' >&2; exit 1; }
+	@echo 'Making $(VENV) with $(PYTHON)'
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo 'No environment without the venv and ensurepip modules of $(PYTHON); Debian has them in python3-venv.' >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.local $(VENV)/.dev: $(VENV)/.%: requirements/%.txt requirements/embedded.txt $(VENV)/.made
+	@echo 'Installing requirements/$*.txt and requirements/embedded.txt into $(VENV)'
+	@$(PIP) install --require-hashes -r requirements/$*.txt
+	@$(PIP) install --require-hashes --no-deps -r requirements/embedded.txt
+	@touch $@

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+import redis
+
+from tests.support.processes import descendants, wait_until
+from tests.support.redis_server import temporary_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.local.server import EmbeddedServer
+
+PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left_behind() -> Iterator[None]:
+    """Set up first and so torn down last: whatever a test started has ended by then."""
+    if sys.platform == "linux":
+        # Orphans become children of this process, instead of vanishing from its view.
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    yield
+    try:
+        wait_until(lambda: not descendants(os.getpid()), "all processes of the tests have ended")
+    except AssertionError:
+        left = descendants(os.getpid())
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        pytest.fail(f"processes left behind by the tests: {left}")
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedServer]:
+    """The session's server, on a Unix socket. Tests that harm a server start their own."""
+    with temporary_server() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedServer) -> str:
+    """The URL of an empty Redis."""
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url

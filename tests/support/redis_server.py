@@ -1,0 +1,29 @@
+"""A Redis-compatible server for tests: real, empty, gone afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from deploy.local.server import EmbeddedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def temporary_server(*, tcp: bool = False) -> Iterator[EmbeddedServer]:
+    """A started server with a folder of its own; on a Unix socket unless `tcp`.
+
+    It may be killed and started again inside: it keeps its data and its `url`.
+    """
+    # Not pytest's folder for a test, whose name may be too long for a socket.
+    with tempfile.TemporaryDirectory(prefix="tagline-") as folder:
+        server = EmbeddedServer(Path(folder), tcp=tcp)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
