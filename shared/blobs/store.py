@@ -1,0 +1,165 @@
+"""The blob store, over obstore: a folder, or a bucket of an S3-compatible service.
+
+The contract, for both: a blob appears whole or not at all, under its name, at the moment
+`put` returns; it never changes; names are relative paths of ours, never a user's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import LocalStore, ObjectStore, S3Store
+
+from shared.errors import BlobMissingError, UnavailableError
+
+READ_CHUNK_BYTES: Final = 256 * 1024
+
+_PROBE: Final = "probe"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What a listing says of a blob."""
+
+    name: str
+    size_bytes: int
+    modified: datetime
+
+
+class BlobStore:
+    """Blobs by name. Raises `UnavailableError("blobs")` when the store does not answer."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
+        """Store `content` as `name`.
+
+        If the iterator raises, or the task is cancelled, nothing is stored, and what was
+        raised comes out as it is.
+        """
+        source = None if isinstance(content, bytes) else _Source(content)
+        try:
+            with _translated(name):
+                await obstore.put_async(self._store, name, source or content)
+        except UnavailableError:
+            if source is not None and source.error is not None:
+                raise source.error from None
+            raise
+
+    async def get(self, name: str) -> bytes:
+        """Return the whole blob. Raises `BlobMissingError`."""
+        with _translated(name):
+            result = await obstore.get_async(self._store, name)
+            return bytes(await result.bytes_async())
+
+    async def read(self, name: str, start: int, stop: int) -> AsyncIterator[bytes]:
+        """Yield the bytes from `start` up to `stop`, in pieces. Raises `BlobMissingError`."""
+        if start >= stop:
+            return
+        with _translated(name):
+            result = await obstore.get_async(self._store, name, options={"range": (start, stop)})
+            async for chunk in result.stream(min_chunk_size=READ_CHUNK_BYTES):
+                yield bytes(chunk)
+
+    async def delete(self, names: Sequence[str]) -> None:
+        """Remove blobs; those that are not there do not matter."""
+        for name in names:
+            try:
+                with _translated(name):
+                    await obstore.delete_async(self._store, name)
+            except BlobMissingError:
+                continue
+
+    async def list(self, prefix: str) -> AsyncIterator[Blob]:
+        """Yield every blob whose name starts with the folder `prefix`, in no order."""
+        with _translated(prefix):
+            async for page in obstore.list(self._store, prefix):
+                for meta in page:
+                    yield Blob(meta["path"], meta["size"], meta["last_modified"])
+
+    async def check(self) -> str:
+        """Ask for a blob that is not there; `ok` if the store says so."""
+        try:
+            with _translated(_PROBE):
+                await obstore.head_async(self._store, _PROBE)
+        except BlobMissingError:
+            pass
+        return "ok"
+
+
+class _Source:
+    """An iterator of chunks that remembers what it raised.
+
+    A client that hangs up raises `OSError` too: it must not look like a broken store.
+    """
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self.error: BaseException | None = None
+
+    def __aiter__(self) -> _Source:
+        return self
+
+    async def __anext__(self) -> bytes:
+        try:
+            return await anext(self._chunks)
+        except StopAsyncIteration:
+            raise
+        except BaseException as error:
+            self.error = error
+            raise
+
+
+@contextmanager
+def _translated(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise BlobMissingError(name) from None
+    except (BaseError, OSError) as error:
+        # The text of the cause names hosts and paths; it is for the log, not for clients.
+        raise UnavailableError("blobs") from error
+
+
+def open_store(url: str) -> BlobStore:
+    """Return the store at `url`.
+
+    `file://var/blobs` (relative to the working directory) or `file:///srv/blobs`;
+    `s3://bucket/prefix`, with options of obstore's `S3Store` as the query: `endpoint_url`,
+    `region`, …; credentials come from the environment (`AWS_ACCESS_KEY_ID`, …).
+    Raises `ValueError` saying what is wrong.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        folder = Path(unquote(parts.netloc + parts.path))
+        if not folder.name:
+            raise ValueError("must name a folder, as in file://var/blobs")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"cannot make the folder {folder}: {error.strerror}") from None
+        return BlobStore(LocalStore(folder.absolute()))
+    if parts.scheme == "s3" and parts.netloc:
+        options: dict[str, str] = dict(parse_qsl(parts.query))
+        endpoint = options.pop("endpoint_url", None)
+        try:
+            store = S3Store(
+                parts.netloc,
+                prefix=parts.path.strip("/") or None,
+                endpoint=endpoint,
+                client_options={"allow_http": (endpoint or "").startswith("http://")},
+                **options,  # type: ignore[arg-type]
+            )
+        except (BaseError, ValueError, TypeError) as error:
+            raise ValueError(f"is no S3 address: {error}") from None
+        return BlobStore(store)
+    raise ValueError("must start with file:// or s3://")

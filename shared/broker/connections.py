@@ -1,0 +1,81 @@
+"""Connections of the broker to Redis or Valkey, and what 'away' means to it."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import redis
+import redis.exceptions
+from dramatiq.errors import ConnectionClosed
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.commands.core import Script
+from redis.retry import Retry
+
+CONNECT_TIMEOUT_S = 2.0
+REPLY_TIMEOUT_S = 5.0
+MAX_CONNECTIONS = 32
+
+AWAY = (
+    redis.exceptions.ConnectionError,  # LOADING among them
+    redis.exceptions.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.TryAgainError,
+)
+"""What redis-py raises when the server is away, restarting, full or not the primary."""
+
+
+def connect(url: str) -> redis.Redis:
+    """Make a client for commands, none of which is sent again when its reply is lost."""
+    pool = redis.BlockingConnectionPool.from_url(
+        url,
+        max_connections=MAX_CONNECTIONS,
+        timeout=REPLY_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=REPLY_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return redis.Redis.from_pool(pool)
+
+
+def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
+    """Make a client to the same server as `client`, with connections of its own.
+
+    With `block_ms`: one connection for blocking reads of up to that time, never retried,
+    because a reader whose reply was lost has to read its pending entries again. Without:
+    for scripts that may be run twice, sent again a few times when their replies are lost.
+    """
+    settings = dict(client.connection_pool.connection_kwargs)
+    settings.pop("connection_pool", None)
+    if block_ms is not None:
+        settings["socket_timeout"] = block_ms / 1000 + REPLY_TIMEOUT_S
+        settings["retry"] = Retry(NoBackoff(), 0)
+        most = 1
+    else:
+        settings["retry"] = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3)
+        most = MAX_CONNECTIONS
+    pool = redis.BlockingConnectionPool(
+        connection_class=client.connection_pool.connection_class,
+        max_connections=most,
+        timeout=REPLY_TIMEOUT_S,
+        **settings,
+    )
+    return redis.Redis.from_pool(pool)
+
+
+def script(client: redis.Redis, name: str) -> Script:
+    """Return the script `lua/<name>.lua`, sent by its hash (and whole when unknown)."""
+    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
+    return client.register_script(text)
+
+
+def closed(error: Exception) -> ConnectionClosed:
+    """Return `error` as Dramatiq knows it."""
+    return ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}")
+
+
+def is_missing_group(error: redis.exceptions.ResponseError) -> bool:
+    """Whether the streams or their groups are gone: the server was flushed or replaced."""
+    return str(error).startswith(("NOGROUP", "UNBLOCKED"))

@@ -1,0 +1,133 @@
+"""What lies in the streams: messages on their way, delayed, dead, and held by a worker."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dramatiq import Message, MessageProxy
+
+from .keys import DEATHS, DEFAULT_PRIORITY, MESSAGE, PRIORITIES, QueueKeys
+
+POISON: Final = "poison"
+"""Reason of a dead letter: too many workers died holding it."""
+
+FAILED: Final = "failed"
+"""Reason of a dead letter: the actor, or a middleware, gave it up."""
+
+UNDECODABLE: Final = "undecodable"
+"""Reason of a dead letter: its bytes are no message."""
+
+TRACEBACK_FRAMES: Final = 30
+EXCEPTION_CHARS: Final = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message as it lies in its stream: what a caller needs to XADD it by itself."""
+
+    stream: str
+    fields: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class DelayedEntry:
+    """A delayed message: what a caller needs to run the steps of `delay.lua` by itself."""
+
+    delayed: str
+    wake: str
+    member: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How a held message is to go on: delayed, in the step that acknowledges it."""
+
+    entry: DelayedEntry
+    delay_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A dead letter: what a caller needs to XADD it by itself."""
+
+    stream: str
+    fields: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where the entry of a fetched message is, for whoever acknowledges it in a script."""
+
+    stream: str
+    entry_id: str
+    group: str
+    consumer: str
+
+
+class StreamMessage(MessageProxy):
+    """A message that a worker holds.
+
+    `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
+    if it were rejected now. `settled`: set it once the entry has been acknowledged by other
+    means, such as a script; the consumer then only forgets it. `lost`: another worker holds
+    it by now. `retry`: set where a middleware has it tried again.
+    """
+
+    def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
+        super().__init__(message)
+        self.receipt = receipt
+        self.deaths = deaths
+        self.reason = FAILED
+        self.settled = False
+        self.lost = False
+        self.retry: Retry | None = None
+
+
+def entry_for(keys: QueueKeys, message: Message[Any]) -> Entry:
+    """Return the entry that enqueues `message`.
+
+    Raises `ValueError` if its option `priority` is none of `high`, `normal`, `low`.
+    """
+    priority = message.options.get("priority", DEFAULT_PRIORITY)
+    if priority not in PRIORITIES:
+        raise ValueError(f"priority must be one of {', '.join(PRIORITIES)}, not {priority!r}")
+    return Entry(keys.stream(priority), {MESSAGE: message.encode()})
+
+
+def delayed_entry_for(keys: QueueKeys, message: Message[Any], deaths: int) -> DelayedEntry:
+    """Return the member that, once due, is moved to the stream of the message's priority."""
+    entry = entry_for(keys, message)
+    index = keys.streams.index(entry.stream) + 1
+    member = f"{index}:{deaths}:".encode() + entry.fields[MESSAGE]
+    return DelayedEntry(keys.delayed, keys.wake, member)
+
+
+def dead_letter_for(keys: QueueKeys, message: StreamMessage) -> DeadLetter:
+    """Return the dead letter that `message` becomes when it is rejected."""
+    fields = _letter(message.reason, message.encode(), message.deaths)
+    if message._exception is not None:  # noqa: SLF001  # the proxy has no accessor
+        fields |= _failure(message._exception)  # noqa: SLF001
+    return DeadLetter(keys.dead, fields)
+
+
+def undecodable_letter_for(keys: QueueKeys, data: bytes, error: Exception) -> DeadLetter:
+    """Return the dead letter that holds `data`, which is no message, whole."""
+    return DeadLetter(keys.dead, _letter(UNDECODABLE, data, 0) | _failure(error))
+
+
+def _letter(reason: str, data: bytes, deaths: int) -> dict[str, bytes]:
+    return {
+        MESSAGE: data,
+        "reason": reason.encode(),
+        DEATHS: str(deaths).encode(),
+        "died_at_ms": str(int(time.time() * 1000)).encode(),
+    }
+
+
+def _failure(error: BaseException) -> dict[str, bytes]:
+    text = f"{type(error).__name__}: {error}"[:EXCEPTION_CHARS]
+    frames = "".join(traceback.format_exception(error, limit=TRACEBACK_FRAMES))
+    return {"exception": text.encode(), "traceback": frames[-8 * EXCEPTION_CHARS :].encode()}

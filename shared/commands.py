@@ -1,0 +1,48 @@
+"""The messages that one service sends another through the queue.
+
+A change may only add fields with defaults: during an upgrade both versions run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+from dramatiq import Message
+from pydantic import BaseModel, ConfigDict
+
+from shared.broker import Entry, QueueKeys, entry_for
+from shared.keys import SHARD, TAGGING_QUEUE
+
+TAG_PHOTO: Final = "tag_photo"
+"""Name of the actor that takes `TagPhoto`."""
+
+PHOTO_ID_PLACEHOLDER: Final = '"$photo_id"'
+"""Stands for the photo's id in an encoded message until the submit script knows it."""
+
+
+class TagPhoto(BaseModel):
+    """Tag a photo. From the gateway, to a tagger; one message is one job."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 1
+    photo_id: int
+    job_id: str
+
+
+def tag_photo_entry(job_id: str, priority: str) -> Entry:
+    """Return the queue entry of a `TagPhoto` whose photo has no id yet.
+
+    Its message holds `PHOTO_ID_PLACEHOLDER` once, where the id belongs. Raises `ValueError` for a
+    priority that there is not.
+    """
+    message: Message[None] = Message(
+        queue_name=TAGGING_QUEUE,
+        actor_name=TAG_PHOTO,
+        args=(),
+        kwargs={"version": 1, "photo_id": orjson.loads(PHOTO_ID_PLACEHOLDER), "job_id": job_id},
+        options={"priority": priority},
+        message_id=job_id,
+    )
+    return entry_for(QueueKeys.of(SHARD, TAGGING_QUEUE), message)

@@ -1,0 +1,22 @@
+"""Errors that more than one service raises or answers."""
+
+from __future__ import annotations
+
+
+class TaglineError(Exception):
+    """The root of our errors."""
+
+
+class UnavailableError(TaglineError):
+    """Redis or the blob store is away; what was asked may or may not have happened.
+
+    `what`: `redis` or `blobs`.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what} does not answer")
+        self.what = what
+
+
+class BlobMissingError(TaglineError):
+    """The blob store answers, and holds no such blob."""

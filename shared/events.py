@@ -1,0 +1,69 @@
+"""What a client is told about a photo, as `data` of each event."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+class Event(BaseModel):
+    """An event; `name` is its name on every transport."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    name: ClassVar[str]
+
+    def data(self) -> str:
+        """Return the JSON that is stored in the lane and sent as it is."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+class PhotoProgress(Event):
+    name = "photo:progress"
+
+    photo_id: int
+    job_id: str
+    stage: str
+    progress: Annotated[int, Field(ge=0, le=100)]
+    message: str
+    attempt: int
+    batch_id: str | None = None
+
+
+class PhotoComplete(Event):
+    name = "photo:complete"
+
+    photo_id: int
+    photo: dict[str, Any]
+    """The photo as HTTP gives it; nulls stay."""
+    message: str
+    batch_id: str | None = None
+
+    def data(self) -> str:
+        fields = {"batch_id"} if self.batch_id is None else None
+        return self.model_dump_json(by_alias=True, exclude=fields)
+
+
+class PhotoError(Event):
+    name = "photo:error"
+
+    photo_id: int
+    error: str
+    message: str
+    code: str
+    attempts: int
+    batch_id: str | None = None
+
+
+class PhotoRetrying(Event):
+    name = "photo:retrying"
+
+    photo_id: int
+    attempt: int
+    max_attempts: int
+    retry_in_ms: int
+    error: str
+    message: str
+    batch_id: str | None = None

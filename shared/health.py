@@ -1,0 +1,67 @@
+"""`/healthz`, `/readyz` and `/metrics`, the same on every service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import orjson
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from shared.errors import UnavailableError
+
+CHECK_TIMEOUT_S: Final = 2.0
+
+Check = Callable[[], Awaitable[str]]
+"""Returns a word for what was found, `ok` say; raises `UnavailableError` when it is away."""
+
+
+class Health:
+    """What a service says of itself. Set `draining` when it is about to stop."""
+
+    def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
+        self._checks = checks
+        self._registry = registry
+        self.draining = False
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/metrics", self._metrics),
+        ]
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        return _json(200, {"status": "ok"})
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        if self.draining:
+            return _json(503, {"status": "draining", "checks": {}})
+        names = list(self._checks)
+        found = await asyncio.gather(*(self._run(self._checks[name]) for name in names))
+        checks = dict(zip(names, (word for word, _ in found), strict=True))
+        ready = all(well for _, well in found)
+        return _json(
+            200 if ready else 503, {"status": "ready" if ready else "not ready", "checks": checks}
+        )
+
+    async def _run(self, check: Check) -> tuple[str, bool]:
+        try:
+            async with asyncio.timeout(CHECK_TIMEOUT_S):
+                return await check(), True
+        except UnavailableError as error:
+            return str(error), False
+        except TimeoutError:
+            return f"no answer within {CHECK_TIMEOUT_S:g} s", False
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+
+def _json(status: int, body: object) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(body), content_type="application/json")

@@ -1,0 +1,88 @@
+"""Every Redis key but the broker's. `docs/redis.md` says what each one holds.
+
+All of one shard's keys carry its hash tag, so that one script can change several
+of them, on a cluster too. There is one shard, 0.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+SHARD = "{tagline:0}"
+"""The hash tag of shard 0; the prefix of its keys, and the broker's namespace."""
+
+TAGGING_QUEUE = "tagging"
+"""The queue that carries photos from the gateway to the taggers."""
+
+_SOCKET_ID = re.compile(r"(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]{22,64}")
+
+
+def photo(photo_id: int) -> str:
+    return f"{SHARD}:photo:{photo_id}"
+
+
+def photo_sequence() -> str:
+    return f"{SHARD}:photo-sequence"
+
+
+def photos(owner: str) -> str:
+    """The index of one owner's photos, by id; the owner is `` where no keys are configured."""
+    return f"{SHARD}:photos:{owner}"
+
+
+def unfinished() -> str:
+    return f"{SHARD}:unfinished"
+
+
+def files() -> str:
+    return f"{SHARD}:files"
+
+
+def answer(owner: str, idempotency_key: str) -> str:
+    return f"{SHARD}:answer:{owner}:{idempotency_key}"
+
+
+def watched(socket_id: str) -> str:
+    return f"{SHARD}:watched:{socket_id}"
+
+
+def tag_sequence() -> str:
+    return f"{SHARD}:tag-sequence"
+
+
+def tag_names(locale: str) -> str:
+    return f"{SHARD}:tag-names:{locale}"
+
+
+def tag_photos(tag_id: int) -> str:
+    return f"{SHARD}:tag:{tag_id}"
+
+
+def tag_counts() -> str:
+    return f"{SHARD}:tag-counts"
+
+
+def lane(number: int) -> str:
+    return f"{SHARD}:progress:{number}"
+
+
+def stages() -> str:
+    return f"{SHARD}:stages"
+
+
+def sweep_lock() -> str:
+    return f"{SHARD}:sweep-lock"
+
+
+def new_socket_id(lane_number: int) -> str:
+    """A socket ID on `lane_number`, with 144 random bits: who holds it, may name it."""
+    return f"{lane_number}-{secrets.token_urlsafe(18)}"
+
+
+def lane_of(socket_id: str, *, lanes: int) -> int | None:
+    """The lane that carries the events of `socket_id`; None if it is no socket ID of ours."""
+    match = _SOCKET_ID.fullmatch(socket_id)
+    if match is None or (number := int(match.group(1))) >= lanes:
+        return None
+    return number

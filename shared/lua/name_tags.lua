@@ -1,0 +1,20 @@
+-- Gives tags their ids; a tag has one id for its names in all languages.
+--
+-- KEYS[1]  tag-sequence  string, counter
+-- ARGV[1]  prefix of the shard's keys
+-- ARGV[2]  JSON list of objects: a tag's name by locale
+--
+-- Returns {the server's time in ms, the ids in the order of the tags}.
+local ids = {}
+for i, names in ipairs(cjson.decode(ARGV[2])) do
+  local id
+  for locale, name in pairs(names) do
+    id = id or redis.call('HGET', ARGV[1] .. ':tag-names:' .. locale, name)
+  end
+  id = id or redis.call('INCR', KEYS[1])
+  for locale, name in pairs(names) do
+    redis.call('HSETNX', ARGV[1] .. ':tag-names:' .. locale, name, id)
+  end
+  ids[i] = tonumber(id)
+end
+return {now_ms(), ids}

@@ -1,0 +1,155 @@
+"""The photo: how Redis keeps it, and how clients see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+Status = Literal["queued", "processing", "complete", "error", "cancelled"]
+
+
+class PhotoTag(BaseModel):
+    """A tag of a photo: named in the photo's language."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: int
+    name: str
+    confidence: float | None
+    source: Literal["ai", "user"]
+
+
+class PhotoProblem(BaseModel):
+    """Why a photo ended as `error`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+
+
+class Photo(BaseModel):
+    """A photo as HTTP and `photo:complete` give it."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
+
+    id: int
+    filename: str
+    original_name: str
+    content_type: str
+    size: int
+    width: int
+    height: int
+    sha256: str
+    status: Status
+    processing: bool
+    stage: str | None
+    progress: int
+    tags: tuple[PhotoTag, ...]
+    caption: str | None
+    colors: tuple[str, ...]
+    provider: str | None
+    job_id: str
+    batch_id: str | None
+    error: PhotoProblem | None
+    created_at: str
+    updated_at: str
+    url: str
+    thumbnail_url: str
+
+    def view(self) -> dict[str, Any]:
+        """Return the JSON object that clients get."""
+        return self.model_dump(by_alias=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A photo's hash in Redis, its fields as text."""
+
+    fields: Mapping[str, str]
+
+    @classmethod
+    def of(cls, raw: Mapping[bytes, bytes]) -> Record:
+        return cls({name.decode(): value.decode() for name, value in raw.items()})
+
+    @property
+    def id(self) -> int:
+        return int(self.fields["id"])
+
+    @property
+    def attempt(self) -> int:
+        return int(self.fields["attempt"])
+
+    @property
+    def tries(self) -> int:
+        """How many attempts have failed so far, for reasons that count."""
+        return int(self.fields["tries"])
+
+    @property
+    def job_id(self) -> str:
+        return self.fields["job_id"]
+
+    @property
+    def locale(self) -> str:
+        return self.fields["locale"]
+
+    @property
+    def owner(self) -> str:
+        return self.fields["owner"]
+
+    @property
+    def filename(self) -> str:
+        return self.fields["filename"]
+
+    @property
+    def batch_id(self) -> str | None:
+        return self.fields.get("batch_id")
+
+    def changed(self, changes: Mapping[str, str]) -> Record:
+        """Return the record as it will be with `changes`."""
+        return Record({**self.fields, **changes})
+
+    def photo(self) -> Photo:
+        """Return the photo as clients see it."""
+        fields = self.fields
+        photo_id, status = self.id, fields["status"]
+        url = f"/api/photos/{photo_id}"
+        return Photo.model_validate(
+            {
+                "id": photo_id,
+                "filename": fields["filename"],
+                "original_name": fields["original_name"],
+                "content_type": fields["content_type"],
+                "size": int(fields["size_bytes"]),
+                "width": int(fields["width"]),
+                "height": int(fields["height"]),
+                "sha256": fields["sha256"],
+                "status": status,
+                "processing": status in {"queued", "processing"},
+                "stage": fields["stage"] or None,
+                "progress": int(fields["progress"]),
+                "tags": orjson.loads(fields.get("tags", "[]")),
+                "caption": fields.get("caption"),
+                "colors": orjson.loads(fields.get("colors", "[]")),
+                "provider": fields.get("provider"),
+                "job_id": fields["job_id"],
+                "batch_id": fields.get("batch_id"),
+                "error": orjson.loads(fields["error"]) if "error" in fields else None,
+                "created_at": rfc3339(int(fields["created_at_ms"])),
+                "updated_at": rfc3339(int(fields["updated_at_ms"])),
+                "url": f"{url}/file",
+                "thumbnail_url": f"{url}/thumbnail",
+            }
+        )
+
+
+def rfc3339(time_ms: int) -> str:
+    """Return `time_ms` since the epoch as text, in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(time_ms / 1000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

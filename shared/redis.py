@@ -1,0 +1,127 @@
+"""Connections to Redis or Valkey, and what 'away' means."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import redis.exceptions
+import structlog
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.commands.core import AsyncScript
+
+from shared.errors import UnavailableError
+
+CONNECT_TIMEOUT_S = 2.0
+REPLY_TIMEOUT_S = 5.0
+RETRY_CAP_S = 0.5
+START_PAUSE_S = 0.5
+
+logger = structlog.stdlib.get_logger()
+
+AWAY = (
+    redis.exceptions.ConnectionError,  # BusyLoadingError and the like among them
+    redis.exceptions.TimeoutError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.TryAgainError,
+)
+"""What redis-py raises when the server is away, restarting, full or not the primary."""
+
+_LUA = Path(__file__).parent / "lua"
+
+
+def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Redis:
+    """Make a client for commands and scripts; connects at the first of them.
+
+    A command whose reply is lost is sent again for about `retry_for_s`, so what it
+    does must be the same when done twice: every script of ours is.
+    """
+    attempts = max(1, round(retry_for_s / RETRY_CAP_S))
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections,
+        timeout=REPLY_TIMEOUT_S,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=REPLY_TIMEOUT_S,
+        health_check_interval=30,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=RETRY_CAP_S), attempts),
+        retry_on_error=list(AWAY),
+        client_name="tagline",
+    )
+    return Redis.from_pool(pool)
+
+
+def connect_blocking(url: str, *, block_ms: int) -> Redis:
+    """Make a client for blocking reads of up to `block_ms`: one connection, no retries.
+
+    A retry would hide that the server was away; the reader has to know, because only
+    it can tell from where to read again.
+    """
+    return Redis.from_url(
+        url,
+        max_connections=2,
+        socket_connect_timeout=CONNECT_TIMEOUT_S,
+        socket_timeout=block_ms / 1000 + REPLY_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        client_name="tagline-blocking",
+    )
+
+
+@contextmanager
+def away_is_unavailable() -> Iterator[None]:
+    """Translate what redis-py raises when the server is away to `UnavailableError`."""
+    try:
+        yield
+    except AWAY as error:
+        raise UnavailableError("redis") from error
+
+
+@asynccontextmanager
+async def closing(client: Redis) -> AsyncIterator[Redis]:
+    """Close `client` and its connections at the end."""
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+def script(client: Redis, name: str) -> AsyncScript:
+    """Return the script `shared/lua/<name>.lua`, sent by its hash (and whole when unknown)."""
+    return client.register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
+
+
+async def durability(client: Redis) -> str:
+    """Return how sure the server is of what it has acknowledged; a check of readiness.
+
+    `always`: on disk; `everysec`: the last second may be lost if the server dies; `off`: all;
+    `unknown`: it does not let us ask.
+    """
+    with away_is_unavailable():
+        try:
+            config = await client.config_get("append*")
+        except redis.exceptions.ResponseError:
+            await client.ping()
+            return "unknown"
+    if config.get("appendonly") != "yes":
+        return "off"
+    return str(config.get("appendfsync", "unknown"))
+
+
+async def wait_until_there(client: Redis) -> None:
+    """Wait until the server answers: a service may be started before it."""
+    while True:
+        try:
+            with away_is_unavailable():
+                await client.ping()
+        except UnavailableError as error:
+            logger.warning("waiting_for_redis", why=str(error.__cause__))
+            await asyncio.sleep(START_PAUSE_S)
+        else:
+            return

@@ -1,0 +1,62 @@
+"""Serves an aiohttp application until the process is told to stop, and stops in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from shared.health import Health
+
+LINGER_S: Final = 2.0
+"""How long the rest of a refused body is read, so that the client sees the answer."""
+
+logger = structlog.stdlib.get_logger()
+
+Build = Callable[[], Awaitable[tuple[web.Application, Health]]]
+"""Makes the application and what it says of its health. Raises `ValueError` if it cannot."""
+
+
+def serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> int:
+    """Run `service` until SIGTERM or SIGINT; returns the exit code."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s))
+    except ValueError as error:
+        print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except OSError as error:
+        print(f"{service}: cannot serve on {bind}:{port}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+async def _serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    app, health = await build()
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace_s, lingering_time=LINGER_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, bind, port, backlog=1024)
+        await site.start()
+        logger.info("service_started", bind=bind, port=port)
+        await stop.wait()
+        # Readiness first, so that nobody new is sent here; then no new connections; then
+        # what is under way may end.
+        health.draining = True
+        logger.info("service_draining", grace_s=grace_s)
+        with contextlib.suppress(RuntimeError):
+            await site.stop()
+    finally:
+        await runner.cleanup()
+    logger.info("service_stopped", service=service)
