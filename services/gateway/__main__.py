@@ -1,0 +1,27 @@
+"""`python -m services.gateway`: takes uploads and shows photos."""
+
+from __future__ import annotations
+
+import sys
+
+from services.gateway.app import build
+from services.gateway.settings import GatewaySettings
+from shared import logging
+from shared.serve import serve
+from shared.settings import load
+
+
+def main() -> int:
+    settings = load(GatewaySettings)
+    logging.configure("gateway", settings.log)
+    return serve(
+        "gateway",
+        lambda: build(settings),
+        bind=settings.bind,
+        port=settings.port,
+        grace_s=settings.grace_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

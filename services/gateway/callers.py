@@ -1,0 +1,80 @@
+"""Who may come in: API keys and, for browsers, origins."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from services.gateway.errors import unauthorized
+from shared.callers import ApiKeys
+from shared.origins import is_allowed
+
+OWNER: Final = web.RequestKey("owner", str)
+
+OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/metrics"})
+"""Routes that ask for no key; so does the documentation."""
+
+_DOCS: Final = ("/api/docs", "/api/openapi.json")
+
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Socket-Id",
+    "Access-Control-Max-Age": "600",
+}
+
+
+def owner_of(request: web.Request) -> str:
+    """Return the name of the caller's key: who owns what the caller uploads."""
+    return request[OWNER]
+
+
+def keyed(api_keys: ApiKeys) -> Middleware:
+    """Make the middleware that asks for an API key, where keys are configured."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in OPEN and not request.path.startswith(_DOCS):
+            caller = api_keys.caller(request.headers.get(hdrs.AUTHORIZATION))
+            if caller is None:
+                raise unauthorized()
+            request[OWNER] = caller
+        return await handler(request)
+
+    return middleware
+
+
+def preflight(allowed: Sequence[str]) -> Middleware:
+    """Make the middleware that answers the question a browser asks before a request (CORS)."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        asked = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+        if request.method == hdrs.METH_OPTIONS and asked and _allowed_origin(request, allowed):
+            return web.Response(status=204, headers=_PREFLIGHT)
+        return await handler(request)
+
+    return middleware
+
+
+def cross_origin(
+    allowed: Sequence[str],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Make the signal handler that lets pages of allowed origins read every answer (CORS)."""
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        if origin := _allowed_origin(request, allowed):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "ETag, Location, Retry-After"
+            response.headers[hdrs.VARY] = hdrs.ORIGIN
+
+    return add_headers
+
+
+def _allowed_origin(request: web.Request, allowed: Sequence[str]) -> str | None:
+    origin = request.headers.get(hdrs.ORIGIN)
+    if origin is None or not is_allowed(origin, host=request.host, allowed=allowed):
+        return None
+    return origin

@@ -1,0 +1,130 @@
+"""Every error answer: `application/problem+json` (RFC 9457) with a stable `code`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from shared.errors import UnavailableError
+
+RETRY_AFTER_S: Final = 2
+
+logger = structlog.stdlib.get_logger()
+
+
+class Problem(Exception):
+    """A request that is answered with an error."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def response(self) -> web.Response:
+        body = {
+            "type": f"urn:tagline:problem:{self.code}",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            **self.members,
+        }
+        return web.Response(
+            status=self.status,
+            body=orjson.dumps(body),
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+def bad_request(detail: str) -> Problem:
+    return Problem(400, "bad_request", detail)
+
+
+def unauthorized() -> Problem:
+    return Problem(
+        401,
+        "unauthorized",
+        "An API key is needed: Authorization: Bearer <secret>",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
+
+
+def not_found(what: str) -> Problem:
+    return Problem(404, "not_found", f"There is no such {what}")
+
+
+def too_large(limit_bytes: int) -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"The photo is larger than {limit_bytes} bytes",
+        limit=limit_bytes,
+    )
+
+
+def unsupported_image() -> Problem:
+    return Problem(
+        415,
+        "unsupported_image",
+        "The content is no JPEG, PNG, WebP, GIF, HEIC or AVIF",
+    )
+
+
+def bad_image(detail: str) -> Problem:
+    return Problem(422, "bad_image", detail)
+
+
+def unavailable(what: str) -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        f"{what} does not answer; try again",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+_WHAT: Final = {"redis": "The database", "blobs": "The photo store"}
+_CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+@web.middleware
+async def problems(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into a problem."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except UnavailableError as error:
+        logger.warning("unavailable", what=error.what, why=str(error.__cause__))
+        return unavailable(_WHAT[error.what]).response()
+    except web.HTTPNotFound:
+        return not_found("route").response()
+    except web.HTTPException as error:
+        if error.status < 400:  # noqa: PLR2004  # a redirect
+            raise
+        allow = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+        code = _CODES.get(error.status, "bad_request")
+        return Problem(error.status, code, error.reason, headers=allow).response()
+    except ConnectionError:
+        raise  # the client has gone; there is nobody to answer
+    except Exception:
+        logger.exception("request_broke", method=request.method, path=request.path)
+        return Problem(500, "internal_error", "Something went wrong on our side").response()

@@ -1,0 +1,18 @@
+"""What the gateway counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+UPLOADS: Final = Counter(
+    "tagline_uploads_total", "Upload requests by `accepted` or the code of the problem.", ["result"]
+)
+UPLOAD_BYTES: Final = Counter("tagline_upload_bytes_total", "Bytes of accepted photos.")
+UPLOAD_SECONDS: Final = Histogram(
+    "tagline_upload_seconds",
+    "From the request's headers to its answer, for accepted uploads.",
+    buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+SWEPT: Final = Counter("tagline_swept_blobs_total", "Blobs removed because no record named them.")

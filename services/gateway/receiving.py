@@ -1,0 +1,124 @@
+"""Takes one photo off the wire into the blob store, looking at it as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import BodyPartReader
+from ulid import ULID
+
+from services.gateway.errors import bad_image, too_large, unsupported_image
+from services.gateway.images import SIGNATURE_BYTES, Format, format_of, size_of
+from shared.blobs import BlobStore
+from shared.blobs.names import original
+
+CHUNK_BYTES: Final = 256 * 1024
+HEADER_BYTES: Final = 8 * 2**20
+"""How far into a file its dimensions may stand."""
+
+ORIGINAL_NAME_CHARS: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A photo whose bytes are in the blob store, and which no record names yet."""
+
+    filename: str
+    original_name: str
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a photo may be at most."""
+
+    max_bytes: int
+    max_pixels: int
+
+
+class _Bytes:
+    """The bytes of a part as they come: counted, hashed, refused when too many."""
+
+    def __init__(self, part: BodyPartReader, limits: Limits) -> None:
+        self._part = part
+        self._limits = limits
+        self._hash = hashlib.sha256()
+        self.size_bytes = 0
+
+    async def next(self) -> bytes:
+        """Return the next piece, empty at the end."""
+        chunk = bytes(await self._part.read_chunk(CHUNK_BYTES))
+        self.size_bytes += len(chunk)
+        if self.size_bytes > self._limits.max_bytes:
+            raise too_large(self._limits.max_bytes)
+        self._hash.update(chunk)
+        return chunk
+
+    async def rest(self, head: bytes) -> AsyncIterator[bytes]:
+        yield head
+        while chunk := await self.next():
+            yield chunk
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+
+async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Received:
+    """Store the photo in `part`. Raises `Problem`; nothing is stored then."""
+    incoming = _Bytes(part, limits)
+    head, image_format, (width, height), ended = await _look(incoming)
+    if width * height > limits.max_pixels:
+        raise bad_image(
+            f"The image has {width} x {height} pixels; at most {limits.max_pixels} are taken"
+        )
+    filename = f"photo-{ULID()}.{image_format.extension}"
+    # A small photo is one write; a large one is never in memory as a whole.
+    await blobs.put(original(filename), head if ended else incoming.rest(head))
+    return Received(
+        filename=filename,
+        original_name=_as_data(part.filename or ""),
+        content_type=image_format.content_type,
+        size_bytes=incoming.size_bytes,
+        width=width,
+        height=height,
+        sha256=incoming.sha256,
+    )
+
+
+async def _look(incoming: _Bytes) -> tuple[bytes, Format, tuple[int, int], bool]:
+    """Read until format and dimensions are known: what was read, and whether that was all."""
+    head = b""
+    while True:
+        chunk = await incoming.next()
+        head += chunk
+        ended = not chunk
+        if not head and ended:
+            raise bad_image("The photo has zero bytes")
+        if len(head) < SIGNATURE_BYTES and not ended:
+            continue
+        image_format = format_of(head)
+        if image_format is None:
+            raise unsupported_image()
+        size = size_of(head)
+        if size is not None:
+            if not ended and len(head) < CHUNK_BYTES:
+                # Most likely all there is: one more read saves a streamed write.
+                head += (rest := await incoming.next())
+                ended = not rest
+            return head, image_format, size, ended
+        if ended or len(head) > HEADER_BYTES:
+            raise bad_image(f"The header of the {image_format.extension} file is unreadable")
+
+
+def _as_data(name: str) -> str:
+    """Return a client's file name as text to show: one line, no control characters."""
+    text = name.encode("utf-8", "replace").decode("utf-8", "replace")
+    return "".join(char for char in text if char.isprintable())[:ORIGINAL_NAME_CHARS]

@@ -1,0 +1,62 @@
+"""Removes blobs that no record names: what a crash between blob and record leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from services.gateway.metrics import SWEPT
+from shared import keys
+from shared.blobs import Blob, BlobStore
+from shared.blobs.names import ORIGINALS
+from shared.errors import UnavailableError
+from shared.photos import Photos
+from shared.redis import away_is_unavailable
+
+EVERY_S: Final = 3600
+ORPHAN_AGE: Final = timedelta(hours=1)
+"""A blob without a record may belong to an upload under way; after so long it does not."""
+
+BATCH: Final = 500
+
+logger = structlog.stdlib.get_logger()
+
+
+async def sweep(blobs: BlobStore, photos: Photos, *, age: timedelta = ORPHAN_AGE) -> int:
+    """Remove the blobs older than `age` that no record names; returns how many."""
+    oldest = datetime.now(UTC) - age
+    batch: list[Blob] = []
+    removed = 0
+    async for blob in blobs.list(ORIGINALS):
+        if blob.modified < oldest:
+            batch.append(blob)
+        if len(batch) == BATCH:
+            removed += await _remove_unnamed(blobs, photos, batch)
+            batch.clear()
+    return removed + await _remove_unnamed(blobs, photos, batch)
+
+
+async def _remove_unnamed(blobs: BlobStore, photos: Photos, batch: list[Blob]) -> int:
+    by_filename = {blob.name.rpartition("/")[2]: blob.name for blob in batch}
+    orphans = await photos.unnamed(list(by_filename))
+    await blobs.delete([by_filename[filename] for filename in orphans])
+    SWEPT.inc(len(orphans))
+    return len(orphans)
+
+
+async def sweep_forever(redis: Redis, blobs: BlobStore, photos: Photos) -> None:
+    """Sweep once an hour, in one of all gateways."""
+    while True:
+        try:
+            with away_is_unavailable():
+                ours = await redis.set(keys.sweep_lock(), "1", nx=True, ex=EVERY_S)
+            if ours:
+                removed = await sweep(blobs, photos)
+                logger.info("blobs_swept", removed=removed)
+        except UnavailableError as error:
+            logger.warning("sweep_put_off", why=str(error))
+        await asyncio.sleep(EVERY_S / 2)
