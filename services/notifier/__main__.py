@@ -1,0 +1,27 @@
+"""`python -m services.notifier`: carries progress events to sockets."""
+
+from __future__ import annotations
+
+import sys
+
+from services.notifier.app import build
+from services.notifier.settings import NotifierSettings
+from shared import logging
+from shared.serve import serve
+from shared.settings import load
+
+
+def main() -> int:
+    settings = load(NotifierSettings)
+    logging.configure("notifier", settings.log)
+    return serve(
+        "notifier",
+        lambda: build(settings),
+        bind=settings.bind,
+        port=settings.port,
+        grace_s=settings.grace_s,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
