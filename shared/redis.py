@@ -94,7 +94,8 @@ async def closing(client: Redis) -> AsyncIterator[Redis]:
 
 def script(client: Redis, name: str) -> AsyncScript:
     """Return the script `shared/lua/<name>.lua`, sent by its hash (and whole when unknown)."""
-    return client.register_script((_LUA / f"{name}.lua").read_text(encoding="utf-8"))
+    texts = [(_LUA / f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name)]
+    return client.register_script("\n".join(texts))
 
 
 async def durability(client: Redis) -> str:

@@ -1,0 +1,112 @@
+"""Builds a tagger: the broker, the tools of the stages, health, and the worker over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import dramatiq
+import orjson
+from aiohttp import web
+from dramatiq import Middleware, Worker
+from dramatiq.middleware import CurrentMessage
+from prometheus_client import REGISTRY
+from redis.asyncio import Redis
+
+from services.tagger import pipeline
+from services.tagger.actors import EndDeadPhotos, Tagging
+from services.tagger.decoding.decoder import Decoder
+from services.tagger.providers.choose import choose
+from services.tagger.settings import TaggerSettings
+from services.tagger.stages.stage import Tools
+from shared import keys
+from shared.blobs import BlobStore
+from shared.broker import RedisStreamsBroker
+from shared.commands import TAG_PHOTO
+from shared.health import Health
+from shared.photos import Photos
+from shared.redis import closing, connect, durability
+
+OUTLAST_S: Final = 20.0
+"""How long an attempt waits for Redis to come back before it is given up: work that has been
+paid for should survive a restart of the server."""
+
+
+@asynccontextmanager
+async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
+    """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
+    provider = choose(
+        settings.provider,
+        openai_api_key=(
+            settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
+        ),
+        openai_base_url=settings.openai_base_url,
+        openai_model=settings.openai_model,
+        model_dir=settings.cache_dir / "models",
+        threads=1,
+    )
+    decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
+    redis = connect(settings.redis_url, retry_for_s=OUTLAST_S, connections=settings.threads + 8)
+    async with closing(redis):
+        try:
+            await decoder.start()
+            await provider.start()
+            yield Tools(
+                photos=Photos(redis, retention_s=settings.retention_s),
+                blobs=blobs,
+                decoder=decoder,
+                provider=provider,
+            )
+        finally:
+            await provider.close()
+            await decoder.close()
+
+
+def build_worker(settings: TaggerSettings, tools: Tools) -> Worker:
+    """Return a worker, not started, whose broker knows the actor."""
+    middleware: list[Middleware] = [CurrentMessage()]
+    broker = RedisStreamsBroker(
+        url=settings.redis_url,
+        namespace=keys.SHARD,
+        middleware=middleware,
+        claim_after_ms=settings.claim_after_ms,
+    )
+    tagging = Tagging(
+        broker,
+        tools,
+        max_attempts=settings.max_attempts,
+        attempt_timeout_s=settings.attempt_timeout_s,
+    )
+    dramatiq.actor(broker=broker, actor_name=TAG_PHOTO, queue_name=keys.TAGGING_QUEUE)(
+        tagging.tag_photo
+    )
+    broker.add_middleware(EndDeadPhotos(tagging))
+    worker = Worker(broker, worker_threads=settings.threads)
+    # Photos take seconds: one that waits here could have been started by another tagger.
+    worker.queue_prefetch = settings.threads
+    return worker
+
+
+async def publish_stages(redis: Redis) -> None:
+    """Tell the gateway which stages this tagger runs."""
+    await redis.set(keys.stages(), orjson.dumps(pipeline.described()))
+
+
+@asynccontextmanager
+async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Health]:
+    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken."""
+    async with closing(connect(settings.redis_url, connections=4)) as redis:
+        health = Health(
+            {"redis": lambda: durability(redis), "blobs": blobs.check},
+            REGISTRY,
+        )
+        app = web.Application()
+        app.add_routes(health.routes())
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, settings.bind, settings.port).start()
+            yield health
+        finally:
+            await runner.cleanup()

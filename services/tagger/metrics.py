@@ -1,0 +1,24 @@
+"""What the tagger counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import Counter, Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+PICKUP_SECONDS: Final = Histogram(
+    "tagline_pickup_seconds", "From the message's creation to the start of an attempt.",
+    buckets=_SECONDS,
+)  # fmt: skip
+STAGE_SECONDS: Final = Histogram(
+    "tagline_stage_seconds", "Time spent in a stage.", ["stage"], buckets=_SECONDS
+)
+ATTEMPTS: Final = Counter(
+    "tagline_attempts_total",
+    "Attempts by how they ended: complete, error, retry, handed_over (another worker has the "
+    "photo or nobody needs to), or unavailable (Redis stayed away).",
+    ["result"],
+)
+FAILURES: Final = Counter("tagline_failures_total", "Failed attempts by code.", ["code"])

@@ -1,0 +1,48 @@
+"""What the tagger is told by its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+
+from shared.settings import Port, Settings
+
+
+class TaggerSettings(Settings):
+    """The tagger's settings."""
+
+    port: Port = Field(9191, validation_alias="TAGLINE_TAGGER_PORT")
+    blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
+    cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
+    """Where the local model is kept once it has been converted."""
+
+    provider: Literal["auto", "openai", "local"] = Field(
+        "auto", validation_alias="TAGLINE_PROVIDER"
+    )
+    openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
+    openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
+    openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
+
+    threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
+    """Photos in work at a time, in one process."""
+
+    processes: int = Field(1, ge=1, le=256, validation_alias="TAGLINE_PROCESSES")
+    decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
+    """Child processes that decode, for one process."""
+
+    max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
+    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+    claim_after_ms: int = Field(15_000, ge=100, validation_alias="TAGLINE_CLAIM_AFTER_MS")
+    attempt_timeout_s: float = Field(180, gt=0, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S")
+    """How long one attempt may take in all."""
+
+    grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
+    """How long a stopping tagger goes on with what it has begun."""
+
+    @model_validator(mode="after")
+    def _openai_has_a_key(self) -> Self:
+        if self.provider == "openai" and self.openai_api_key is None:
+            raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
+        return self

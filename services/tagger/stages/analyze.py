@@ -1,0 +1,29 @@
+"""Stage `analyzing`: the bytes become a picture."""
+
+from __future__ import annotations
+
+from services.tagger.errors import PermanentError
+from services.tagger.stages.stage import Stage, Work
+from shared.blobs.names import original
+from shared.errors import BlobMissingError
+
+
+async def _run(work: Work) -> None:
+    try:
+        data = await work.tools.blobs.get(original(work.record.filename))
+    except BlobMissingError:
+        raise PermanentError("blob_missing", "The file of the photo is gone") from None
+    work.picture = await work.tools.decoder.decode(
+        data, longest_side_px=work.tools.provider.picture_side_px
+    )
+
+
+ANALYZE = Stage(
+    id="analyzing",
+    progress=10,
+    icon="search",
+    labels={"fr": "Analyse", "en": "Analysis"},
+    messages={"fr": "Analyse de l'image en cours...", "en": "Analysing the image..."},
+    run=_run,
+    timeout_s=60,
+)

@@ -1,0 +1,43 @@
+"""Stage `saving`: what was recognized becomes the photo's tags, each with its id."""
+
+from __future__ import annotations
+
+import orjson
+
+from services.tagger.stages.stage import Stage, Work
+from shared.record import PhotoTag
+
+
+async def _run(work: Work) -> None:
+    if work.recognition is None:
+        raise RuntimeError("the stage `saving` needs what `ai` has recognized")
+    found = work.recognition.tags
+    now_ms, ids = await work.tools.photos.name_tags([tag.names for tag in found])
+    tags: dict[int, PhotoTag] = {}
+    for tag_id, tag in zip(ids, found, strict=True):
+        # Two names may be one tag; the surer one came first.
+        tags.setdefault(
+            tag_id,
+            PhotoTag(
+                id=tag_id,
+                name=tag.names[work.record.locale],
+                confidence=None if tag.confidence is None else round(tag.confidence, 4),
+                source="ai",
+            ),
+        )
+    work.tags = tuple(tags.values())
+    work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
+    work.fields["updated_at_ms"] = str(now_ms)
+    if work.recognition.caption:
+        work.fields["caption"] = work.recognition.caption
+
+
+SAVE = Stage(
+    id="saving",
+    progress=70,
+    icon="save",
+    labels={"fr": "Sauvegarde", "en": "Saving"},
+    messages={"fr": "Sauvegarde des tags...", "en": "Saving the tags..."},
+    run=_run,
+    timeout_s=30,
+)

@@ -1,0 +1,66 @@
+"""The contract of a stage: one step of the work on a photo.
+
+A stage is one file of this folder and one name in the tuple of `pipeline.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from services.tagger.decoding.decoder import Decoder
+from services.tagger.providers.provider import Picture, Provider, Recognition
+from shared.blobs import BlobStore
+from shared.photos import Photos
+from shared.record import PhotoTag, Record
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What stages work with; one for the whole process."""
+
+    photos: Photos
+    blobs: BlobStore
+    decoder: Decoder
+    provider: Provider
+
+
+@dataclass(slots=True)
+class Work:
+    """One attempt at a photo, and what its stages have found so far."""
+
+    record: Record
+    tools: Tools
+    picture: Picture | None = None
+    recognition: Recognition | None = None
+    tags: tuple[PhotoTag, ...] = ()
+    fields: dict[str, str] = field(default_factory=dict)
+    """Fields of the record that change when the photo is complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of the pipeline.
+
+    `progress`: where the bar stands when the stage begins, percent. `labels`: its name by
+    locale. `messages`: what the owner reads while it runs, by locale. `icon`: a name of the
+    Lucide icon set. `run` raises `PermanentError` or `RetryableError`.
+    """
+
+    id: str
+    progress: int
+    icon: str
+    labels: Mapping[str, str]
+    messages: Mapping[str, str]
+    run: Callable[[Work], Awaitable[None]]
+    timeout_s: float
+
+    def described(self) -> dict[str, Any]:
+        """Return what clients are told of it, labels by locale."""
+        return {
+            "id": self.id,
+            "progress": self.progress,
+            "labels": dict(self.labels),
+            "icon": self.icon,
+        }

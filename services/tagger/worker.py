@@ -1,0 +1,75 @@
+"""Runs a tagger in this process until it is told to stop."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
+
+from services.tagger.app import build_worker, opened_tools, publish_stages, serving_health
+from services.tagger.settings import TaggerSettings
+from shared.blobs import open_store
+from shared.health import Health
+from shared.redis import closing, connect, wait_until_there
+
+logger = structlog.stdlib.get_logger()
+
+
+def run(settings: TaggerSettings) -> None:
+    """Take photos from the queue until SIGTERM or SIGINT; then finish or hand back what is held.
+
+    Raises `ValueError`, `RuntimeError` or `OSError`, saying what is wrong, if it cannot start.
+    """
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with _event_loop() as loop:
+        opened = AsyncExitStack()
+        health, worker = loop.run_coroutine(_open(settings, opened))
+        try:
+            worker.broker.emit_before("process_boot")
+            worker.start()
+            worker.broker.emit_after("process_boot")
+            logger.info("tagger_started", port=settings.port, threads=settings.threads)
+            stop.wait()
+            health.draining = True
+            logger.info("tagger_draining", grace_s=settings.grace_s)
+            worker.stop(timeout=round(settings.grace_s * 1000))
+            worker.broker.close()
+        finally:
+            loop.run_coroutine(opened.aclose())
+    logger.info("tagger_stopped")
+
+
+async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Any]:
+    blobs = open_store(settings.blob_url)
+    try:
+        health = await opened.enter_async_context(serving_health(settings, blobs))
+        async with closing(connect(settings.redis_url)) as redis:
+            await wait_until_there(redis)
+            await publish_stages(redis)
+        tools = await opened.enter_async_context(opened_tools(settings, blobs))
+        return health, build_worker(settings, tools)
+    except BaseException:
+        await opened.aclose()
+        raise
+
+
+@contextlib.contextmanager
+def _event_loop() -> Iterator[EventLoopThread]:
+    """Run the loop on which all coroutines of this process run, actors and health alike."""
+    loop = EventLoopThread(logging.getLogger(__name__))
+    loop.start(timeout=5.0)
+    set_event_loop_thread(loop)
+    try:
+        yield loop
+    finally:
+        set_event_loop_thread(None)
+        loop.stop()
