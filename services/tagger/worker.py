@@ -34,9 +34,9 @@ def run(settings: TaggerSettings) -> None:
         opened = AsyncExitStack()
         health, worker = loop.run_coroutine(_open(settings, opened))
         try:
-            worker.broker.emit_before("process_boot")
-            worker.start()
+            # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
+            worker.start()
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
             stop.wait()
             health.draining = True

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 import redis
 from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
+from dramatiq.common import iter_queue
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
+from dramatiq.middleware import SkipMessage
 
-from .connections import AWAY, closed, connect, derive, script
+from .connections import connect, derive, script, translated
 from .consumer import RedisStreamsConsumer
 from .entries import (
+    POISON,
     DeadLetter,
     DelayedEntry,
     Entry,
@@ -35,7 +38,9 @@ class RedisStreamsBroker(Broker):
 
     Parameters:
       url: the server, as redis-py takes it: `redis://`, `rediss://`, `unix://`.
-      client: a client to use instead of `url`; blocking reads get connections of their own.
+      client: a client to use instead of `url`. It enqueues, so that whether a message is sent
+        again, and maybe twice, when a reply is lost is up to its `retry`; all else gets
+        connections of its own.
       namespace: the start of every key. One that holds a hash tag (`{app}`) puts all queues
         into that slot; else each queue has a slot of its own.
       middleware: as for every Dramatiq broker; None is Dramatiq's default list.
@@ -66,11 +71,12 @@ class RedisStreamsBroker(Broker):
         self.max_deaths = max_deaths
         self.max_dead_letters = max_dead_letters
         self._client = client or connect(url)
+        self._owns_client = client is None
         # An entry added twice is a message run twice; a script run twice changes nothing.
         self._repeatable = derive(self._client)
         self._delay = script(self._client, "delay")
         self._draining = False
-        self.add_middleware(_Drain(self))
+        self.add_middleware(_Holding(self))
 
     # Enqueueing
 
@@ -80,6 +86,10 @@ class RedisStreamsBroker(Broker):
             self.emit_before("declare_queue", queue_name)
             self.queues.add(queue_name)
             self.emit_after("declare_queue", queue_name)
+
+    def get_declared_queues(self) -> set[str]:
+        """Return the names of the queues declared so far."""
+        return set(self.queues)
 
     def enqueue(
         self, message: Message[Any] | MessageProxy, *, delay: int | None = None
@@ -103,16 +113,12 @@ class RedisStreamsBroker(Broker):
         return enqueued
 
     def _add(self, entry: Entry) -> None:
-        try:
+        with translated():
             self._client.xadd(entry.stream, dict(entry.fields.items()))
-        except AWAY as error:
-            raise closed(error) from None
 
     def _put_off(self, delayed: DelayedEntry, delay_ms: int) -> None:
-        try:
+        with translated():
             self._delay(keys=[delayed.delayed, delayed.wake], args=[delayed.member, delay_ms])
-        except AWAY as error:
-            raise closed(error) from None
 
     def entry_for(self, message: Message[Any]) -> Entry:
         """Return the entry of `message`, for a caller who adds it in a script of their own."""
@@ -148,6 +154,7 @@ class RedisStreamsBroker(Broker):
             self._repeatable,
             derive(self._client, block_ms=timeout),
             self.keys_of(queue_name),
+            queue_name=queue_name,
             prefetch=prefetch,
             timeout_ms=timeout,
             lease_ms=self.claim_after_ms,
@@ -156,15 +163,16 @@ class RedisStreamsBroker(Broker):
             draining=lambda: self._draining,
         )
 
-    def drain(self) -> None:
-        """Let no consumer of this broker fetch any more; what is held goes on."""
-        self._draining = True
+    def drain(self, *, draining: bool = True) -> None:
+        """Let no consumer of this broker fetch any more, or again; what is held goes on."""
+        self._draining = draining
 
     # Looking after queues
 
     def flush(self, queue_name: str) -> None:
         """Drop all messages of a queue, its delayed ones and its dead letters too."""
-        self._client.delete(*self.keys_of(queue_name).all)
+        with translated():
+            self._client.delete(*self.keys_of(queue_name).all)
 
     def flush_all(self) -> None:
         """Drop all messages of all declared queues."""
@@ -184,7 +192,8 @@ class RedisStreamsBroker(Broker):
             time.sleep(JOIN_INTERVAL_S)
 
     def _unfinished(self, streams: Iterable[str], delayed: str) -> int:
-        with self._client.pipeline(transaction=False) as pipeline:
+        # In one step: else a message that moves meanwhile could be missed in both places.
+        with translated(), self._client.pipeline(transaction=True) as pipeline:
             for stream in streams:
                 pipeline.xlen(stream)
             pipeline.zcard(delayed)
@@ -193,18 +202,37 @@ class RedisStreamsBroker(Broker):
     def close(self) -> None:
         """Close the connections. A client that was passed in stays open."""
         self._repeatable.close()
-        self._client.close()
+        if self._owns_client:
+            self._client.close()
 
 
-class _Drain(Middleware):
-    """Stops fetching as soon as the worker is to stop.
+class _Holding(Middleware):
+    """Has nothing started that should not be, and nothing held that others could start.
 
-    Dramatiq keeps consumers fetching until the last running message is done, which would
-    take messages away from workers that could start them at once.
+    Dramatiq keeps consumers fetching until the last running message is done, and gives back
+    what waits in the worker only then: other workers could have started it at once.
     """
 
     def __init__(self, broker: RedisStreamsBroker) -> None:
         self._broker = broker
 
-    def before_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
+    def before_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
+        self._broker.drain(draining=False)
+
+    def before_worker_shutdown(self, _broker: Broker, worker: Worker) -> None:
         self._broker.drain()
+        waiting: dict[str, list[MessageProxy]] = {}
+        for item in iter_queue(worker.work_queue):
+            waiting.setdefault(item.message.queue_name, []).append(item.message)
+        for queue_name, messages in waiting.items():
+            worker.consumers[queue_name].requeue_messages(messages)
+
+    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
+        if not isinstance(message, StreamMessage):
+            return
+        if message.reason == POISON:
+            raise SkipMessage(f"{message.deaths} workers died holding it")
+        if message.lost:
+            # To skip a message is to store None as its result, which is not ours to say.
+            message.options["store_results"] = False
+            raise SkipMessage("it was given to another worker")

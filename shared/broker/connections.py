@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
 import redis
@@ -14,6 +16,18 @@ from redis.retry import Retry
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
 MAX_CONNECTIONS = 32
+
+OF_ONE_POOL = frozenset(
+    {
+        "connection_pool",
+        "himport_registry",
+        "maint_notifications_pool_handler",
+        "orig_host_address",
+        "orig_socket_connect_timeout",
+        "orig_socket_timeout",
+    }
+)
+"""What redis-py writes into the settings of a pool and must not be in those of another."""
 
 AWAY = (
     redis.exceptions.ConnectionError,  # LOADING among them
@@ -47,8 +61,13 @@ def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
     because a reader whose reply was lost has to read its pending entries again. Without:
     for scripts that may be run twice, sent again a few times when their replies are lost.
     """
-    settings = dict(client.connection_pool.connection_kwargs)
-    settings.pop("connection_pool", None)
+    settings = {
+        name: value
+        for name, value in client.connection_pool.connection_kwargs.items()
+        if name not in OF_ONE_POOL
+    }
+    # The shapes and types of replies that the broker reads, whatever the client's owner reads.
+    settings |= {"protocol": 2, "legacy_responses": True, "decode_responses": False}
     if block_ms is not None:
         settings["socket_timeout"] = block_ms / 1000 + REPLY_TIMEOUT_S
         settings["retry"] = Retry(NoBackoff(), 0)
@@ -71,9 +90,13 @@ def script(client: redis.Redis, name: str) -> Script:
     return client.register_script(text)
 
 
-def closed(error: Exception) -> ConnectionClosed:
-    """Return `error` as Dramatiq knows it."""
-    return ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}")
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `ConnectionClosed`, which Dramatiq knows, when Redis is away."""
+    try:
+        yield
+    except AWAY as error:
+        raise ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}") from None
 
 
 def is_missing_group(error: redis.exceptions.ResponseError) -> bool:

@@ -56,6 +56,7 @@ class RedisStreamsConsumer(Consumer):
         blocking: redis.Redis,
         keys: QueueKeys,
         *,
+        queue_name: str,
         prefetch: int,
         timeout_ms: int,
         lease_ms: int,
@@ -67,13 +68,15 @@ class RedisStreamsConsumer(Consumer):
         self._client = client
         self._blocking = blocking
         self._keys = keys
+        self._queue_name = queue_name
         self._timeout_ms = timeout_ms
         self._max_deaths = max_deaths
         self._max_dead_letters = max_dead_letters
         self._draining = draining
         self._held = Held(prefetch)
         self._ready: deque[StreamMessage] = deque()
-        self._fetch = script(client, "fetch")
+        # Not to be sent again: what the lost reply gave us would be known to nobody.
+        self._fetch = script(blocking, "fetch")
         self._ack = script(client, "ack")
         self._delay = script(client, "delay")
         self._reject = script(client, "reject")
@@ -81,7 +84,8 @@ class RedisStreamsConsumer(Consumer):
         self._leave = script(client, "leave")
         self._keeper = LeaseKeeper(client, keys, self.name, self._held, lease_ms=lease_ms)
         self._keeper.start()
-        self._grouped = False
+        # Until Redis says otherwise: making groups takes memory, which a full server refuses.
+        self._grouped = True
         # A reply that never came may have held entries: they are ours, and pending.
         self._recover = False
         self._look_at = 0.0
@@ -91,6 +95,9 @@ class RedisStreamsConsumer(Consumer):
     def __next__(self) -> StreamMessage | None:
         if not self._ready:
             self._fill()
+        if self._draining():
+            self.requeue(self._ready)
+            self._ready.clear()
         while self._ready:
             message = self._ready.popleft()
             if not message.lost:
@@ -156,18 +163,20 @@ class RedisStreamsConsumer(Consumer):
         for stream in self._keys.streams:
             after = b"0"
             while True:
+                # Before reading: what is settled meanwhile is in the reply, but not new.
+                known = self._held.places()
                 reply: Any = self._client.xreadgroup(GROUP, self.name, {stream: after}, count=100)
                 entries = reply[0][1] if reply else []
-                self._take(stream, entries)
+                new = [entry for entry in entries if (stream, entry[0].decode()) not in known]
+                self._take(stream, new)
                 if not entries:
                     break
                 after = entries[-1][0]
 
-    def _take(self, stream: str, entries: Iterable[RawEntry]) -> None:
-        for raw_id, raw_fields in entries:
+    def _take(self, stream: str, entries: list[RawEntry]) -> None:
+        room = self._held.room()
+        for raw_id, raw_fields in entries[:room]:
             entry_id = raw_id.decode()
-            if (stream, entry_id) in self._held:
-                continue
             fields = _as_dict(raw_fields)
             if MESSAGE.encode() not in fields:
                 # Deleted by hand, or written by someone who knows nothing of messages.
@@ -175,20 +184,35 @@ class RedisStreamsConsumer(Consumer):
                 continue
             data = fields[MESSAGE.encode()]
             try:
-                decoded: Message[Any] = Message.decode(data)
-            except DecodeError as error:
+                decoded = self._decode(data)
+            except (DecodeError, ValueError) as error:
                 self._bury(stream, entry_id, data, error)
                 continue
             message = StreamMessage(
                 decoded,
                 Receipt(stream, entry_id, GROUP, self.name),
-                deaths=int(fields.get(DEATHS.encode(), 0)),
+                deaths=_number(fields.get(DEATHS.encode())),
             )
             if message.deaths >= self._max_deaths:
+                logger.error("Message %s is poison.", message.message_id)
                 message.reason = POISON
                 message.fail()
             self._held.add(message)
             self._ready.append(message)
+        # A blocking read may return one of each stream.
+        excess = [raw_id for raw_id, _ in entries[room:]]
+        if excess:
+            self._hand_back(keys=[stream, self._keys.front], args=[GROUP, self.name, *excess])
+
+    def _decode(self, data: bytes) -> Message[Any]:
+        """Raise `DecodeError`, or `ValueError` for what Dramatiq's threads would die of."""
+        message: Message[Any] = Message.decode(data)
+        parts: tuple[Any, ...] = (message.actor_name, message.kwargs, message.options)
+        if message.queue_name != self._queue_name:
+            raise ValueError(f"it belongs to queue {message.queue_name!r}")
+        if tuple(map(type, parts)) != (str, dict, dict):
+            raise ValueError("actor_name, kwargs and options must be str, dict and dict")
+        return message
 
     def _bury(self, stream: str, entry_id: str, data: bytes, error: Exception) -> None:
         logger.error("Entry %s of %s is no message; it is a dead letter now.", entry_id, stream)
@@ -225,31 +249,35 @@ class RedisStreamsConsumer(Consumer):
         """Hand `messages` back to the front of the queue, at no cost to them."""
         by_stream: dict[str, list[str]] = {}
         for message in messages:
-            held = _held(message)
-            by_stream.setdefault(held.receipt.stream, []).append(held.receipt.entry_id)
-            self._held.drop(held)
+            receipt = _held(message).receipt
+            by_stream.setdefault(receipt.stream, []).append(receipt.entry_id)
         self._hand_all_back(by_stream)
 
     def close(self) -> None:
         """Hand back everything held and leave the groups."""
         self._keeper.stop()
         try:
+            self._keeper.settle()
             self._hand_all_back(self._held.by_stream())
             self._leave(keys=[self._keys.wake, *self._keys.streams], args=[GROUP, self.name])
+        except AWAY as error:
+            logger.warning("Redis is away; what is held goes to others later: %s", error)
         except redis.exceptions.ResponseError as error:
             if not is_missing_group(error):
                 raise
-        except AWAY as error:
-            logger.warning("Redis is away; what is held goes to others later: %s", error)
         finally:
             self._blocking.close()
 
     def _hand_all_back(self, by_stream: dict[str, list[str]]) -> None:
         for stream, ids in by_stream.items():
+            self._held.lose(stream, ids)
             try:
                 self._hand_back(keys=[stream, self._keys.front], args=[GROUP, self.name, *ids])
             except AWAY as error:
                 logger.warning("Redis is away; messages go to others later: %s", error)
+            except redis.exceptions.ResponseError as error:
+                if not is_missing_group(error):
+                    raise
 
     def _run_ack(self, message: StreamMessage) -> None:
         stream, entry_id = message.receipt.stream, message.receipt.entry_id
@@ -272,10 +300,15 @@ class RedisStreamsConsumer(Consumer):
         """Run `settle`, now or when Redis is back; `message` is held until then."""
 
         def settle_and_forget() -> None:
-            if message is None or not (message.settled or message.lost):
-                settle()
-            if message is not None:
-                self._held.drop(message)
+            try:
+                if message is None or not (message.settled or message.lost):
+                    settle()
+            except AWAY:
+                raise
+            except redis.exceptions.ResponseError:
+                self._forget(message)  # so that its lease lapses
+                raise
+            self._forget(message)
 
         try:
             settle_and_forget()
@@ -283,11 +316,20 @@ class RedisStreamsConsumer(Consumer):
             logger.warning("Redis is away; what is done is settled later: %s", error)
             self._keeper.settle_later(settle_and_forget)
 
+    def _forget(self, message: StreamMessage | None) -> None:
+        if message is not None:
+            message.settled = True
+            self._held.drop(message)
+
 
 def _held(message: MessageProxy) -> StreamMessage:
     if not isinstance(message, StreamMessage):
         raise TypeError(f"{message!r} did not come from this consumer")
     return message
+
+
+def _number(text: bytes | None) -> int:
+    return int(text) if text is not None and text.isdigit() else 0
 
 
 def _as_dict(fields: Any) -> dict[bytes, bytes]:

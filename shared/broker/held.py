@@ -29,14 +29,14 @@ class Held:
             self._changed.notify_all()
 
     def lose(self, stream: str, entry_ids: Iterable[str]) -> list[StreamMessage]:
-        """Mark and forget what another consumer holds by now; returns it."""
+        """Mark and forget what is not this consumer's any more; returns it."""
         with self._changed:
-            lost = [self._messages.pop((stream, entry_id), None) for entry_id in entry_ids]
+            gone = [self._messages.pop((stream, entry_id), None) for entry_id in entry_ids]
             self._changed.notify_all()
-        messages = [message for message in lost if message is not None]
-        for message in messages:
+        lost = [message for message in gone if message is not None and not message.settled]
+        for message in lost:
             message.lost = True
-        return messages
+        return lost
 
     def room(self) -> int:
         """Return how many more messages may be fetched."""
@@ -52,13 +52,12 @@ class Held:
 
     def by_stream(self) -> dict[str, list[str]]:
         """Return the ids of the entries held, by stream."""
-        with self._changed:
-            places = list(self._messages)
         ids: dict[str, list[str]] = {}
-        for stream, entry_id in places:
+        for stream, entry_id in sorted(self.places()):
             ids.setdefault(stream, []).append(entry_id)
         return ids
 
-    def __contains__(self, place: Place) -> bool:
+    def places(self) -> set[Place]:
+        """Return where the entries held are."""
         with self._changed:
-            return place in self._messages
+            return set(self._messages)

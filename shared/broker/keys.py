@@ -35,7 +35,8 @@ class QueueKeys:
 
     @classmethod
     def of(cls, namespace: str, queue_name: str) -> QueueKeys:
-        if "{" in namespace:
+        start = namespace.find("{")
+        if start >= 0 and namespace.find("}", start + 1) > start + 1:  # as Redis finds a tag
             return cls(f"{namespace}:queue:{queue_name}")
         return cls(f"{{{namespace}:{queue_name}}}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +17,9 @@ from .held import Held
 from .keys import GROUP, QueueKeys
 
 RENEWALS_PER_LEASE: Final = 4
+FORGET_AFTER_LEASES: Final = 10
+"""How long a consumer that holds nothing is not heard of before its name is removed."""
+
 SWEEP_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
 
@@ -41,6 +45,7 @@ class LeaseKeeper(threading.Thread):
         self._unsettled: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._stopping = False
+        self._sweep_from = 0.0
         self._renew = script(client, "renew")
         self._sweep = script(client, "sweep")
 
@@ -62,18 +67,36 @@ class LeaseKeeper(threading.Thread):
             self._wake.wait(pause_s)
             self._wake.clear()
             try:
-                self._settle_again()
+                self.settle()
                 self.renew()
-                self.sweep()
+                if time.monotonic() >= self._sweep_from:
+                    self.sweep()
                 pause_s = period_s
             except AWAY as error:
                 logger.warning("Redis is away, leases are not renewed: %s", error)
                 pause_s = min(AWAY_PAUSE_S, period_s)
+                # Nobody could renew: leave all the time to, before taking anything away.
+                self._sweep_from = time.monotonic() + self._lease_ms / 1000
             except redis.exceptions.ResponseError as error:
                 # Flushed or replaced: the consumer makes the groups again.
                 if not is_missing_group(error):
                     logger.exception("Leases could not be renewed.")
                 pause_s = period_s
+            except Exception:
+                # Without this thread every lease would lapse.
+                logger.exception("Leases could not be renewed.")
+                pause_s = period_s
+
+    def settle(self) -> None:
+        """Settle what could not be settled before. Raises what says that Redis is away."""
+        while self._unsettled:
+            try:
+                self._unsettled[0]()
+            except AWAY:
+                raise
+            except redis.exceptions.ResponseError:
+                logger.exception("A message could not be settled; it will be done again.")
+            self._unsettled.popleft()
 
     def renew(self) -> None:
         """Renew every lease held; what is no longer ours is marked as lost."""
@@ -84,21 +107,15 @@ class LeaseKeeper(threading.Thread):
 
     def sweep(self) -> None:
         """Take every lapsed entry from whoever held it, and put it to the front."""
-        for stream in self._keys.streams:
-            while True:
-                lapsed, consumers = self._sweep(
-                    keys=[stream, self._keys.front], args=[GROUP, self._lease_ms, SWEEP_BATCH]
+        full = True
+        while full:
+            full, consumers = self._sweep(
+                keys=[self._keys.wake, *self._keys.streams],
+                args=[GROUP, self._lease_ms, SWEEP_BATCH, self._lease_ms * FORGET_AFTER_LEASES],
+            )
+            for consumer in consumers:
+                logger.warning(
+                    "Consumer %s was not heard of for %d ms; its message goes to another.",
+                    consumer.decode(),
+                    self._lease_ms,
                 )
-                for consumer in consumers:
-                    logger.warning(
-                        "Consumer %s was not heard of for %d ms; its message goes to another.",
-                        consumer.decode(),
-                        self._lease_ms,
-                    )
-                if lapsed < SWEEP_BATCH:
-                    break
-
-    def _settle_again(self) -> None:
-        while self._unsettled:
-            self._unsettled[0]()
-            self._unsettled.popleft()

@@ -16,8 +16,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 for _, member in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[4])) do
   local stream, deaths, message = string.match(member, '^(%d+):(%d+):(.*)$')
-  redis.call('XADD', KEYS[1 + stream], '*', 'm', message, 'd', deaths)
+  local to = KEYS[1 + (tonumber(stream) or 0)]
+  if not to or to == KEYS[1] then
+    -- No such member: it goes on as it is, to become a dead letter.
+    to, deaths, message = KEYS[#KEYS], 0, member
+  end
+  -- First: a full server refuses a script's first command if it takes memory, and no later one.
   redis.call('ZREM', KEYS[1], member)
+  redis.call('XADD', to, '*', 'm', message, 'd', deaths)
 end
 
 local read = {}
