@@ -1,0 +1,110 @@
+"""A stand-in for the OpenAI API: a real HTTP server that speaks chat completions."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import io
+import json
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from aiohttp import web
+from PIL import Image
+
+
+@dataclass
+class Reply:
+    """How one call is answered, instead of with tags."""
+
+    status: int = 200
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    content: str | None = None
+    drop: bool = False
+
+
+def api_error(status: int, code: str | None = None, **headers: str) -> Reply:
+    """An error as the API words it."""
+    body = {"error": {"message": "…", "type": "error", "param": None, "code": code}}
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, body, named)
+
+
+class OpenAIServer:
+    """Answers `tags` to whoever has the key; `replies` come first, one a call."""
+
+    def __init__(self, *, delay_s: float = 0.0) -> None:
+        self.key = "sk-test"
+        self.delay_s = delay_s
+        self.tags: list[Any] = [
+            {"name": "Chat", "confidence": 0.98},
+            {"name": "animal ", "confidence": 0.9},
+        ]
+        self.replies: deque[Reply] = deque()
+        self.requests: list[dict[str, Any]] = []
+        self.in_flight = 0
+        self.most_in_flight = 0
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=8 * 2**20)
+        app.router.add_post("/v1/chat/completions", self._complete)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}/v1"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    async def _complete(self, request: web.Request) -> web.StreamResponse:
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            return await self._answer(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        asked = await request.json()
+        self.requests.append(asked)
+        if request.headers.get("Authorization") != f"Bearer {self.key}":
+            return web.json_response(api_error(401, "invalid_api_key").body, status=401)
+        if not _well_formed(asked):
+            return web.json_response(api_error(400).body, status=400)
+        await asyncio.sleep(self.delay_s)
+        reply = self.replies.popleft() if self.replies else Reply()
+        if reply.drop:
+            assert request.transport is not None
+            request.transport.abort()
+        if reply.body is not None:
+            return web.json_response(reply.body, status=reply.status, headers=reply.headers)
+        content = json.dumps({"tags": self.tags, "caption": "Un chat."})
+        message = {"role": "assistant", "content": reply.content or content, "refusal": None}
+        return web.json_response(
+            {
+                "id": "chatcmpl-1",
+                "object": "chat.completion",
+                "created": 1_760_000_000,
+                "model": asked["model"],
+                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
+            }
+        )
+
+
+def _well_formed(asked: dict[str, Any]) -> bool:
+    (message,) = asked["messages"]
+    image = next(part for part in message["content"] if part["type"] == "image_url")
+    head, _, data = image["image_url"]["url"].partition(",")
+    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+        fits = picture.format == "JPEG" and max(picture.size) <= 1024
+    strict = asked["response_format"]["type"] == "json_schema"
+    return bool(asked["model"]) and head == "data:image/jpeg;base64" and fits and strict
