@@ -12,9 +12,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import aiohttp
 import structlog
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_large
@@ -136,7 +136,7 @@ class Uploads:
                     form.photo = await receive(part, self._blobs, self._limits)
                 else:
                     raise bad_request("Send one photo in a request")
-        except (ValueError, AssertionError, LookupError, aiohttp.ClientError) as error:
+        except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
             # What aiohttp raises on boundaries, headers and encodings that are not well-formed.
             logger.info("malformed_upload", why=f"{type(error).__name__}: {error}"[:200])
             raise bad_request("The multipart body is malformed or ends early") from None

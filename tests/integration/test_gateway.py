@@ -1,0 +1,314 @@
+"""The gateway, a real process over a real server: every answer of the contract."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+import redis
+from PIL import Image
+
+from services.gateway.openapi import document
+from shared import keys
+from tests.support.clients import PHOTOS, get, upload
+from tests.support.processes import ServiceProcess
+
+CAT = PHOTOS / "cat.jpg"
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Path:
+    return tmp_path / "blobs"
+
+
+@pytest.fixture
+def gateway(redis_url: str, blobs: Path) -> Iterator[ServiceProcess]:
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_MAX_UPLOAD_BYTES": "200000",
+        "TAGLINE_LOG": "console",
+    }
+    with ServiceProcess("gateway", environment) as process:
+        yield process.wait_ready()
+
+
+@pytest.fixture
+def database(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+def stored(blobs: Path) -> list[Path]:
+    return [path for path in blobs.rglob("*") if path.is_file()]
+
+
+def png_header(width: int, height: int) -> bytes:
+    ihdr = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunk = struct.pack(">I", 13) + ihdr + struct.pack(">I", zlib.crc32(ihdr))
+    return b"\x89PNG\r\n\x1a\n" + chunk + b"\0" * 100
+
+
+async def test_an_upload_is_a_file_a_record_and_a_queue_entry(
+    gateway: ServiceProcess, blobs: Path, database: redis.Redis
+) -> None:
+    status, answer = await upload(gateway.url, CAT)
+
+    assert status == 202
+    assert [path.name for path in stored(blobs)] == [answer["filename"]]
+    assert stored(blobs)[0].read_bytes() == CAT.read_bytes()
+    assert database.xlen("{tagline:0}:queue:tagging:normal") == 1
+    assert database.zscore(keys.unfinished(), answer["id"]) is not None
+    _, photo = await get(f"{gateway.url}/api/photos/{answer['id']}")
+    assert photo["status"] == "queued"
+    assert (photo["width"], photo["height"], photo["size"]) == (451, 300, 34306)
+    assert photo["originalName"] == "photo.jpg"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        pytest.param(b"", 422, "bad_image", id="zero bytes"),
+        pytest.param(b"Just some text in a .jpg\n" * 9, 415, "unsupported_image", id="text"),
+        pytest.param(CAT.read_bytes()[:100], 422, "bad_image", id="truncated in the header"),
+        pytest.param(png_header(30_000, 30_000), 422, "bad_image", id="too many pixels"),
+        pytest.param(CAT.read_bytes() + b"\0" * 200_000, 413, "too_large", id="too large"),
+        pytest.param(b"GIF89a" + b"\0" * 100, 422, "bad_image", id="no dimensions"),
+    ],
+)
+async def test_what_is_no_photo_of_ours_is_refused_and_nothing_is_kept(
+    gateway: ServiceProcess,
+    blobs: Path,
+    database: redis.Redis,
+    content: bytes,
+    status: int,
+    code: str,
+) -> None:
+    answered, problem = await upload(gateway.url, content)
+
+    assert answered == status
+    assert problem["code"] == code
+    assert problem["status"] == status
+    assert stored(blobs) == []
+    # A stream without entries may be there; nothing else.
+    assert [key for key in database.keys() if b"sweep-lock" not in key] == []  # noqa: SIM118
+
+
+async def test_a_body_over_the_limit_is_answered_before_it_is_read(
+    gateway: ServiceProcess,
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+    writer.write(
+        b"POST /api/photos/upload HTTP/1.1\r\nHost: here\r\nContent-Length: 99999999\r\n"
+        b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+    )
+    async with asyncio.timeout(10):
+        line = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+    assert line.startswith(b"HTTP/1.1 413 ")
+
+
+@pytest.mark.parametrize("form", [b"", b"--b\r\nbroken", b"--b--\r\n"])
+async def test_a_malformed_body_is_a_bad_request(gateway: ServiceProcess, form: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{gateway.url}/api/photos/upload", data=form, headers=headers) as response,
+    ):
+        assert response.status == 400
+        assert response.content_type == "application/problem+json"
+        assert (await response.json(content_type=None))["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"priority": "urgent"}, {}),
+        ({"locale": "de"}, {}),
+        ({"socketId": "mine"}, {}),
+        ({}, {"X-Socket-Id": "99-AAAAAAAAAAAAAAAAAAAAAAAA"}),
+        ({}, {"Idempotency-Key": "x" * 256}),
+    ],
+)
+async def test_a_bad_field_is_named_and_nothing_is_kept(
+    gateway: ServiceProcess, blobs: Path, fields: dict[str, str], headers: dict[str, str]
+) -> None:
+    status, problem = await upload(gateway.url, CAT, headers=headers, **fields)
+
+    assert status == 400
+    assert problem["code"] == "bad_request"
+    assert [*fields, *headers][0] in problem["detail"].replace("X-Socket-Id", "X-Socket-Id socketId")
+    assert stored(blobs) == []
+
+
+async def test_a_wrong_content_type_and_a_missing_part_are_bad_requests(
+    gateway: ServiceProcess,
+) -> None:
+    async with aiohttp.ClientSession() as session:
+        for data in ({"title": "no photo"}, b"bytes"):
+            async with session.post(f"{gateway.url}/api/photos/upload", data=data) as response:
+                assert response.status == 400
+                problem = orjson.loads(await response.read())
+                assert problem["code"] == "bad_request"
+                assert "photo" in problem["detail"]
+
+
+async def test_the_same_idempotency_key_gives_the_same_photo(
+    gateway: ServiceProcess, blobs: Path
+) -> None:
+    headers = {"Idempotency-Key": "holiday-1"}
+    answers = await asyncio.gather(
+        *(upload(gateway.url, CAT, headers=headers) for _ in range(5))
+    )
+    other, problem = await upload(gateway.url, PHOTOS / "coffee.jpg", headers=headers)
+
+    assert {status for status, _ in answers} == {202}
+    assert len({answer["id"] for _, answer in answers}) == 1
+    assert len(stored(blobs)) == 1
+    assert (other, problem["code"]) == (422, "idempotency_mismatch")
+
+
+async def test_photos_are_listed_newest_first_page_by_page(gateway: ServiceProcess) -> None:
+    ids = [(await upload(gateway.url, CAT))[1]["id"] for _ in range(5)]
+    seen: list[int] = []
+    cursor = ""
+    while True:
+        _, page = await get(f"{gateway.url}/api/photos?limit=2{cursor}")
+        seen += [photo["id"] for photo in page["items"]]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+
+    assert seen == ids[::-1]
+
+
+async def test_the_original_bytes_come_back_whole_in_part_or_not_at_all(
+    gateway: ServiceProcess,
+) -> None:
+    _, answer = await upload(gateway.url, CAT)
+    url = f"{gateway.url}/api/photos/{answer['id']}/file"
+    original = CAT.read_bytes()
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as whole:
+            assert await whole.read() == original
+            assert whole.headers["Content-Type"] == "image/jpeg"
+            assert whole.headers["X-Content-Type-Options"] == "nosniff"
+            etag = whole.headers["ETag"]
+        async with session.get(url, headers={"Range": "bytes=10-19"}) as part:
+            assert part.status == 206
+            assert part.headers["Content-Range"] == f"bytes 10-19/{len(original)}"
+            assert await part.read() == original[10:20]
+        async with session.get(url, headers={"Range": "bytes=-5"}) as tail:
+            assert await tail.read() == original[-5:]
+        async with session.get(url, headers={"Range": "bytes=99999999-"}) as beyond:
+            assert beyond.status == 416
+        async with session.get(url, headers={"If-None-Match": etag}) as same:
+            assert same.status == 304
+
+
+async def test_what_is_not_there_is_a_404(gateway: ServiceProcess) -> None:
+    for path in ("/api/photos/1", "/api/photos/9999999999999999", "/api/photos/x", "/nope"):
+        status, problem = await get(f"{gateway.url}{path}")
+        assert (status, problem["code"]) == (404, "not_found")
+
+
+async def test_keys_divide_what_is_seen(redis_url: str, blobs: Path) -> None:
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_API_KEYS": "anna:s3cret-a, ben:s3cret-b",
+    }
+    anna = {"Authorization": "Bearer s3cret-a"}
+    ben = {"Authorization": "Bearer s3cret-b"}
+    with ServiceProcess("gateway", environment) as gateway:
+        gateway.wait_ready()
+        nobody, problem = await upload(gateway.url, CAT)
+        _, answer = await upload(gateway.url, CAT, headers=anna)
+        url = f"{gateway.url}/api/photos/{answer['id']}"
+        async with aiohttp.ClientSession() as session:
+            statuses = []
+            for headers in ({}, anna, ben):
+                async with session.get(url, headers=headers) as response:
+                    statuses.append(response.status)
+            async with session.get(f"{gateway.url}/api/photos", headers=ben) as response:
+                listed = orjson.loads(await response.read())
+        output = gateway.output
+
+    assert (nobody, problem["code"]) == (401, "unauthorized")
+    assert statuses == [401, 200, 404]
+    assert listed["items"] == []
+    assert "s3cret" not in output
+
+
+async def test_the_description_names_every_route_there_is(gateway: ServiceProcess) -> None:
+    status, described = await get(f"{gateway.url}/api/openapi.json")
+    async with aiohttp.ClientSession() as session:
+        async with session.get(f"{gateway.url}/api/docs") as page:
+            assert page.status == 200
+        async with session.get(f"{gateway.url}/api/docs/swagger-ui-bundle.js") as script:
+            assert script.status == 200
+        unknown: list[Any] = []
+        for path, operations in described["paths"].items():
+            for method in operations:
+                url = gateway.url + path.replace("{id}", "1")
+                async with session.request(method, url) as response:
+                    # Refused or missing is fine; a route that is not there says so.
+                    if "no such route" in await response.text():
+                        unknown.append((method, path))
+
+    assert status == 200
+    assert described == orjson.loads(orjson.dumps(document()))
+    assert unknown == []
+
+
+async def test_a_server_that_is_away_is_a_503_and_comes_back(
+    tmp_path: Path, blobs: Path
+) -> None:
+    from tests.support.redis_server import temporary_server  # noqa: PLC0415
+
+    with temporary_server() as server:
+        environment = {"REDIS_URL": server.url, "TAGLINE_BLOB_URL": blobs.as_uri()}
+        with ServiceProcess("gateway", environment) as gateway:
+            gateway.wait_ready()
+            _, before = await upload(gateway.url, CAT)
+            server.kill()
+            async with aiohttp.ClientSession() as session:
+                async with session.get(f"{gateway.url}/api/photos/{before['id']}") as away:
+                    assert away.status == 503
+                    assert away.headers["Retry-After"] == "2"
+                async with session.get(f"{gateway.url}/readyz") as ready:
+                    assert ready.status == 503
+                    assert "redis" in await ready.text()
+            server.start()
+            gateway.wait_ready()
+            status, _ = await get(f"{gateway.url}/api/photos/{before['id']}")
+            assert status == 200
+
+
+def test_a_bad_setting_is_one_line_and_exit_code_2(redis_url: str) -> None:
+    with ServiceProcess("gateway", {"TAGLINE_MAX_PIXELS": "many"}) as gateway:
+        assert gateway._started().wait(20) == 2
+        assert gateway.output.count("\n") == 1
+        assert "TAGLINE_MAX_PIXELS" in gateway.output
+
+
+def test_an_animated_or_modern_format_is_known_by_its_bytes() -> None:
+    from services.gateway.images import format_of, size_of  # noqa: PLC0415
+
+    for name, expected in (("WEBP", "webp"), ("GIF", "gif"), ("PNG", "png"), ("AVIF", "avif")):
+        out = io.BytesIO()
+        Image.new("RGB", (40, 30)).save(out, name)
+        found = format_of(out.getvalue())
+        assert found is not None
+        assert found.extension == expected
+        assert size_of(out.getvalue()) == (40, 30)
