@@ -36,7 +36,7 @@ from tests.support.broker import dead_letters, working
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 KINDS = ("stub", "redis", "streams")
 
@@ -154,31 +154,22 @@ def test_declaring_a_queue_again_has_no_effect(subject: Subject) -> None:
     assert declared.names == ["letters"]
 
 
-def test_declaring_an_actor_again_replaces_the_first(subject: Subject) -> None:
+def test_declaring_an_actor_again_has_no_effect(subject: Subject) -> None:
     broker = subject.broker()
-    ran = []
+    ran: list[int] = []
 
-    def declare(value: str) -> dramatiq.Actor[[], None]:
-        return dramatiq.actor(lambda: ran.append(value), broker=broker, actor_name="write")
+    @dramatiq.actor(broker=broker)
+    def write(number: int) -> None:
+        ran.append(number)
 
-    declare("first")
-    # Dramatiq's decorator refuses a name that is taken; the broker does not.
-    second = declare_again(broker, lambda: ran.append("second"))
+    queues = broker.get_declared_queues()
+    broker.declare_actor(write)
     with worked(broker):
-        second.send()
+        write.send(1)
 
-    assert ran == ["second"]
-
-
-def declare_again(broker: Broker, function: Callable[[], None]) -> dramatiq.Actor[[], None]:
-    return dramatiq.Actor(
-        function,
-        broker=broker,
-        actor_name="write",
-        queue_name="default",
-        priority=0,
-        options={},
-    )
+    assert broker.get_declared_actors() == {"write"}
+    assert broker.get_declared_queues() == queues
+    assert ran == [1]
 
 
 def test_an_actor_nobody_declared_is_not_found(subject: Subject) -> None:
@@ -830,7 +821,10 @@ def test_a_broker_may_have_one_worker_after_another(subject: Subject) -> None:
     assert ran == [1, 2]
 
 
-def test_a_worker_paused_and_resumed_goes_on(subject: Subject) -> None:
+def test_a_worker_paused_and_resumed_goes_on(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dramatiq.worker.CONSUMER_RESTART_DELAY_SECS", 0.05)
     broker = subject.broker()
     ran: list[int] = []
 

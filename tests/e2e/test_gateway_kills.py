@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from shared import keys
 from tests.support.clients import PHOTOS, upload
 from tests.support.processes import ServiceProcess
 
-KILLS = 50
+KILLS = int(os.environ.get("TAGLINE_TEST_KILLS", "10"))
+"""`make chaos` sets more."""
+
 QUEUE = "{tagline:0}:queue:tagging:normal"
 
 

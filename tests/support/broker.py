@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import redis
-from dramatiq import Worker
+from dramatiq import Message, Worker
 from dramatiq.middleware import Retries
 
 from shared.broker import PRIORITIES, QueueKeys, RedisStreamsBroker
@@ -41,7 +41,7 @@ def streams_broker(url: str, **settings: Any) -> Iterator[RedisStreamsBroker]:
 
 @contextmanager
 def working(
-    broker: Broker, *, threads: int = 2, prefetch: int | None = None, timeout_ms: int = 50
+    broker: Broker, *, threads: int = 2, prefetch: int | None = None, timeout_ms: int = 20
 ) -> Iterator[Worker]:
     """A worker, stopped at the end."""
     worker = Worker(broker, worker_threads=threads, worker_timeout=timeout_ms)
@@ -66,14 +66,19 @@ def consuming(
         consumer.close()
 
 
+def message(*args: object, **options: object) -> Message[Any]:
+    """Return a message to the queue, for the actor `write`."""
+    return Message(QUEUE, "write", args, {}, options)
+
+
 def fetch(consumer: RedisStreamsConsumer) -> StreamMessage:
     """Return the next message; AssertionError if there is none in time."""
     found: list[StreamMessage] = []
 
     def fetched() -> bool:
-        message = next(consumer)
-        if message is not None:
-            found.append(message)
+        held = next(consumer)
+        if held is not None:
+            found.append(held)
         return bool(found)
 
     wait_until(fetched, "a message is fetched")

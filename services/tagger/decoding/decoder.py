@@ -18,7 +18,9 @@ class Decoder:
 
     A child has `memory_bytes` for an image, beyond what it needs itself, and
     `timeout_s` from the moment it is given it; then it is killed and replaced.
-    An image of more than `max_pixels` is not decoded at all.
+    An image of more than `max_pixels` is not decoded at all. Measured, beside
+    the file itself: WebP takes up to 19 bytes a pixel, AVIF 14, PNG 11, HEIC 8,
+    GIF 7, JPEG 4; so 512 MiB are 28 megapixels of WebP, and 48 of PNG.
 
     Use it on one event loop, on a thread that lives as long as the decoder.
     """

@@ -1,0 +1,14 @@
+"""`make chaos`: the fault tests at full length. Exit code 0 if every promise held."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import pytest
+
+FULL_LENGTH = {"TAGLINE_TEST_KILLS": "50"}
+
+if __name__ == "__main__":
+    os.environ.update(FULL_LENGTH)
+    sys.exit(pytest.main(["tests/e2e/test_gateway_kills.py", "--timeout=600", *sys.argv[1:]]))

@@ -1,0 +1,511 @@
+"""Our broker: who holds a message, for how long, and what becomes of it when they die."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import dramatiq
+import pytest
+import redis
+from dramatiq import Message, Middleware
+from dramatiq.middleware import Callbacks
+from dramatiq.results import ResultFailure, Results
+from dramatiq.results.backends import StubBackend
+
+from shared.broker import RedisStreamsBroker
+from shared.broker.keys import GROUP
+from tests.support.broker import (
+    KEYS,
+    LONG_LEASE_MS,
+    QUEUE,
+    consumers,
+    consuming,
+    dead_letters,
+    fetch,
+    message,
+    pending,
+    streams_broker,
+    waiting,
+    working,
+)
+from tests.support.broker_worker import worker_process
+from tests.support.processes import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from shared.broker.consumer import RedisStreamsConsumer
+
+LEASE_MS = 200
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@contextmanager
+def dead_consumer(broker: RedisStreamsBroker) -> Iterator[RedisStreamsConsumer]:
+    """A consumer that renews nothing, as if its process had been killed."""
+    consumer = broker.consume(QUEUE, prefetch=10, timeout=10)
+    consumer._keeper.stop()
+    try:
+        yield consumer
+    finally:
+        consumer._blocking.close()
+
+
+def sweeps(client: redis.Redis) -> int:
+    return int(client.info("commandstats").get("cmdstat_xinfo|consumers", {}).get("calls", 0))
+
+
+# Renewal
+
+
+def test_a_message_worked_on_longer_than_its_lease_stays_with_its_worker(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker,
+        consuming(broker) as busy,
+        consuming(broker, timeout_ms=10) as other,
+    ):
+        sent = broker.enqueue(message("long"))
+        held = fetch(busy)
+        # When several leases have passed, by the server's own count of the time
+        client.xadd("clock", {"started": 1})
+
+        def passed_ms() -> int:
+            started = int(client.xrange("clock")[0][0].split(b"-")[0])
+            return int(client.time()[0] * 1000 + client.time()[1] / 1000) - started
+
+        def several_leases_passed() -> bool:
+            assert next(other) is None
+            return passed_ms() > 4 * LEASE_MS
+
+        wait_until(several_leases_passed, "several leases have passed")
+        # I expect it with its holder, delivered once
+        (entry,) = client.xpending_range(held.receipt.stream, GROUP, "-", "+", 10)
+        assert entry["consumer"].decode() == busy.name
+        assert entry["times_delivered"] == 1
+        assert not held.lost
+        busy.ack(held)
+        assert held == sent
+        assert waiting(client) == 0
+
+
+def test_a_lease_that_lapsed_is_marked_as_lost_and_settles_nothing(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as paused,
+        streams_broker(redis_url, claim_after_ms=LEASE_MS) as another,
+        consuming(another) as other,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(paused)
+        # Given a process that was not heard of, such as one stopped by its machine
+        again = fetch(other)
+        assert again.deaths == 1
+        # When it goes on
+        paused._keeper.renew()
+        # I expect it to know, and to leave the message alone
+        assert held.lost
+        paused.nack(held)
+        assert dead_letters(client) == []
+        assert pending(client) == 1
+        other.ack(again)
+        assert waiting(client) == 0
+
+
+def test_a_lost_message_is_not_started(redis_url: str, client: redis.Redis) -> None:
+    ran: list[str] = []
+    results = StubBackend()
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(
+        redis_url,
+        claim_after_ms=LONG_LEASE_MS,
+        middleware=[Results(backend=results, store_results=True)],
+    ) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def wait() -> None:
+            started.set()
+            gate.wait(20)
+
+        @dramatiq.actor(broker=broker)
+        def write(text: str) -> None:
+            ran.append(text)
+
+        # Given a message that waits in a worker for a thread
+        with working(broker, threads=1) as worker:
+            wait.send()
+            assert started.wait(10)
+            lost = write.send("lost")
+            wait_until(lambda: worker.work_queue.qsize() == 1, "it waits in the worker")
+            # When its lease lapses and somebody else finishes it
+            with streams_broker(redis_url, claim_after_ms=1) as another:
+                # Only this one may lapse, not the one that is worked on.
+                held = worker.consumers[QUEUE].consumer
+                assert held is not None
+                (place,) = (
+                    entry["message_id"]
+                    for entry in client.xpending_range(KEYS.stream("normal"), GROUP, "-", "+", 9)
+                    if client.xrange(KEYS.stream("normal"), entry["message_id"])[0][1][b"m"].find(
+                        lost.message_id.encode()
+                    )
+                    > 0
+                )
+                client.xack(KEYS.stream("normal"), GROUP, place)
+                client.xdel(KEYS.stream("normal"), place)
+                held._keeper.renew()  # type: ignore[attr-defined]  # it is ours
+                another.close()
+            gate.set()
+            broker.join(QUEUE, timeout=20_000)
+
+    assert ran == []
+    # Nor is a result stored in the name of whoever finished it.
+    with pytest.raises(Exception, match="write"):
+        lost.get_result(backend=results)
+
+
+# Death
+
+
+def test_the_message_of_a_killed_worker_runs_again(redis_url: str, client: redis.Redis) -> None:
+    sent = Message[None](QUEUE, "hold", (), {}, {})
+    with streams_broker(redis_url, claim_after_ms=500) as broker:
+        with worker_process(redis_url, claim_after_ms=500) as worker:
+            broker.enqueue(sent)
+            wait_until(lambda: client.llen("started") == 1, "it runs", timeout_s=30)
+            # While the worker lives, nobody else gets it
+            worker.kill()
+            worker.wait()
+        with consuming(broker) as consumer:
+            again = fetch(consumer)
+
+    assert again.message_id == sent.message_id
+    assert again.deaths == 1
+    assert again.receipt.stream == KEYS.front
+    assert dead_letters(client) == []
+
+
+def test_a_message_that_kills_its_workers_is_poison_after_three(
+    redis_url: str, client: redis.Redis
+) -> None:
+    sent = Message[None](QUEUE, "die", (), {}, {})
+    with streams_broker(redis_url) as broker:
+        broker.enqueue(sent)
+    for number in range(1, 4):
+        with worker_process(redis_url, claim_after_ms=LEASE_MS) as worker:
+            worker.wait(30)
+            assert client.llen("started") == number
+    # The fourth worker survives.
+    with worker_process(redis_url, claim_after_ms=LEASE_MS) as worker:
+        wait_until(lambda: bool(dead_letters(client)), "it is a dead letter", timeout_s=30)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+
+    (found,) = dead_letters(client)
+    assert Message.decode(found[b"m"]) == sent
+    assert found[b"reason"] == b"poison"
+    assert found[b"d"] == b"3"
+    assert client.llen("started") == 3
+    assert waiting(client) == pending(client) == 0
+
+
+def test_poison_runs_no_callback_of_success_and_is_a_failed_result(
+    redis_url: str, client: redis.Redis
+) -> None:
+    told: list[str] = []
+    rejected: list[str] = []
+    results = StubBackend()
+
+    class Rejected(Middleware):
+        def before_nack(self, _broker: object, message: dramatiq.MessageProxy) -> None:
+            rejected.append(message.reason)
+
+    with streams_broker(
+        redis_url,
+        max_deaths=2,
+        middleware=[Callbacks(), Results(backend=results, store_results=True), Rejected()],
+    ) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def succeeded(*_: object) -> None:
+            told.append("succeeded")
+
+        @dramatiq.actor(broker=broker)
+        def write() -> None:
+            told.append("ran")
+
+        sent = write.message_with_options(on_success=succeeded)
+        client.xadd(KEYS.stream("normal"), {"m": sent.encode(), "d": 2})
+        with working(broker):
+            broker.join(QUEUE, timeout=20_000)
+            with pytest.raises(ResultFailure, match="2 workers died holding it"):
+                sent.get_result(backend=results, block=True, timeout=10_000)
+
+    assert told == []
+    assert rejected == ["poison"]
+    assert [found[b"reason"] for found in dead_letters(client)] == [b"poison"]
+
+
+def test_a_message_taken_from_the_dead_keeps_its_place_before_all_others(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker:
+        broker.enqueue(message("first", priority="low"))
+        with dead_consumer(broker) as dead:
+            fetch(dead)
+        broker.enqueue(message("second", priority="high"))
+        with consuming(broker, prefetch=1) as consumer:
+            second = fetch(consumer)
+            wait_until(lambda: client.xlen(KEYS.front) == 1, "the first has lapsed")
+            broker.enqueue(message("third", priority="high"))
+            consumer.ack(second)
+
+            assert fetch(consumer).args == ("first",)
+
+
+def test_what_others_wrote_into_an_entry_survives_its_lapse(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker:
+        with dead_consumer(broker) as dead:
+            wait_until(lambda: next(dead) is None and bool(client.exists(KEYS.front)), "groups")
+            client.xadd(KEYS.stream("low"), {"photo": "1", "m": message("x").encode(), "d": "?"})
+            assert fetch(dead).args == ("x",)
+        with consuming(broker) as consumer:
+            again = fetch(consumer)
+            fields = client.xrange(KEYS.front)[0][1]
+
+    assert again.deaths == 1
+    assert fields[b"photo"] == b"1"
+
+
+def test_the_last_of_many_pending_entries_is_found_when_its_worker_died(
+    redis_url: str, client: redis.Redis
+) -> None:
+    count = 20_000
+    stream = KEYS.stream("normal")
+    with streams_broker(redis_url, claim_after_ms=60_000) as broker:
+        # Given 20 000 entries that living consumers hold, and the last one, whose holder died
+        with client.pipeline(transaction=False) as pipeline:
+            for name in (KEYS.wake, *KEYS.streams):
+                pipeline.xgroup_create(name, GROUP, id="0", mkstream=True)
+            for number in range(count):
+                pipeline.xadd(stream, {"m": b"x"}, id=f"1-{number}")
+            pipeline.xreadgroup(GROUP, "alive", {stream: ">"})
+            orphan = message("orphan")
+            pipeline.xadd(stream, {"m": orphan.encode()}, id="2-0")
+            pipeline.xreadgroup(GROUP, "dead", {stream: ">"})
+            pipeline.xclaim(stream, GROUP, "dead", 0, ["2-0"], idle=61_000, justid=True)
+            pipeline.execute()
+        with consuming(broker, prefetch=1) as consumer:
+            consumer._keeper.sweep()
+            found = fetch(consumer)
+            consumer.ack(found)
+
+    assert found == orphan
+    assert found.deaths == 1
+    assert client.xpending(stream, GROUP)["pending"] == count
+
+
+def test_more_lapsed_entries_than_one_step_moves_are_all_moved(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=60_000) as broker:
+        with client.pipeline(transaction=False) as pipeline:
+            for name in (KEYS.wake, *KEYS.streams):
+                pipeline.xgroup_create(name, GROUP, id="0", mkstream=True)
+            for number in range(250):
+                pipeline.xadd(KEYS.stream("low"), {"m": message(number).encode()}, id=f"1-{number}")
+            pipeline.xreadgroup(GROUP, "dead", {KEYS.stream("low"): ">"})
+            ids = [f"1-{number}" for number in range(250)]
+            pipeline.xclaim(KEYS.stream("low"), GROUP, "dead", 0, ids, idle=61_000, justid=True)
+            pipeline.execute()
+        with consuming(broker, prefetch=1) as consumer:
+            consumer._keeper.sweep()
+
+            assert client.xlen(KEYS.front) == 250
+            assert client.xlen(KEYS.stream("low")) == 0
+            assert fetch(consumer).args == (0,)
+
+
+def test_consumers_long_gone_are_forgotten_and_living_ones_are_not(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=20) as broker:
+        with dead_consumer(broker) as dead:
+            next(dead)
+            broker.enqueue(message("x"), delay=0)
+            wait_until(lambda: next(dead) is not None, "it is fetched")
+        assert dead.name.encode() in consumers(client)
+        with consuming(broker, prefetch=1, timeout_ms=10) as living:
+            held = fetch(living)
+            wait_until(lambda: dead.name.encode() not in consumers(client), "it is forgotten")
+            # It holds a message, and so is known for as long as it does.
+            assert living.name.encode() in consumers(client)
+            living.ack(held)
+            # It may be forgotten while it waits: it gets messages all the same.
+            broker.enqueue(message("y"))
+            assert fetch(living).args == ("y",)
+
+
+def test_a_consumer_forgotten_while_it_waits_gets_the_next_message(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker, timeout_ms=60_000) as consumer,
+    ):
+        from tests.support.broker import Fetching, wait_for_blocked_reads
+
+        fetching = Fetching(consumer)
+        wait_for_blocked_reads(client)
+        for stream in (KEYS.wake, *KEYS.streams):
+            client.xgroup_delconsumer(stream, GROUP, consumer.name)
+        sent = broker.enqueue(message("x"))
+        held = fetching.result()
+        assert held == sent
+        consumer._keeper.renew()
+        assert not held.lost
+
+
+# Handing back
+
+
+def test_a_consumer_that_closes_hands_back_what_it_holds_at_once_and_at_no_cost(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+        for number in range(3):
+            broker.enqueue(message(number, priority="low"))
+        with consuming(broker) as leaving:
+            held = [fetch(leaving) for _ in range(3)]
+            broker.enqueue(message("urgent", priority="high"))
+
+        assert all(each.lost for each in held)
+        assert leaving.name.encode() not in consumers(client)
+        assert pending(client) == 0
+        with consuming(broker) as consumer:
+            again = [fetch(consumer) for _ in range(4)]
+
+    assert [each.args[0] for each in again] == [0, 1, 2, "urgent"]
+    assert [each.deaths for each in again] == [0, 0, 0, 0]
+    assert [each.message_id for each in again[:3]] == [each.message_id for each in held]
+
+
+def test_a_message_handed_back_again_and_again_is_not_poison(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+        broker.enqueue(message("x"))
+        for _ in range(5):
+            with consuming(broker) as consumer:
+                assert fetch(consumer).deaths == 0
+
+    assert dead_letters(client) == []
+
+
+def test_a_stopping_worker_gives_back_at_once_what_it_has_not_started(
+    redis_url: str, client: redis.Redis
+) -> None:
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def wait() -> None:
+            started.set()
+            gate.wait(20)
+
+        for _ in range(4):
+            wait.send()
+        # Given a worker that runs one message and has fetched three more
+        with working(broker, threads=1, prefetch=4) as worker:
+            assert started.wait(10)
+            wait_until(lambda: worker.work_queue.qsize() == 3, "all are fetched")
+            # When it is told to stop while that one still runs
+            stopping = threading.Thread(target=worker.stop)
+            stopping.start()
+            # I expect another worker to get the three, and new ones
+            with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as another:
+                another.enqueue(message("new"))
+                with consuming(another) as other:
+                    got = [fetch(other) for _ in range(4)]
+                    assert [each.actor_name for each in got] == ["wait", "wait", "wait", "write"]
+                    assert [each.deaths for each in got] == [0, 0, 0, 0]
+                    assert not gate.is_set()
+                    for each in got:
+                        other.ack(each)
+            gate.set()
+            stopping.join(20)
+        assert waiting(client) == 0
+
+
+def test_a_running_message_is_handed_back_when_the_worker_stops_waiting_for_it(
+    redis_url: str, client: redis.Redis
+) -> None:
+    gate, started, finished = threading.Event(), threading.Event(), threading.Event()
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def wait() -> None:
+            started.set()
+            gate.wait(20)
+            finished.set()
+
+        sent = wait.send()
+        with working(broker, threads=1) as worker:
+            assert started.wait(10)
+            worker.stop(timeout=50)
+            with (
+                streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as another,
+                consuming(another) as other,
+            ):
+                again = fetch(other)
+                assert again.message_id == sent.message_id
+                assert again.deaths == 0
+                # When it finishes all the same, it settles nothing
+                gate.set()
+                assert finished.wait(10)
+                wait_until(lambda: not worker.workers[0].is_alive(), "its thread ends")
+                assert pending(client) == 1
+                other.ack(again)
+
+
+def test_a_worker_that_is_told_to_end_hands_back_and_ends(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url) as broker,
+        worker_process(redis_url, claim_after_ms=LONG_LEASE_MS) as worker,
+    ):
+        for actor in ("hold", "note"):
+            broker.enqueue(Message[None](QUEUE, actor, (), {}, {}))
+        wait_until(lambda: client.llen("started") == 1, "it runs", timeout_s=30)
+        wait_until(lambda: pending(client) == 2, "it has fetched the other")
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(30) == 0
+
+        assert (waiting(client), pending(client)) == (1, 0)
+        assert client.lrange("started", 0, -1) == [str(worker.pid).encode()]
+        with consuming(broker) as consumer:
+            held = fetch(consumer)
+            assert (held.actor_name, held.deaths) == ("note", 0)
+            consumer.ack(held)
+    assert consumers(client) == set()
+
+
+def test_a_consumer_is_named_after_its_machine_and_process(redis_url: str) -> None:
+    with streams_broker(redis_url) as broker, consuming(broker) as one, consuming(broker) as other:
+        assert one.name.startswith(f"{socket.gethostname()}:{os.getpid()}:")
+        assert one.name != other.name
