@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import aiohttp
 
@@ -48,7 +48,7 @@ class Tagline:
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._session: aiohttp.ClientSession
 
-    async def __aenter__(self) -> Tagline:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(headers=self._headers)
         return self
 
@@ -95,9 +95,7 @@ class Tagline:
         its photos say replaces what was heard before. Raises `TaglineError` when the server
         will not have this socket any more.
         """
-        socket_id: str | None = None
-        position: str | None = None
-        tries = 0
+        socket_id, position, tries = "", "", 0
         while True:
             query = {"socketId": socket_id, "lastEventId": position} if socket_id else {}
             try:
@@ -108,7 +106,7 @@ class Tagline:
                         frame = json.loads(message.data)
                         position, tries = frame["id"], 0
                         if frame["event"] == "connected":
-                            first, socket_id = socket_id is None, frame["data"]["socketId"]
+                            first, socket_id = not socket_id, frame["data"]["socketId"]
                             if not first:
                                 continue
                         yield Event(frame["id"], frame["event"], frame["data"])
@@ -118,7 +116,7 @@ class Tagline:
                 if error.status in {401, 403}:
                     raise TaglineError(error.status, "refused", error.message) from None
             except aiohttp.ClientError as error:
-                if socket_id is None:
+                if not socket_id:
                     raise TaglineError(
                         0, "unreachable", f"cannot reach {self._notifier}: {error}"
                     ) from None

@@ -53,7 +53,9 @@ class Followed:
 class Upload:
     """One run of `python -m cli upload`."""
 
-    def __init__(self, paths: list[Path], *, locale: str | None, priority: str, plain: bool) -> None:
+    def __init__(
+        self, paths: list[Path], *, locale: str | None, priority: str, plain: bool
+    ) -> None:
         self._locale = locale
         self._priority = priority
         self._plain = plain
@@ -66,7 +68,9 @@ class Upload:
             disable=plain,
         )
         self.photos = [
-            Followed(path, self._progress.add_task("", total=100, file=escape(path.name), message=""))
+            Followed(
+                path, self._progress.add_task("", total=100, file=escape(path.name), message="")
+            )
             for path in paths
         ]
         self._by_id: dict[int, Followed] = {}
@@ -80,7 +84,8 @@ class Upload:
         gate = asyncio.Semaphore(parallel)
         try:
             with self._progress:
-                await asyncio.wait({connected, listening}, return_when=asyncio.FIRST_COMPLETED)
+                either: list[asyncio.Future[Any]] = [connected, listening]
+                await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if listening.done():
                     listening.result()
                 socket_id = connected.result()

@@ -192,6 +192,11 @@ class Photos:
             ids = await self._redis.smembers(keys.watched(socket_id))
         return await self.get_many(sorted(int(photo_id) for photo_id in ids))
 
+    async def any(self) -> bool:
+        """Say whether there is any photo at all."""
+        with away_is_unavailable():
+            return bool(await self._redis.exists(keys.files()))
+
     async def unnamed(self, filenames: Sequence[str]) -> list[str]:
         """Return those of `filenames` that no record names."""
         if not filenames:

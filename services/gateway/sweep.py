@@ -27,7 +27,12 @@ logger = structlog.stdlib.get_logger()
 
 
 async def sweep(blobs: BlobStore, photos: Photos, *, age: timedelta = ORPHAN_AGE) -> int:
-    """Remove the blobs older than `age` that no record names; returns how many."""
+    """Remove the blobs older than `age` that no record names; returns how many.
+
+    Without any record nothing is removed: the database was lost, and the photos must not be.
+    """
+    if not await photos.any():
+        return 0
     oldest = datetime.now(UTC) - age
     batch: list[Blob] = []
     removed = 0

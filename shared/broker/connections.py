@@ -21,6 +21,7 @@ OF_ONE_POOL = frozenset(
     {
         "connection_pool",
         "himport_registry",
+        "maint_notifications_config",  # for RESP3 only
         "maint_notifications_pool_handler",
         "orig_host_address",
         "orig_socket_connect_timeout",

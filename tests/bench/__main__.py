@@ -26,7 +26,9 @@ WARM_UP = 20
 
 def _line(name: str, seconds: list[float], limit_s: float) -> str:
     p50, p99 = statistics.median(seconds), sorted(seconds)[int(0.99 * len(seconds))]
-    return f"{name:24} p50 {p50 * 1e3:7.2f} ms  p99 {p99 * 1e3:7.2f} ms  {p50 / limit_s:6.1f} x XADD"
+    return (
+        f"{name:24} p50 {p50 * 1e3:7.2f} ms  p99 {p99 * 1e3:7.2f} ms  {p50 / limit_s:6.1f} x XADD"
+    )
 
 
 async def _measure(gateway: str, notifier: str, redis_url: str) -> None:
@@ -78,6 +80,9 @@ async def _post(
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch, temporary_server() as server:
-        with running_stack(server.url, Path(scratch), Path(scratch)) as stack:
-            asyncio.run(_measure(stack.gateway.url, stack.notifier.url, server.url))
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        temporary_server() as server,
+        running_stack(server.url, Path(scratch), Path(scratch)) as stack,
+    ):
+        asyncio.run(_measure(stack.gateway.url, stack.notifier.url, server.url))

@@ -139,7 +139,7 @@ def test_declaring_an_actor_declares_its_queue(subject: Subject) -> None:
 
 def test_declaring_a_queue_again_has_no_effect(subject: Subject) -> None:
     class Declared(Middleware):
-        names: list[str]  # noqa: RUF012 - set below, per test
+        names: list[str]
 
         def after_declare_queue(self, _broker: Broker, queue_name: str) -> None:
             self.names.append(queue_name)

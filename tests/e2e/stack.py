@@ -34,10 +34,10 @@ def running_stack(
         **(settings or {}),
     }
     with ExitStack() as stack:
-        services = [
+        gateway, notifier, tagger = (
             stack.enter_context(ServiceProcess(name, environment))
             for name in ("gateway", "notifier", "tagger")
-        ]
-        for service in services:
+        )
+        for service in (gateway, notifier, tagger):
             service.wait_ready(timeout_s=60)
-        yield Stack(*services, blobs)
+        yield Stack(gateway, notifier, tagger, blobs)

@@ -146,7 +146,7 @@ async def test_a_position_the_server_never_held_is_answered_with_a_snapshot(
 async def test_a_photo_outlives_the_tagger_that_had_begun_it(
     redis_url: str, tmp_path: Path, cache: Path
 ) -> None:
-    from tests.support.openai_server import OpenAIServer  # noqa: PLC0415
+    from tests.support.openai_server import OpenAIServer
 
     async with OpenAIServer(delay_s=60) as openai:
         settings = {
@@ -174,7 +174,7 @@ async def test_a_photo_outlives_the_tagger_that_had_begun_it(
 async def test_a_wrong_key_ends_the_photo_at_once(
     redis_url: str, tmp_path: Path, cache: Path
 ) -> None:
-    from tests.support.openai_server import OpenAIServer  # noqa: PLC0415
+    from tests.support.openai_server import OpenAIServer
 
     async with OpenAIServer() as openai:
         settings = {"OPENAI_API_KEY": "sk-wrong", "OPENAI_BASE_URL": openai.url}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dramatiq
 import pytest
@@ -452,9 +452,7 @@ def test_an_entry_added_by_a_script_of_the_caller_is_a_message(
     sent = message("photo", priority="high")
     entry = entry_for(KEYS, sent)
     fields = [part for pair in entry.fields.items() for part in pair]
-    client.eval(
-        "return redis.call('XADD', KEYS[1], '*', unpack(ARGV))", 1, entry.stream, *fields
-    )
+    client.eval("return redis.call('XADD', KEYS[1], '*', unpack(ARGV))", 1, entry.stream, *fields)
     with consuming(broker) as consumer:
         held = fetch(consumer)
 

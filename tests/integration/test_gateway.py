@@ -147,7 +147,9 @@ async def test_a_bad_field_is_named_and_nothing_is_kept(
 
     assert status == 400
     assert problem["code"] == "bad_request"
-    assert [*fields, *headers][0] in problem["detail"].replace("X-Socket-Id", "X-Socket-Id socketId")
+    assert [*fields, *headers][0] in problem["detail"].replace(
+        "X-Socket-Id", "X-Socket-Id socketId"
+    )
     assert stored(blobs) == []
 
 
@@ -167,9 +169,7 @@ async def test_the_same_idempotency_key_gives_the_same_photo(
     gateway: ServiceProcess, blobs: Path
 ) -> None:
     headers = {"Idempotency-Key": "holiday-1"}
-    answers = await asyncio.gather(
-        *(upload(gateway.url, CAT, headers=headers) for _ in range(5))
-    )
+    answers = await asyncio.gather(*(upload(gateway.url, CAT, headers=headers) for _ in range(5)))
     other, problem = await upload(gateway.url, PHOTOS / "coffee.jpg", headers=headers)
 
     assert {status for status, _ in answers} == {202}
@@ -271,10 +271,8 @@ async def test_the_description_names_every_route_there_is(gateway: ServiceProces
     assert unknown == []
 
 
-async def test_a_server_that_is_away_is_a_503_and_comes_back(
-    tmp_path: Path, blobs: Path
-) -> None:
-    from tests.support.redis_server import temporary_server  # noqa: PLC0415
+async def test_a_server_that_is_away_is_a_503_and_comes_back(tmp_path: Path, blobs: Path) -> None:
+    from tests.support.redis_server import temporary_server
 
     with temporary_server() as server:
         environment = {"REDIS_URL": server.url, "TAGLINE_BLOB_URL": blobs.as_uri()}
@@ -303,7 +301,7 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(redis_url: str) -> None:
 
 
 def test_an_animated_or_modern_format_is_known_by_its_bytes() -> None:
-    from services.gateway.images import format_of, size_of  # noqa: PLC0415
+    from services.gateway.images import format_of, size_of
 
     for name, expected in (("WEBP", "webp"), ("GIF", "gif"), ("PNG", "png"), ("AVIF", "avif")):
         out = io.BytesIO()

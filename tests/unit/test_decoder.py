@@ -199,9 +199,7 @@ async def test_transparency_lies_on_white(decoder: Decoder, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["PNG", "GIF"])
-async def test_a_transparent_colour_of_a_palette_lies_on_white(
-    decoder: Decoder, kind: str
-) -> None:
+async def test_a_transparent_colour_of_a_palette_lies_on_white(decoder: Decoder, kind: str) -> None:
     image = Image.new("P", (64, 32), 0)
     image.putpalette([*RED, *BLUE])
     image.paste(1, (32, 0, 64, 32))
@@ -459,10 +457,7 @@ async def test_a_cancelled_wait_for_a_child_loses_no_child() -> None:
 async def test_many_pictures_at_once_each_get_their_own_answer(decoder: Decoder) -> None:
     sizes = range(10, 50)
     pictures = await asyncio.gather(
-        *(
-            decoder.decode(encoded(halves((size, 8)), "PNG"), longest_side_px=512)
-            for size in sizes
-        )
+        *(decoder.decode(encoded(halves((size, 8)), "PNG"), longest_side_px=512) for size in sizes)
     )
 
     assert [picture.width for picture in pictures] == list(sizes)
@@ -473,9 +468,7 @@ async def test_waiting_for_a_free_child_does_not_count_as_decoding() -> None:
     await decoder.start()
     data = encoded(noise((1500, 1500)), "PNG")
 
-    pictures = await asyncio.gather(
-        *(decoder.decode(data, longest_side_px=512) for _ in range(20))
-    )
+    pictures = await asyncio.gather(*(decoder.decode(data, longest_side_px=512) for _ in range(20)))
     await decoder.close()
 
     assert [picture.width for picture in pictures] == [512] * 20

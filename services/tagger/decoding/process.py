@@ -42,9 +42,7 @@ class DecodingProcess:
     @property
     def alive(self) -> bool:
         return (
-            self._streams is not None
-            and self._process is not None
-            and self._process.poll() is None
+            self._streams is not None and self._process is not None and self._process.poll() is None
         )
 
     async def start(self) -> None:
@@ -120,7 +118,7 @@ class DecodingProcess:
                 "services.tagger.decoding.child",
                 str(self._memory_bytes),
             ],
-            stdin=channel,
+            stdin=channel.fileno(),
             stdout=subprocess.DEVNULL,
             env=_environment(),
         )

@@ -27,9 +27,7 @@ def choose(
             raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
         from services.tagger.providers.openai import OpenAIProvider  # noqa: PLC0415
 
-        return OpenAIProvider(
-            api_key=openai_api_key, base_url=openai_base_url, model=openai_model
-        )
+        return OpenAIProvider(api_key=openai_api_key, base_url=openai_base_url, model=openai_model)
     from services.tagger.providers.local import LocalProvider  # noqa: PLC0415
 
     return LocalProvider(model_dir, threads=threads)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import io
+import math
 import time
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final
@@ -55,6 +56,20 @@ _SCHEMA: Final[dict[str, Any]] = {
 def _named(tag: object) -> object:
     """Take a bare string for a tag: servers that know no schema answer so."""
     return {"name": tag} if isinstance(tag, str) else tag
+
+
+class _Message(BaseModel):
+    content: str | None = None  # None in a refusal
+
+
+class _Choice(BaseModel):
+    message: _Message
+
+
+class _Completion(BaseModel):
+    """What we read of the response; the SDK's own classes check nothing."""
+
+    choices: list[_Choice] = Field(min_length=1)
 
 
 class _Tag(BaseModel):
@@ -114,15 +129,14 @@ class OpenAIProvider:
         }
         try:
             async with asyncio.timeout(self._timeout_s):
-                completion = await self._client.chat.completions.create(
+                response = await self._client.chat.completions.with_raw_response.create(
                     model=self._model, messages=messages, response_format=schema
                 )
         except TimeoutError:
             raise RetryableError("provider_timeout", ERROR_TEXT) from None
         except openai.OpenAIError as error:
             raise _failure(error) from None
-        content = completion.choices[0].message.content if completion.choices else None
-        return _recognition(content, locale)
+        return _recognition(response.content, locale)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -137,8 +151,9 @@ def _data_url(picture: Picture) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
 
 
-def _recognition(content: str | None, locale: str) -> Recognition:
+def _recognition(response: bytes, locale: str) -> Recognition:
     try:
+        content = _Completion.model_validate_json(response).choices[0].message.content
         answer = _Answer.model_validate_json(content or "")
     except ValidationError:
         raise RetryableError("provider_bad_answer", ERROR_TEXT) from None
@@ -160,7 +175,7 @@ def _cleaned(text: str, *, chars: int = NAME_CHARS) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:chars].strip()
 
 
-def _failure(error: openai.OpenAIError) -> TaggingError:
+def _failure(error: openai.OpenAIError) -> TaggingError:  # noqa: PLR0911  # a table
     match error:
         case openai.APITimeoutError():
             return RetryableError("provider_timeout", ERROR_TEXT)
@@ -184,10 +199,10 @@ def _retry_after_s(header: str | None) -> float | None:
     if not header:
         return None
     try:
-        return max(0.0, float(header))
+        wait_s = float(header)
     except ValueError:
-        pass
-    try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
-        return None
+        try:
+            wait_s = parsedate_to_datetime(header).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    return max(0.0, wait_s) if math.isfinite(wait_s) else None

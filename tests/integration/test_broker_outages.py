@@ -1,0 +1,543 @@
+"""Our broker while Redis is away, full, or emptied, and when replies are lost on the way."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+import dramatiq
+import pytest
+import redis
+from dramatiq.errors import ConnectionClosed
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from shared.broker import RedisStreamsBroker
+from shared.broker.keys import GROUP
+from tests.support.broker import (
+    KEYS,
+    LONG_LEASE_MS,
+    QUEUE,
+    Fetching,
+    consumers,
+    consuming,
+    dead_letters,
+    fetch,
+    message,
+    pending,
+    streams_broker,
+    wait_for_blocked_reads,
+    waiting,
+    working,
+)
+from tests.support.broker_proxy import Proxy, proxy_to
+from tests.support.processes import wait_until
+from tests.support.redis_server import temporary_server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deploy.local.server import EmbeddedServer
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    """A server of the test's own, to be harmed."""
+    with temporary_server() as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def tcp_server() -> Iterator[EmbeddedServer]:
+    with temporary_server(tcp=True) as server:
+        yield server
+
+
+@pytest.fixture
+def direct(tcp_server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """A client that goes round the proxy."""
+    with redis.Redis.from_url(tcp_server.url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def proxy(tcp_server: EmbeddedServer, direct: redis.Redis) -> Iterator[Proxy]:
+    with proxy_to(tcp_server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(autouse=True)
+def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Dramatiq logs what it did not expect of a broker as critical, or as an exception."""
+    yield
+    for record in [*caplog.get_records("setup"), *caplog.get_records("call")]:
+        assert record.levelno < logging.CRITICAL, record.getMessage()
+        failed = record.getMessage().startswith("Failed to process message")  # an actor's doing
+        assert failed or record.exc_info is None, record.getMessage()
+
+
+# The server restarts
+
+
+def test_work_done_while_the_server_restarted_is_acknowledged_when_it_is_back(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    ran: list[int] = []
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(server.url) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write(number: int) -> None:
+            ran.append(number)
+            if number == 1:
+                started.set()
+                gate.wait(20)
+
+        # Given work that ends while the server is away
+        with working(broker) as worker:
+            write.send(1)
+            assert started.wait(10)
+            server.kill()
+            gate.set()
+            wait_until(lambda: worker.work_queue.unfinished_tasks == 0, "the work has ended")
+            server.start()
+            # When it is back, what is sent runs, and what was done is not done again
+            write.send(2)
+            broker.join(QUEUE, timeout=20_000)
+
+    assert ran == [1, 2]
+    assert dead_letters(client) == []
+    assert consumers(client) == set()
+
+
+def test_a_failure_while_the_server_is_away_is_retried_when_it_is_back(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    ran: list[int] = []
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(server.url) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write() -> None:
+            ran.append(1)
+            if len(ran) == 1:
+                started.set()
+                gate.wait(20)
+                raise OSError("not yet")
+
+        with working(broker) as worker:
+            write.send()
+            assert started.wait(10)
+            server.kill()
+            gate.set()
+            wait_until(lambda: worker.work_queue.unfinished_tasks == 0, "it has failed")
+            server.start()
+            broker.join(QUEUE, timeout=20_000)
+
+    assert len(ran) == 2
+    assert waiting(client) == client.zcard(KEYS.delayed) == 0
+
+
+def test_a_waiting_consumer_fetches_again_by_itself_after_a_restart(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(server.url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker, timeout_ms=60_000) as consumer,
+    ):
+        fetching = Fetching(consumer)
+        wait_for_blocked_reads(client)
+        server.kill()
+        server.start()
+        # Its scripts are unknown to the new server, too.
+        sent = broker.enqueue(message("x"))
+
+        held = fetching.result()
+        assert held == sent
+        consumer.ack(held)
+        assert waiting(client) == 0
+
+
+def test_a_worker_stops_while_the_server_is_away(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(server.url, claim_after_ms=300) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write(number: int) -> None:
+            if number == 0:
+                started.set()
+                gate.wait(20)
+
+        with working(broker, threads=1, prefetch=3) as worker:
+            for number in range(3):
+                write.send(number)
+            assert started.wait(10)
+            wait_until(lambda: worker.work_queue.qsize() == 2, "all are fetched")
+            server.kill()
+            gate.set()
+            wait_until(lambda: worker.work_queue.unfinished_tasks == 0, "all are done")
+        assert not any(thread.is_alive() for thread in worker.consumers.values())
+        # What could not be acknowledged goes to others, once the server is back.
+        server.start()
+        with consuming(broker) as consumer:
+            broker.drain(draining=False)
+            again = [fetch(consumer) for _ in range(3)]
+            for each in again:
+                consumer.ack(each)
+
+    assert sorted(each.args[0] for each in again) == [0, 1, 2]
+    assert waiting(client) == 0
+
+
+def test_what_was_done_is_settled_when_the_worker_stops_just_after_the_server_is_back(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with streams_broker(server.url, claim_after_ms=LONG_LEASE_MS) as broker:
+        broker.enqueue(message("x"))
+        with consuming(broker) as consumer:
+            held = fetch(consumer)
+            server.kill()
+            consumer.ack(held)
+            assert not held.settled
+            server.start()
+
+        assert waiting(client) == 0
+
+
+def test_enqueueing_while_the_server_is_away_raises_what_dramatiq_knows(
+    server: EmbeddedServer,
+) -> None:
+    with streams_broker(server.url) as broker:
+        server.kill()
+        with pytest.raises(ConnectionClosed, match="Redis is away"):
+            broker.enqueue(message("x"))
+        with pytest.raises(ConnectionClosed):
+            broker.enqueue(message("x"), delay=10)
+        with pytest.raises(ConnectionClosed):
+            broker.join(QUEUE)
+        with pytest.raises(ConnectionClosed):
+            broker.flush(QUEUE)
+
+
+def test_after_an_outage_nothing_is_taken_from_those_who_could_not_renew(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(server.url, claim_after_ms=2000) as broker,
+        consuming(broker) as holder,
+        consuming(broker, timeout_ms=10) as other,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(holder)
+        # Given an outage that lasts longer than a lease: the holder renews nothing
+        holder._keeper.stop()
+        server.kill()
+        wait_until(lambda: other._keeper._sweep_from > 0, "the other has noticed")
+        server.start()
+        stream = held.receipt.stream
+        client.xclaim(
+            stream, GROUP, holder.name, 0, [held.receipt.entry_id], idle=60_000, justid=True
+        )
+        # When the other one is the first to be back
+        client.config_resetstat()
+        wait_until(lambda: _calls(client, "ping") == 0 and next(other) is None, "it fetches")
+        # I expect it to leave the holder the time to renew
+        assert pending(client) == 1
+        assert client.xlen(KEYS.front) == 0
+        holder._keeper.renew()
+        assert not held.lost
+
+
+def _calls(client: redis.Redis, name: str) -> int:
+    stats: dict[str, Any] = client.info("commandstats")
+    return int(stats.get(f"cmdstat_{name}", {}).get("calls", 0))
+
+
+# The server is emptied
+
+
+def test_a_worker_goes_on_after_the_server_was_flushed(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    ran: list[int] = []
+    with streams_broker(server.url) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write(number: int) -> None:
+            ran.append(number)
+
+        with working(broker):
+            write.send(1)
+            broker.join(QUEUE, timeout=20_000)
+            client.flushall()
+            write.send(2)
+            broker.join(QUEUE, timeout=20_000)
+            broker.flush_all()
+            write.send_with_options(args=(3,), delay=10)
+            broker.join(QUEUE, timeout=20_000)
+
+    assert ran == [1, 2, 3]
+
+
+def test_a_waiting_consumer_makes_the_groups_again_when_they_are_gone(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(server.url) as broker,
+        consuming(broker, timeout_ms=60_000) as consumer,
+    ):
+        fetching = Fetching(consumer)
+        wait_for_blocked_reads(client)
+        client.flushall()
+        wait_for_blocked_reads(client)
+        client.xgroup_destroy(KEYS.stream("low"), GROUP)
+        wait_for_blocked_reads(client)
+        broker.enqueue(message("x", priority="low"))
+
+        assert fetching.result().args == ("x",)
+
+
+def test_a_held_message_that_was_flushed_away_is_lost_and_settles_nothing(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with streams_broker(server.url, claim_after_ms=LONG_LEASE_MS) as broker:
+        for number in range(3):
+            broker.enqueue(message(number))
+        with consuming(broker) as consumer:
+            held = [fetch(consumer) for _ in range(3)]
+            client.flushall()
+            consumer.ack(held[0])
+            consumer.nack(held[1])
+            consumer.requeue([held[2]])
+            broker.enqueue(message("after"))  # a stream again, and no group
+            assert fetch(consumer).args == ("after",)
+        assert dead_letters(client) == []
+
+
+def test_a_worker_stops_after_the_server_was_flushed(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    gate, started = threading.Event(), threading.Event()
+    with streams_broker(server.url) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write() -> None:
+            started.set()
+            gate.wait(20)
+
+        for _ in range(3):
+            write.send()
+        with working(broker, threads=1, prefetch=3) as worker:
+            assert started.wait(10)
+            wait_until(lambda: worker.work_queue.qsize() == 2, "all are fetched")
+            client.flushall()
+            gate.set()
+
+
+# The server is full
+
+
+def test_a_full_server_can_still_be_worked_empty(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    ran: list[str] = []
+    with streams_broker(server.url, max_dead_letters=10) as broker:
+
+        @dramatiq.actor(broker=broker)
+        def write(text: str) -> None:
+            ran.append(text)
+            if ran.count(text) == 1:
+                raise ValueError("once more")
+
+        with working(broker):  # so that there are groups
+            write.send("first")
+            broker.join(QUEUE, timeout=20_000)
+        # Given messages, a delayed one among them that is due, and a server that takes no more
+        write.send("now")
+        write.send_with_options(args=("delayed",), delay=0)
+        client.config_set("maxmemory", 1)
+        with pytest.raises(ConnectionClosed, match="OutOfMemory"):
+            write.send("refused")
+        # I expect a new worker to do all of them, retries included
+        with working(broker):
+            broker.join(QUEUE, timeout=20_000)
+
+    assert sorted(ran) == ["delayed", "delayed", "first", "first", "now", "now"]
+
+
+# Replies are lost
+
+
+@pytest.mark.parametrize("prefetch", [1, 5])
+def test_a_lost_reply_to_a_blocking_read_strands_nothing(
+    proxy: Proxy, direct: redis.Redis, prefetch: int
+) -> None:
+    with (
+        streams_broker(proxy.url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker, prefetch=prefetch, timeout_ms=60_000) as consumer,
+    ):
+        fetching = Fetching(consumer)
+        wait_for_blocked_reads(direct)
+        sent = message("x")
+        proxy.lose_reply(request=b"XREADGROUP", reply=sent.message_id.encode())
+        with streams_broker(proxy.url) as another:
+            another.enqueue(sent)
+        proxy.wait_lost()
+
+        held = fetching.result()
+        assert held == sent
+        assert held.deaths == 0
+        assert held.receipt.stream == KEYS.stream("normal")
+        consumer.ack(held)
+        assert waiting(direct) == 0
+
+
+def test_a_lost_reply_to_the_script_that_fetches_strands_nothing(
+    proxy: Proxy, direct: redis.Redis
+) -> None:
+    with streams_broker(proxy.url, claim_after_ms=LONG_LEASE_MS) as broker:
+        sent = [broker.enqueue(message(number)) for number in range(3)]
+        sent.append(broker.enqueue(message("delayed"), delay=0))
+        proxy.lose_reply(reply=sent[0].message_id.encode())
+        with consuming(broker, prefetch=4) as consumer:
+            held = [fetch(consumer) for _ in range(4)]
+            proxy.wait_lost()
+            assert {each.message_id for each in held} == {each.message_id for each in sent}
+            assert [each.deaths for each in held] == [0, 0, 0, 0]
+            for each in held:
+                consumer.ack(each)
+            assert next(consumer) is None
+
+    assert waiting(direct) == 0
+
+
+def test_what_was_held_when_a_reply_was_lost_is_not_fetched_again(
+    proxy: Proxy, direct: redis.Redis
+) -> None:
+    with (
+        streams_broker(proxy.url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+    ):
+        first = broker.enqueue(message("first"))
+        held = [fetch(consumer)]
+        second = message("second")
+        proxy.lose_reply(reply=second.message_id.encode())
+        entry = broker.entry_for(second)
+        direct.xadd(entry.stream, dict(entry.fields.items()))
+        held.append(fetch(consumer))
+        proxy.wait_lost()
+
+        assert held == [first, second]
+        assert next(consumer) is None
+
+
+@pytest.mark.parametrize("how", ["ack", "nack", "retry"])
+def test_a_lost_reply_to_what_settles_a_message_settles_it_once(
+    proxy: Proxy, direct: redis.Redis, how: str
+) -> None:
+    with (
+        streams_broker(proxy.url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(consumer)
+        proxy.lose_reply(request=held.receipt.entry_id.encode())
+        if how == "nack":
+            consumer.nack(held)
+        else:
+            if how == "retry":
+                broker.enqueue(held, delay=LONG_LEASE_MS)
+            consumer.ack(held)
+        proxy.wait_lost()
+
+        assert held.settled
+        assert waiting(direct) == 0
+        assert direct.xlen(KEYS.dead) == (1 if how == "nack" else 0)
+        assert direct.zcard(KEYS.delayed) == (1 if how == "retry" else 0)
+        broker.enqueue(message("next"))
+        assert fetch(consumer).args == ("next",)
+
+
+def test_a_lost_reply_to_handing_back_hands_back_once(proxy: Proxy, direct: redis.Redis) -> None:
+    with streams_broker(proxy.url, claim_after_ms=LONG_LEASE_MS) as broker:
+        broker.enqueue(message("x"))
+        with consuming(broker) as consumer:
+            held = fetch(consumer)
+            proxy.lose_reply(request=held.receipt.entry_id.encode())
+        proxy.wait_lost()
+
+    assert (waiting(direct), pending(direct)) == (1, 0)
+
+
+def test_a_message_whose_enqueueing_got_no_answer_is_there_once(
+    proxy: Proxy, direct: redis.Redis
+) -> None:
+    with streams_broker(proxy.url) as broker:
+        sent = message("x")
+        proxy.lose_reply(request=sent.message_id.encode())
+        with pytest.raises(ConnectionClosed):
+            broker.enqueue(sent)
+        proxy.wait_lost()
+        delayed = message("y")
+        proxy.lose_reply(request=delayed.message_id.encode())
+        with pytest.raises(ConnectionClosed):
+            broker.enqueue(delayed, delay=LONG_LEASE_MS)
+
+    assert waiting(direct) == 1
+    assert direct.zcard(KEYS.delayed) == 1
+
+
+def test_the_keeper_of_leases_outlives_what_it_did_not_expect(
+    server: EmbeddedServer, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (
+        streams_broker(server.url, claim_after_ms=100) as broker,
+        consuming(broker) as consumer,
+    ):
+        keeper = consumer._keeper
+        failed = threading.Event()
+
+        def fail() -> None:
+            failed.set()
+            raise redis.ResponseError("WRONGTYPE")
+
+        # A settlement that Redis refuses is given up; the next one has its turn.
+        settled = threading.Event()
+        with monkeypatch.context() as patch:
+            patch.setattr("shared.broker.leases.logger.exception", lambda *_: None)
+            keeper.settle_later(fail)
+            keeper.settle_later(settled.set)
+            assert settled.wait(10)
+            assert failed.is_set()
+            # Nor does anything else end it.
+            patch.setattr(keeper, "renew", lambda: 1 / 0)
+            broker.enqueue(message("x"))
+            held = fetch(consumer)
+        again = threading.Event()
+        keeper.settle_later(again.set)
+        assert again.wait(10)
+        assert keeper.is_alive()
+        consumer.ack(held)
+
+
+def test_a_client_that_sends_again_by_itself_is_the_choice_of_its_owner(
+    proxy: Proxy, direct: redis.Redis
+) -> None:
+    with redis.Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 1)) as client:
+        broker = RedisStreamsBroker(client=client, middleware=[])
+        sent = message("x")
+        proxy.lose_reply(request=sent.message_id.encode())
+        broker.enqueue(sent)
+        broker.close()
+
+    assert waiting(direct) == 2
