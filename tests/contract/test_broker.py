@@ -477,7 +477,7 @@ def test_a_pipeline_feeds_each_result_to_the_next_actor(subject: Subject) -> Non
     broker = subject.broker(Pipelines(), Results(backend=results, store_results=True))
 
     @dramatiq.actor(broker=broker)
-    def add(a: int, b: int) -> int:
+    def add(a: int, b: int = 0) -> int:
         return a + b
 
     with working(broker):
@@ -608,7 +608,7 @@ def test_classes_can_be_actors(subject: Subject) -> None:
             ran.append(number)
 
     with worked(broker):
-        Write.send(7)  # type: ignore[attr-defined]  # the metaclass makes it an actor
+        Write.send(7)
 
     assert ran == [7]
 
@@ -793,13 +793,13 @@ def test_messages_outlive_the_broker_that_sent_them(redis_url: str, kind: str) -
     ran: list[int] = []
     with ExitStack() as exits:
         broker = Subject(kind, redis_url, exits).broker()
-        write = dramatiq.actor(ran.append, broker=broker, actor_name="write")
+        write = dramatiq.actor(broker=broker, actor_name="write")(ran.append)
         write.send(1)
         write.send_with_options(args=(2,), delay=50)
 
     with ExitStack() as exits:
         broker = Subject(kind, redis_url, exits).broker()
-        dramatiq.actor(ran.append, broker=broker, actor_name="write")
+        dramatiq.actor(broker=broker, actor_name="write")(ran.append)
         with worked(broker):
             pass
 

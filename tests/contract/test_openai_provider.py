@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from PIL import Image
@@ -13,6 +16,7 @@ from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -80,6 +84,8 @@ async def test_the_model_is_asked_in_the_photos_language(
         (api_error(400), "provider_rejected"),
         (api_error(403), "provider_auth"),
         (api_error(404), "provider_rejected"),
+        (api_error(413), "provider_rejected"),
+        (api_error(422), "provider_rejected"),
         (api_error(429, "insufficient_quota"), "provider_quota"),
     ],
 )
@@ -103,6 +109,11 @@ async def test_what_another_try_would_not_mend_is_permanent(
         (api_error(503), "provider_unavailable", None),
         (Reply(drop=True), "provider_unavailable", None),
         (Reply(content="no JSON"), "provider_bad_answer", None),
+        (Reply(content='{"caption": "no tags"}'), "provider_bad_answer", None),
+        (Reply(refusal="I cannot help with that."), "provider_bad_answer", None),
+        (Reply(text="<html>a proxy's page</html>"), "provider_bad_answer", None),
+        (Reply(body={"choices": [{}]}), "provider_bad_answer", None),
+        (Reply(body={"choices": []}), "provider_bad_answer", None),
     ],
 )
 async def test_what_may_pass_is_retryable_and_not_retried_by_the_sdk(
@@ -121,6 +132,87 @@ async def test_what_may_pass_is_retryable_and_not_retried_by_the_sdk(
     assert raised.value.retry_after_s == retry_after_s
     assert raised.value.text == "OpenAI API error"
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "retry_after_s"),
+    [
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("soon", None),
+        ("inf", None),
+        ("99999999999999999999 Jan 2020 10:00", None),
+    ],
+)
+async def test_retry_after_is_read_as_seconds_or_a_date_and_nonsense_is_not(
+    server: OpenAIServer,
+    provider: OpenAIProvider,
+    cat: Picture,
+    header: str,
+    retry_after_s: float | None,
+) -> None:
+    server.replies.append(api_error(429, Retry_After=header))
+    with pytest.raises(RetryableError) as raised:
+        await provider.recognize(cat, locale="fr")
+
+    assert raised.value.retry_after_s == retry_after_s
+
+
+async def test_a_date_to_come_in_retry_after_is_a_wait(
+    server: OpenAIServer, provider: OpenAIProvider, cat: Picture
+) -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    server.replies.append(api_error(429, Retry_After=later))
+    with pytest.raises(RetryableError) as raised:
+        await provider.recognize(cat, locale="fr")
+
+    assert raised.value.retry_after_s is not None
+    assert 30 < raised.value.retry_after_s <= 60
+
+
+async def test_nobody_at_the_address_is_retryable(cat: Picture) -> None:
+    async with OpenAIServer() as gone:
+        url = gone.url
+    provider = OpenAIProvider(api_key="sk-test", base_url=url, model="gpt-4o-mini")
+    await provider.start()
+    with pytest.raises(RetryableError) as raised:
+        await provider.recognize(cat, locale="fr")
+    await provider.close()
+
+    assert raised.value.code == "provider_unavailable"
+    assert raised.value.text == "OpenAI API error"
+
+
+async def test_at_most_twelve_tags_of_at_most_64_characters(
+    server: OpenAIServer, provider: OpenAIProvider, cat: Picture
+) -> None:
+    server.tags = [{"name": f"{number:02} " + "é" * 80, "confidence": 0.5} for number in range(20)]
+    found = await provider.recognize(cat, locale="fr")
+
+    assert [tag.names["fr"] for tag in found.tags] == [
+        f"{number:02} " + "é" * 61 for number in range(12)
+    ]
+
+
+async def test_the_stand_in_runs_as_a_process_of_its_own(cat: Picture) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.openai_server",
+        "--key=sk-process",
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    url = (await process.stdout.readline()).decode().strip()
+    provider = OpenAIProvider(api_key="sk-process", base_url=url, model="gpt-4o-mini")
+    await provider.start()
+    found = await provider.recognize(cat, locale="fr")
+    await provider.close()
+    process.terminate()
+
+    assert [tag.names["fr"] for tag in found.tags] == ["chat", "animal"]
+    assert await process.wait() == 0
 
 
 async def test_a_wrong_key_is_permanent_and_never_shown(server: OpenAIServer, cat: Picture) -> None:
@@ -152,9 +244,8 @@ async def test_it_gives_up_when_cancelled(
 ) -> None:
     server.delay_s = 30
     asking = asyncio.create_task(provider.recognize(cat, locale="fr"))
-    async with asyncio.timeout(10):
-        while not server.in_flight:
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: server.in_flight, what="the server has the request")
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
+    await wait_until(lambda: not server.in_flight, what="the connection is closed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dramatiq
 import pytest
@@ -244,7 +244,7 @@ def test_a_retry_is_delayed_in_the_script_that_acknowledges_it(
         with client.monitor() as monitor:
             consumer.ack(held)
             client.ping()
-            sent = []
+            sent: list[dict[str, str]] = []
             while not sent or sent[-1]["command"] != "PING":
                 sent.append(monitor.next_command())
 
@@ -275,7 +275,7 @@ def test_a_retry_keeps_the_deaths_of_its_message(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:
     entry = broker.entry_for(message("again"))
-    client.xadd(entry.stream, {**entry.fields, "d": 2})
+    client.xadd(entry.stream, {"m": entry.fields["m"], "d": 2})
     with consuming(broker) as consumer:
         held = fetch(consumer)
         assert held.deaths == 2
@@ -488,7 +488,7 @@ def test_a_receipt_says_what_a_script_of_the_caller_acknowledges(
     broker.enqueue(message("photo"))
     with consuming(broker) as consumer:
         receipt = fetch(consumer).receipt
-        mine = client.xpending_range(
+        mine: list[dict[str, Any]] = client.xpending_range(
             receipt.stream, receipt.group, "-", "+", 10, consumername=receipt.consumer
         )
 

@@ -10,7 +10,8 @@ import redis
 from dramatiq import Message, Worker
 from dramatiq.middleware import Retries
 
-from shared.broker import PRIORITIES, QueueKeys, RedisStreamsBroker
+from shared.broker import QueueKeys, RedisStreamsBroker
+from shared.broker.keys import GROUP
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
@@ -136,11 +137,18 @@ def consumers(client: redis.Redis) -> set[bytes]:
     }
 
 
+def entries(client: redis.Redis, stream: str) -> list[tuple[str, dict[bytes, bytes]]]:
+    """Return ID and fields of each entry, the oldest first."""
+    found: Any = client.xrange(stream)
+    return [(entry_id.decode(), fields) for entry_id, fields in found]
+
+
 def dead_letters(client: redis.Redis) -> list[dict[bytes, bytes]]:
     """Return the fields of the queue's dead letters, the oldest first."""
-    return [fields for _, fields in client.xrange(KEYS.dead)]
+    return [fields for _, fields in entries(client, KEYS.dead)]
 
 
-def stream_of(priority: str) -> str:
-    assert priority in PRIORITIES
-    return KEYS.stream(priority)
+def give(client: redis.Redis, consumer: str, place: tuple[str, str], *, idle_ms: int = 0) -> None:
+    """Have `consumer` hold the entry at `place`, not heard of for `idle_ms`."""
+    stream, entry_id = place
+    client.xclaim(stream, GROUP, consumer, 0, [entry_id], idle=idle_ms, justid=True)

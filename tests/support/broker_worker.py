@@ -56,7 +56,7 @@ def main(url: str, claim_after_ms: int) -> None:
         client.rpush("started", os.getpid())
 
     for actor in (hold, die, note):
-        dramatiq.actor(actor, broker=broker)
+        dramatiq.actor(broker=broker)(actor)
     worker = Worker(broker, worker_threads=1, worker_timeout=50)
     worker.start()
     stop.wait()

@@ -1,11 +1,18 @@
-"""A stand-in for the OpenAI API: a real HTTP server that speaks chat completions."""
+"""A stand-in for the OpenAI API: a real HTTP server that speaks chat completions.
+
+In a test it is a context manager. As a process, `python -m tests.support.openai_server`,
+it prints its base URL on a line, and answers until it is told to end.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import base64
 import io
 import json
+import signal
+import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -22,6 +29,9 @@ class Reply:
     body: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     content: str | None = None
+    refusal: str | None = None
+    text: str | None = None
+    """The body as it is, JSON or not."""
     drop: bool = False
 
 
@@ -35,15 +45,18 @@ def api_error(status: int, code: str | None = None, **headers: str) -> Reply:
 class OpenAIServer:
     """Answers `tags` to whoever has the key; `replies` come first, one a call."""
 
-    def __init__(self, *, delay_s: float = 0.0) -> None:
-        self.key = "sk-test"
+    def __init__(self, *, delay_s: float = 0.0, key: str = "sk-test", port: int = 0) -> None:
+        self.key = key
         self.delay_s = delay_s
+        self.port = port
         self.tags: list[Any] = [
             {"name": "Chat", "confidence": 0.98},
             {"name": "animal ", "confidence": 0.9},
         ]
         self.replies: deque[Reply] = deque()
         self.requests: list[dict[str, Any]] = []
+        self.times_s: list[float] = []
+        """When each request came, by the monotonic clock."""
         self.in_flight = 0
         self.most_in_flight = 0
         self.url = ""
@@ -52,9 +65,10 @@ class OpenAIServer:
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_post("/v1/chat/completions", self._complete)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        # Cancelled with its client: `in_flight` counts who still waits.
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
@@ -73,6 +87,7 @@ class OpenAIServer:
             self.in_flight -= 1
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.times_s.append(time.monotonic())
         asked = await request.json()
         self.requests.append(asked)
         if request.headers.get("Authorization") != f"Bearer {self.key}":
@@ -86,8 +101,14 @@ class OpenAIServer:
             request.transport.abort()
         if reply.body is not None:
             return web.json_response(reply.body, status=reply.status, headers=reply.headers)
+        if reply.text is not None:
+            return web.Response(text=reply.text, status=reply.status, headers=reply.headers)
         content = json.dumps({"tags": self.tags, "caption": "Un chat."})
-        message = {"role": "assistant", "content": reply.content or content, "refusal": None}
+        message = {
+            "role": "assistant",
+            "content": None if reply.refusal else reply.content or content,
+            "refusal": reply.refusal,
+        }
         return web.json_response(
             {
                 "id": "chatcmpl-1",
@@ -108,3 +129,20 @@ def _well_formed(asked: dict[str, Any]) -> bool:
         fits = picture.format == "JPEG" and max(picture.size) <= 1024
     strict = asked["response_format"]["type"] == "json_schema"
     return bool(asked["model"]) and head == "data:image/jpeg;base64" and fits and strict
+
+
+async def _serve(*, port: int, key: str, delay_s: float) -> None:
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    async with OpenAIServer(port=port, key=key, delay_s=delay_s) as server:
+        print(server.url, flush=True)  # noqa: T201 - how whoever started it learns the port
+        await ended.wait()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="A stand-in for the OpenAI API.")
+    parser.add_argument("--port", type=int, default=0, help="0: any that is free")
+    parser.add_argument("--key", default="sk-test", help="the only key it accepts")
+    parser.add_argument("--delay-s", type=float, default=0.0, help="before each answer")
+    asyncio.run(_serve(**vars(parser.parse_args())))
