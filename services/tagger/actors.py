@@ -27,6 +27,8 @@ from shared.record import PhotoProblem, Record
 
 BACKOFF_FIRST_MS: Final = 1_000
 BACKOFF_MOST_MS: Final = 300_000
+RETRY_AFTER_MOST_MS: Final = 3_600_000
+"""A provider may ask for any wait; a photo is tried again after an hour at the latest."""
 
 UNCOUNTED: Final = frozenset({"provider_rate_limited", "blobs_away"})
 """Codes of failures that are nobody's fault on this side: waiting them out costs no try."""
@@ -264,7 +266,7 @@ def _message_of(message: StreamMessage) -> Message[Any]:
 
 def _backoff_ms(record: Record, error: RetryableError) -> int:
     if error.retry_after_s is not None:
-        return round(error.retry_after_s * 1000)
+        return min(RETRY_AFTER_MOST_MS, round(error.retry_after_s * 1000))
     _, delay_ms = compute_backoff(
         record.attempt - 1, factor=BACKOFF_FIRST_MS, max_backoff=BACKOFF_MOST_MS
     )
