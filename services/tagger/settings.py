@@ -28,7 +28,13 @@ class TaggerSettings(Settings):
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
 
-    processes: int = Field(1, ge=1, le=256, validation_alias="TAGLINE_PROCESSES")
+    # Better no start than a setting that its owner believes in and that does nothing.
+    processes: int = Field(1, ge=1, le=1, validation_alias="TAGLINE_PROCESSES")
+    """Only 1 in this version: for more, start more taggers."""
+
+    max_calls: int = Field(0, ge=0, le=0, validation_alias="TAGLINE_MAX_CALLS")
+    """Only 0 in this version: provider calls are not limited."""
+
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
 
