@@ -16,7 +16,6 @@ from redis.asyncio import Redis
 
 from services.tagger import pipeline
 from services.tagger.actors import EndDeadPhotos, Tagging
-from services.tagger.decoding.decoder import Decoder
 from services.tagger.providers.choose import choose
 from services.tagger.settings import TaggerSettings
 from services.tagger.stages.stage import Tools
@@ -24,6 +23,7 @@ from shared import keys
 from shared.blobs import BlobStore
 from shared.broker import RedisStreamsBroker
 from shared.commands import TAG_PHOTO
+from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability

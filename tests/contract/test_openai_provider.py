@@ -13,7 +13,7 @@ from PIL import Image
 
 from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import Picture
+from shared.decoding.picture import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
 from tests.support.waiting import wait_until

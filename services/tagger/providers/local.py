@@ -23,7 +23,8 @@ from PIL import Image
 from services.tagger.providers import efficientnet
 from services.tagger.providers.efficientnet import SIDE_PX, WEIGHTS_SHA256
 from services.tagger.providers.labels import Labels, read_concepts
-from services.tagger.providers.provider import Picture, Provider, Recognition
+from services.tagger.providers.provider import Provider, Recognition
+from shared.decoding.picture import Picture
 
 logger = structlog.stdlib.get_logger()
 

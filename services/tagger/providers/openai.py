@@ -16,7 +16,8 @@ from PIL import Image
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from services.tagger.errors import PermanentError, RetryableError, TaggingError
-from services.tagger.providers.provider import FoundTag, Picture, Recognition
+from services.tagger.providers.provider import FoundTag, Recognition
+from shared.decoding.picture import Picture
 
 JPEG_QUALITY: Final = 80
 MAX_TAGS: Final = 12

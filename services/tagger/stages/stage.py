@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.tagger.decoding.decoder import Decoder
-from services.tagger.providers.provider import Picture, Provider, Recognition
+from services.tagger.providers.provider import Provider, Recognition
 from shared.blobs import BlobStore
+from shared.decoding.decoder import Decoder
+from shared.decoding.picture import Picture
 from shared.photos import Photos
 from shared.record import PhotoTag, Record
 

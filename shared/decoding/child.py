@@ -1,4 +1,4 @@
-"""A process that decodes images and may be killed: `python -m services.tagger.decoding.child`.
+"""A process that decodes images and may be killed: `python -m shared.decoding.child`.
 
 Its one argument is the memory, in bytes, that it may take for a decode. It
 talks on the socket it finds as its standard input (see `protocol.py`), one
@@ -17,7 +17,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.tagger.decoding.protocol import REPLY, REQUEST, BadImageError, Status
+from shared.decoding.protocol import REPLY, REQUEST, Status
+from shared.errors import BadImageError
 
 if TYPE_CHECKING:
     from typing import BinaryIO, Protocol
@@ -38,7 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
     # Only now: it takes a tenth of a second, in which signals may come.
-    from services.tagger.decoding import pixels  # noqa: PLC0415
+    from shared.decoding import pixels  # noqa: PLC0415
 
     pixels.prepare()
     _limit(memory_bytes=int(sys.argv[1]))

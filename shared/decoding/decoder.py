@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from services.tagger.decoding.process import DecodingProcess, Reply
-from services.tagger.decoding.protocol import Status
-from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.provider import Picture
+from shared.decoding.picture import Picture
+from shared.decoding.process import DecodingProcess, Reply
+from shared.decoding.protocol import Status
+from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
 
@@ -55,9 +55,9 @@ class Decoder:
         """Return the image in `data`, upright, its longest side at most `longest_side_px`.
 
         Waiting for a free child is not counted as time to decode. Raises
-        `PermanentError` (`bad_image`) for bytes that cannot be decoded within
-        the limits, and `RetryableError` (`decoder_unavailable`) where the fault
-        is ours: the decoder is closed, or its children do not start.
+        `BadImageError` for bytes that cannot be decoded within the limits, and
+        `UnavailableError("decoder")` where the fault is ours: the decoder is
+        closed, or its children do not start.
         """
         child = await self._free.get()
         usable = False
@@ -69,14 +69,13 @@ class Decoder:
                 )
             usable = reply.status in (Status.PICTURE, Status.BAD_IMAGE)
         except TimeoutError:
-            raise PermanentError(
-                "bad_image", f"the image took longer than {self._timeout_s:g} s to decode"
+            raise BadImageError(
+                f"the image took longer than {self._timeout_s:g} s to decode"
             ) from None
         except ConnectionError:
             if self._closed:
-                raise _unavailable() from None
-            raise PermanentError(
-                "bad_image",
+                raise UnavailableError("decoder") from None
+            raise BadImageError(
                 f"the image needed more memory than {self._memory_bytes // _MIB} MiB"
                 " to decode, or crashed the decoder",
             ) from None
@@ -89,7 +88,7 @@ class Decoder:
         return self._picture(reply)
 
     async def close(self) -> None:
-        """End all children and leave nothing of them; decodes under way fail as retryable."""
+        """End all children and leave nothing of them; decodes under way fail as unavailable."""
         if self._closed:
             return
         self._closed = True
@@ -105,12 +104,12 @@ class Decoder:
 
     async def _ensure_running(self, child: DecodingProcess) -> None:
         if self._closed:
-            raise _unavailable()
+            raise UnavailableError("decoder")
         if not child.alive:  # it died while idle, or could not be renewed
             try:
                 await child.start()
-            except (RuntimeError, OSError):
-                raise _unavailable() from None
+            except (RuntimeError, OSError) as error:
+                raise UnavailableError("decoder") from error
 
     def _renew(self, child: DecodingProcess) -> None:
         child.kill()
@@ -131,14 +130,8 @@ class Decoder:
             case Status.PICTURE:
                 return Picture(width=reply.width, height=reply.height, rgb=reply.body)
             case Status.OUT_OF_MEMORY:
-                raise PermanentError(
-                    "bad_image",
+                raise BadImageError(
                     f"the image needed more memory than {self._memory_bytes // _MIB} MiB to decode",
                 )
             case _:
-                text = reply.body.decode("ascii", "replace")
-                raise PermanentError("bad_image", text)
-
-
-def _unavailable() -> RetryableError:
-    return RetryableError("decoder_unavailable", "the decoder is not available")
+                raise BadImageError(reply.body.decode("ascii", "replace"))

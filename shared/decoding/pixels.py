@@ -8,7 +8,7 @@ import warnings
 import pi_heif
 from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, UnidentifiedImageError
 
-from services.tagger.decoding.protocol import BadImageError
+from shared.errors import BadImageError
 
 # Pillow opens 43 formats; each is code that reads what strangers send.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")

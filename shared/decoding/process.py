@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from services.tagger.decoding.protocol import REPLY, REQUEST, Status
+from shared.decoding.protocol import REPLY, REQUEST, Status
 
 _START_TIMEOUT_S = 30.0  # it takes 0.2 s; a machine that starts everything at once is slower
 _TEXT_MAX_BYTES = 200
@@ -115,7 +115,7 @@ class DecodingProcess:
                 sys.executable,
                 "-P",  # what the parent imports from is the path; the current folder is not
                 "-m",
-                "services.tagger.decoding.child",
+                "shared.decoding.child",
                 str(self._memory_bytes),
             ],
             stdin=channel.fileno(),

@@ -2,8 +2,8 @@
 
 The child says `READY` once. Then, for every request (a `REQUEST` header, then
 the image's bytes), it answers once: a `REPLY` header, then as many bytes as
-the header says: the RGB rows of a `PICTURE`, or the UTF-8 text of a
-`BAD_IMAGE`; nothing for the others.
+the header says: the RGB rows of a `PICTURE`, or the text of a
+`BAD_IMAGE` (why the bytes are no picture); nothing for the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,3 @@ class Status(enum.IntEnum):
     BAD_IMAGE = 3
     OUT_OF_MEMORY = 4
     """The child ends after saying so: libraries that ran out of memory are not trusted again."""
-
-
-class BadImageError(Exception):
-    """These bytes are no picture; the text says why and is what `BAD_IMAGE` carries."""
