@@ -17,9 +17,12 @@ from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import StageRoutes
 from services.gateway.sweep import sweep_forever
+from services.gateway.thumbnailer import Thumbnailer
+from services.gateway.thumbnails import ThumbnailRoute
 from services.gateway.uploads import Uploads
 from shared.blobs import open_store
 from shared.callers import ApiKeys
+from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import connect, durability
@@ -41,6 +44,12 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         locale=settings.locale,
     )
     photo_routes = PhotoRoutes(photos, blobs, lanes=settings.lanes)
+    thumbnailer = Thumbnailer(
+        blobs,
+        Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
+        at_a_time=settings.thumbnailers,
+    )
+    thumbnail_route = ThumbnailRoute(photos, thumbnailer)
     stage_routes = StageRoutes(redis, locale=settings.locale)
     health = Health({"redis": lambda: durability(redis), "blobs": blobs.check}, REGISTRY)
 
@@ -58,6 +67,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             web.get("/api/photos", photo_routes.list),
             web.get(r"/api/photos/{id:\d{1,16}}", photo_routes.get),
             web.get(r"/api/photos/{id:\d{1,16}}/file", photo_routes.file),
+            web.get(r"/api/photos/{id:\d{1,16}}/thumbnail", thumbnail_route.get),
             web.post(r"/api/photos/{id:\d{1,16}}/watch", photo_routes.watch),
             web.get("/api/stages", stage_routes.list),
             *docs_routes(),
@@ -65,6 +75,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         ]
     )
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
+    app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_closing(redis.aclose))
     return app, health
 

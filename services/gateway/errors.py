@@ -101,7 +101,20 @@ def unavailable(what: str) -> Problem:
     )
 
 
-_WHAT: Final = {"redis": "The database", "blobs": "The photo store"}
+def busy(what: str) -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        f"Too many {what} at a time; try again",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+_WHAT: Final = {
+    "redis": "The database",
+    "blobs": "The photo store",
+    "decoder": "The image decoder",
+}
 _CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 

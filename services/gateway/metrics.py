@@ -15,4 +15,14 @@ UPLOAD_SECONDS: Final = Histogram(
     "From the request's headers to its answer, for accepted uploads.",
     buckets=(0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
+THUMBNAILS: Final = Counter(
+    "tagline_thumbnails_total",
+    "Thumbnails asked for, by `cached`, `made` or the code of the problem.",
+    ["result"],
+)
+THUMBNAIL_SECONDS: Final = Histogram(
+    "tagline_thumbnail_seconds",
+    "Making one thumbnail: reading the original, decoding, encoding, storing.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 SWEPT: Final = Counter("tagline_swept_blobs_total", "Blobs removed because no record named them.")

@@ -97,11 +97,16 @@ class PhotoRoutes:
         return response
 
     async def _record(self, request: web.Request) -> Record:
-        photo_id = int(request.match_info["id"])
-        record = await self._photos.get(photo_id) if photo_id <= MAX_ID else None
-        if record is None or record.owner != owner_of(request):
-            raise not_found("photo")
-        return record
+        return await record_of(request, self._photos)
+
+
+async def record_of(request: web.Request, photos: Photos) -> Record:
+    """Return the record of the photo in the request's path, if it is the caller's."""
+    photo_id = int(request.match_info["id"])
+    record = await photos.get(photo_id) if photo_id <= MAX_ID else None
+    if record is None or record.owner != owner_of(request):
+        raise not_found("photo")
+    return record
 
 
 def _wanted_range(request: web.Request, photo: Photo, etag: str) -> tuple[int, int, int]:

@@ -16,6 +16,9 @@ class GatewaySettings(ClientSettings):
     """Most bytes of one photo."""
 
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+    thumbnailers: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_THUMBNAILERS")
+    """Child processes that make thumbnails; they start when they are first needed."""
+
     rate_limit: int = Field(0, ge=0, validation_alias="TAGLINE_RATE_LIMIT")
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping gateway waits for the requests under way."""

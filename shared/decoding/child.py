@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.decoding.protocol import REPLY, REQUEST, Status
+from shared.decoding.protocol import REPLY, REQUEST, Form, Status
 from shared.errors import BadImageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     class Decode(Protocol):
         def __call__(
-            self, data: bytes, *, longest_side_px: int, max_pixels: int
+            self, data: bytes, *, form: Form, longest_side_px: int, max_pixels: int
         ) -> tuple[int, int, bytes]: ...
 
 
@@ -59,10 +59,12 @@ def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
     header = requests.read(REQUEST.size)
     if len(header) < REQUEST.size:
         return False
-    longest_side_px, max_pixels, size_bytes = REQUEST.unpack(header)
+    form, longest_side_px, max_pixels, size_bytes = REQUEST.unpack(header)
     try:
         data = requests.read(size_bytes)
-        width, height, rgb = decode(data, longest_side_px=longest_side_px, max_pixels=max_pixels)
+        width, height, body = decode(
+            data, form=Form(form), longest_side_px=longest_side_px, max_pixels=max_pixels
+        )
     except BadImageError as error:
         text = str(error).encode()
         channel.sendall(REPLY.pack(Status.BAD_IMAGE, 0, 0, len(text)) + text)
@@ -70,8 +72,8 @@ def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
         channel.sendall(REPLY.pack(Status.OUT_OF_MEMORY, 0, 0, 0))
         return False
     else:
-        channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(rgb)))
-        channel.sendall(rgb)
+        channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(body)))
+        channel.sendall(body)
     return True
 
 

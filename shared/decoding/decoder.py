@@ -7,7 +7,7 @@ import contextlib
 
 from shared.decoding.picture import Picture
 from shared.decoding.process import DecodingProcess, Reply
-from shared.decoding.protocol import Status
+from shared.decoding.protocol import Form, Status
 from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
@@ -44,7 +44,10 @@ class Decoder:
         self._renewals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start all children, and wait until they are ready. Raises `RuntimeError`."""
+        """Start all children, and wait until they are ready. Raises `RuntimeError`.
+
+        Without it, a child starts when it is first needed.
+        """
         try:
             await asyncio.gather(*(child.start() for child in self._children))
         except BaseException:
@@ -59,13 +62,27 @@ class Decoder:
         `UnavailableError("decoder")` where the fault is ours: the decoder is
         closed, or its children do not start.
         """
+        reply = await self._ask(data, form=Form.PIXELS, longest_side_px=longest_side_px)
+        return Picture(width=reply.width, height=reply.height, rgb=reply.body)
+
+    async def thumbnail(self, data: bytes, *, form: Form, longest_side_px: int) -> bytes:
+        """Return the same as a file of the format `form`, with nothing of the original's metadata.
+
+        Raises what `decode` raises.
+        """
+        return (await self._ask(data, form=form, longest_side_px=longest_side_px)).body
+
+    async def _ask(self, data: bytes, *, form: Form, longest_side_px: int) -> Reply:
         child = await self._free.get()
         usable = False
         try:
             await self._ensure_running(child)
             async with asyncio.timeout(self._timeout_s):
                 reply = await child.ask(
-                    data, longest_side_px=longest_side_px, max_pixels=self._max_pixels
+                    data,
+                    form=form,
+                    longest_side_px=longest_side_px,
+                    max_pixels=self._max_pixels,
                 )
             usable = reply.status in (Status.PICTURE, Status.BAD_IMAGE)
         except TimeoutError:
@@ -85,7 +102,7 @@ class Decoder:
                 self._free.put_nowait(child)
             else:
                 self._renew(child)
-        return self._picture(reply)
+        return self._checked(reply)
 
     async def close(self) -> None:
         """End all children and leave nothing of them; decodes under way fail as unavailable."""
@@ -125,10 +142,10 @@ class Decoder:
         finally:
             self._free.put_nowait(child)
 
-    def _picture(self, reply: Reply) -> Picture:
+    def _checked(self, reply: Reply) -> Reply:
         match reply.status:
             case Status.PICTURE:
-                return Picture(width=reply.width, height=reply.height, rgb=reply.body)
+                return reply
             case Status.OUT_OF_MEMORY:
                 raise BadImageError(
                     f"the image needed more memory than {self._memory_bytes // _MIB} MiB to decode",

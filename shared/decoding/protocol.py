@@ -2,7 +2,7 @@
 
 The child says `READY` once. Then, for every request (a `REQUEST` header, then
 the image's bytes), it answers once: a `REPLY` header, then as many bytes as
-the header says: the RGB rows of a `PICTURE`, or the text of a
+the header says: a `PICTURE` in the form that was asked for, or the text of a
 `BAD_IMAGE` (why the bytes are no picture); nothing for the others.
 """
 
@@ -11,11 +11,21 @@ from __future__ import annotations
 import enum
 import struct
 
-REQUEST = struct.Struct("!IQQ")
-"""The longest side wanted (px), the most pixels allowed, the size of the image (bytes)."""
+REQUEST = struct.Struct("!BIQQ")
+"""The `Form` and the longest side wanted (px), the most pixels allowed, the size of the image
+(bytes)."""
 
 REPLY = struct.Struct("!BIII")
 """A `Status`, the width and height of the picture (px; 0 without one), the size of what follows."""
+
+
+class Form(enum.IntEnum):
+    """What a picture comes back as."""
+
+    PIXELS = 0
+    """Rows from the top, 8 bits a channel, sRGB."""
+    JPEG = 1
+    WEBP = 2
 
 
 class Status(enum.IntEnum):
