@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any, Final
 
@@ -30,8 +29,8 @@ BACKOFF_MOST_MS: Final = 300_000
 RETRY_AFTER_MOST_MS: Final = 3_600_000
 """A provider may ask for any wait; a photo is tried again after an hour at the latest."""
 
-UNCOUNTED: Final = frozenset({"provider_rate_limited", "blobs_away"})
-"""Codes of failures that are nobody's fault on this side: waiting them out costs no try."""
+BLOBS_PAUSE_S: Final = 5.0
+"""The wait before another try when the photo store was away."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -94,9 +93,9 @@ class Tagging:
 
     async def _attempt(self, record: Record, message: StreamMessage) -> None:
         started = time.perf_counter()
+        work = Work(record, self._tools)
         try:
-            async with asyncio.timeout(self._attempt_timeout_s):
-                work = Work(record, self._tools)
+            async with work.clock.limit(self._attempt_timeout_s):
                 await pipeline.run(work, lambda stage: self._report(record, stage))
         except LeaseLostError:
             raise
@@ -125,7 +124,12 @@ class Tagging:
                     "timeout", f"The attempt took longer than {self._attempt_timeout_s:g} s"
                 )
             case UnavailableError(what="blobs"):
-                return RetryableError("blobs_away", "The photo store does not answer")
+                return RetryableError(
+                    "blobs_away",
+                    "The photo store does not answer",
+                    retry_after_s=BLOBS_PAUSE_S,
+                    counts=False,
+                )
             case UnavailableError():
                 raise error
             case _:
@@ -196,8 +200,7 @@ class Tagging:
     async def _fail_or_retry(
         self, record: Record, message: StreamMessage, error: RetryableError
     ) -> None:
-        counts = error.code not in UNCOUNTED
-        if counts and record.tries + 1 >= self._max_attempts:
+        if error.counts and record.tries + 1 >= self._max_attempts:
             await self._fail(record, message, error)
             return
         FAILURES.labels(code=error.code).inc()
@@ -223,7 +226,7 @@ class Tagging:
             receipt=message.receipt,
             delayed=self._broker.delayed_entry_for(_message_of(message), deaths=message.deaths),
             delay_ms=delay_ms,
-            counts=counts,
+            counts=error.counts,
             event=event,
         ):
             raise LeaseLostError
@@ -268,7 +271,7 @@ def _backoff_ms(record: Record, error: RetryableError) -> int:
     if error.retry_after_s is not None:
         return min(RETRY_AFTER_MOST_MS, round(error.retry_after_s * 1000))
     _, delay_ms = compute_backoff(
-        record.attempt - 1, factor=BACKOFF_FIRST_MS, max_backoff=BACKOFF_MOST_MS
+        record.tries, factor=BACKOFF_FIRST_MS, max_backoff=BACKOFF_MOST_MS
     )
     return delay_ms
 

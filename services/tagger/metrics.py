@@ -13,7 +13,10 @@ PICKUP_SECONDS: Final = Histogram(
     buckets=_SECONDS,
 )  # fmt: skip
 STAGE_SECONDS: Final = Histogram(
-    "tagline_stage_seconds", "Time spent in a stage.", ["stage"], buckets=_SECONDS
+    "tagline_stage_seconds",
+    "Time spent in a stage, without waiting for others.",
+    ["stage"],
+    buckets=_SECONDS,
 )
 ATTEMPTS: Final = Counter(
     "tagline_attempts_total",
