@@ -13,7 +13,13 @@ from typing import Any
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
-from services.tagger.app import build_worker, opened_tools, publish_stages, serving_health
+from services.tagger.app import (
+    build_worker,
+    opened_running,
+    opened_tools,
+    publish_stages,
+    serving_health,
+)
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
@@ -56,7 +62,8 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
             await wait_until_there(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
-        return health, build_worker(settings, tools)
+        running = await opened.enter_async_context(opened_running(settings, tools))
+        return health, build_worker(settings, tools, running)
     except BaseException:
         await opened.aclose()
         raise
