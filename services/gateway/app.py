@@ -20,6 +20,7 @@ from services.gateway.photos import PhotoRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import StageRoutes
+from services.gateway.statistics import StatisticsRoute
 from services.gateway.sweep import sweep_forever
 from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
@@ -97,6 +98,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             web.post(f"{JOB}/retry", job_routes.retry),
             web.get(BATCH, batch_routes.get),
             web.post(f"{BATCH}/cancel", batch_routes.cancel),
+            web.get("/api/stats", StatisticsRoute(redis).get),
             web.get("/api/stages", stage_routes.list),
             *docs_routes(),
             *health.routes(),
