@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
+from typing import Any
 
 import redis
 import redis.exceptions
 from dramatiq.errors import ConnectionClosed
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
-from redis.commands.core import Script
 from redis.retry import Retry
 
 CONNECT_TIMEOUT_S = 2.0
@@ -30,7 +30,16 @@ OF_ONE_POOL = frozenset(
 )
 """What redis-py writes into the settings of a pool and must not be in those of another."""
 
+REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")
+"""How replies start that refuse every write for now: no disk, no replicas, a long script."""
+
+
+class RefusedError(redis.exceptions.ResponseError):
+    """The server is there and takes no writes at present."""
+
+
 AWAY = (
+    RefusedError,
     redis.exceptions.ConnectionError,  # LOADING among them
     redis.exceptions.TimeoutError,
     redis.exceptions.ReadOnlyError,
@@ -39,7 +48,7 @@ AWAY = (
     redis.exceptions.MasterDownError,
     redis.exceptions.TryAgainError,
 )
-"""What redis-py raises when the server is away, restarting, full or not the primary."""
+"""What is raised when the server is away, restarting, full, refusing or not the primary."""
 
 
 def connect(url: str) -> redis.Redis:
@@ -85,17 +94,35 @@ def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
     return redis.Redis.from_pool(pool)
 
 
-def script(client: redis.Redis, name: str) -> Script:
+def script(client: redis.Redis, name: str) -> Callable[..., Any]:
     """Return the script `lua/<name>.lua`, sent by its hash (and whole when unknown)."""
     text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    return client.register_script(text)
+    registered = client.register_script(text)
+
+    def run(*, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        with refusals():
+            return registered(keys=keys, args=args)
+
+    return run
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raise `RefusedError`, one of `AWAY`, where the server takes no writes at present."""
+    try:
+        yield
+    except redis.exceptions.ResponseError as error:
+        if str(error).startswith(REFUSALS):
+            raise RefusedError(str(error)) from None
+        raise
 
 
 @contextmanager
 def translated() -> Iterator[None]:
     """Raise `ConnectionClosed`, which Dramatiq knows, when Redis is away."""
     try:
-        yield
+        with refusals():
+            yield
     except AWAY as error:
         raise ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}") from None
 

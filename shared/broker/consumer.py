@@ -16,7 +16,7 @@ import redis.exceptions
 from dramatiq import Consumer, Message, MessageProxy
 from dramatiq.errors import DecodeError
 
-from .connections import AWAY, is_missing_group, script
+from .connections import AWAY, is_missing_group, refusals, script
 from .entries import (
     POISON,
     DeadLetter,
@@ -111,15 +111,8 @@ class RedisStreamsConsumer(Consumer):
         if not self._held.wait_for_room(self._timeout_ms / 1000):
             return
         try:
-            if not self._grouped:
-                self._make_groups()
-            if self._recover:
-                self._read_own()
-                self._recover = False
-            if not self._ready and time.monotonic() >= self._look_at:
-                self._look()
-            elif not self._ready:
-                self._wait()
+            with refusals():
+                self._read()
         except AWAY as error:
             logger.warning("Redis is away, nothing is fetched: %s", error)
             self._recover = True
@@ -129,6 +122,19 @@ class RedisStreamsConsumer(Consumer):
             if not is_missing_group(error):
                 raise
             self._grouped = False
+            # One stream may be gone after others were read: the error hides what they gave.
+            self._recover = True
+
+    def _read(self) -> None:
+        if not self._grouped:
+            self._make_groups()
+        if self._recover:
+            self._read_own()
+            self._recover = False
+        if not self._ready and time.monotonic() >= self._look_at:
+            self._look()
+        elif not self._ready:
+            self._wait()
 
     def _look(self) -> None:
         """Read what is there, and find out when to look again."""

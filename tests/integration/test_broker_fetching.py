@@ -378,11 +378,14 @@ def test_a_rejected_message_is_a_dead_letter_that_says_why(
 
 def test_the_number_of_dead_letters_is_bounded(redis_url: str, client: redis.Redis) -> None:
     # Redis trims whole nodes of a stream, of 100 entries by default.
+    count = 250
     with streams_broker(redis_url, max_dead_letters=100) as broker:
-        for number in range(400):
-            broker.enqueue(message(number))
-        with consuming(broker, prefetch=400) as consumer:
-            for _ in range(400):
+        with client.pipeline(transaction=False) as pipeline:
+            for number in range(count):
+                pipeline.xadd(KEYS.stream("low"), {"m": message(number).encode()})
+            pipeline.execute()
+        with consuming(broker, prefetch=count) as consumer:
+            for _ in range(count):
                 consumer.nack(fetch(consumer))
 
     assert 100 <= client.xlen(KEYS.dead) <= 200
