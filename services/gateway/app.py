@@ -17,6 +17,7 @@ from services.gateway.errors import problems
 from services.gateway.files import FileRoute
 from services.gateway.jobs import JobRoutes
 from services.gateway.photos import PhotoRoutes
+from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import StageRoutes
@@ -26,8 +27,10 @@ from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
 from services.gateway.thumbnails import ThumbnailRoute
 from services.gateway.uploads import Uploads
+from shared import keys
 from shared.batches import Batches
 from shared.blobs import open_store
+from shared.broker import RedisStreamsBroker
 from shared.callers import ApiKeys
 from shared.decoding.decoder import Decoder
 from shared.health import Health
@@ -61,6 +64,8 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     )
     photo_routes = PhotoRoutes(photos, tags, blobs, lanes=settings.lanes)
     job_routes = JobRoutes(jobs, photos)
+    broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
+    queue_routes = QueueRoutes(broker)
     batch_routes = BatchRoutes(Batches(redis), photos, jobs)
     thumbnailer = Thumbnailer(
         blobs,
@@ -98,6 +103,9 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             web.post(f"{JOB}/retry", job_routes.retry),
             web.get(BATCH, batch_routes.get),
             web.post(f"{BATCH}/cancel", batch_routes.cancel),
+            web.get("/api/queues", queue_routes.list),
+            web.post(r"/api/queues/{name}/pause", queue_routes.pause),
+            web.post(r"/api/queues/{name}/resume", queue_routes.resume),
             web.get("/api/stats", StatisticsRoute(redis).get),
             web.get("/api/stages", stage_routes.list),
             *docs_routes(),
@@ -107,6 +115,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_closing(redis.aclose))
+    app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
     return app, health
 
 
