@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from services.gateway.admission import Admission
+from services.gateway.bodies import timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
@@ -43,6 +45,12 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         lanes=settings.lanes,
         locale=settings.locale,
     )
+    admission = Admission(
+        redis,
+        per_minute=settings.rate_limit,
+        at_a_time=settings.max_uploads,
+        proxies=settings.trusted_proxies,
+    )
     photo_routes = PhotoRoutes(photos, blobs, lanes=settings.lanes)
     thumbnailer = Thumbnailer(
         blobs,
@@ -57,13 +65,14 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         middlewares=[
             preflight(settings.allowed_origins),
             problems,
+            timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
         [
-            web.post("/api/photos/upload", uploads.upload),
+            web.post("/api/photos/upload", admission.of(uploads.upload)),
             web.get("/api/photos", photo_routes.list),
             web.get(r"/api/photos/{id:\d{1,16}}", photo_routes.get),
             web.get(r"/api/photos/{id:\d{1,16}}/file", photo_routes.file),
