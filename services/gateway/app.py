@@ -10,7 +10,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from services.gateway.admission import Admission
-from services.gateway.bodies import timed
+from services.gateway.bodies import continue_when_read, timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
@@ -72,7 +72,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
         [
-            web.post("/api/photos/upload", admission.of(uploads.upload)),
+            web.post(
+                "/api/photos/upload",
+                admission.of(uploads.upload),
+                expect_handler=continue_when_read,
+            ),
             web.get("/api/photos", photo_routes.list),
             web.get(r"/api/photos/{id:\d{1,16}}", photo_routes.get),
             web.get(r"/api/photos/{id:\d{1,16}}/file", photo_routes.file),

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Any, Final, cast
 
-from aiohttp import StreamReader, web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from services.gateway.errors import timed_out
@@ -15,6 +15,16 @@ LEAST_BYTES_PER_S: Final = 500
 """What a body has to come with on average, as in Apache's `mod_reqtimeout`: a byte now and then
 would hold a connection for ever."""
 
+_AWAITED: Final = web.RequestKey("awaited", bool)
+
+
+async def continue_when_read(request: web.Request) -> None:
+    """Handle `Expect: 100-continue`: the client hears it once somebody reads the body.
+
+    Who is refused before that need not send it (RFC 9110, 10.1.1).
+    """
+    request[_AWAITED] = request.headers[hdrs.EXPECT].lower() == "100-continue"
+
 
 def timed(timeout_s: float) -> Middleware:
     """Make the middleware that answers 408 to a body of which nothing comes for `timeout_s`."""
@@ -22,7 +32,7 @@ def timed(timeout_s: float) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.body_exists:
-            body = _TimedBody(request.content, timeout_s)
+            body = _TimedBody(request, timeout_s)
             # aiohttp has no such limit for servers. Here it holds for every way to read a body.
             request._payload = cast("StreamReader", body)  # noqa: SLF001
         return await handler(request)
@@ -37,8 +47,9 @@ class _TimedBody:
     client's fault.
     """
 
-    def __init__(self, content: StreamReader, timeout_s: float) -> None:
-        self._content = content
+    def __init__(self, request: web.Request, timeout_s: float) -> None:
+        self._request = request
+        self._content = request.content
         self._timeout_s = timeout_s
         self._waited_s = 0.0
 
@@ -55,6 +66,10 @@ class _TimedBody:
         return getattr(self._content, name)
 
     async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
+        if self._request.get(_AWAITED):
+            self._request[_AWAITED] = False
+            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._request.writer.output_size = 0  # the answer has not begun
         earned_s = self._content.total_raw_bytes / LEAST_BYTES_PER_S
         clock = asyncio.get_running_loop().time
         started = clock()

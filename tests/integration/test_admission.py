@@ -97,7 +97,7 @@ async def test_the_caller_is_told_when_to_come_back_before_the_body_is_read(
         # One upload is 30 s of 60: with 300 s used up, the next is due in 270 s
         database.set(account, str((time.time() + 300) * 1000))
         async with connected(gateway) as (reader, writer):
-            writer.write(header(b"Content-Length: 9999") + PART)
+            writer.write(header(b"Content-Length: 9999", b"Expect: 100-continue"))
             status = await reader.readline()
             fields = await reader.readuntil(b"\r\n\r\n")
         # With 25 s used up, it is due now
@@ -161,10 +161,14 @@ async def test_refusals_come_before_the_rest_of_the_body(redis_url: str, blobs: 
     # Of a multipart body, aiohttp reads one piece ahead: it shows when the next has come.
     chunk = PART + CAT.read_bytes() + bytes(1_000_000)
     with running(redis_url, blobs, settings) as gateway:
-        announced = await answer_to(gateway, header(b"Content-Length: 99999999"))
+        expecting = b"Expect: 100-continue"
+        announced = await answer_to(gateway, header(b"Content-Length: 99999999", expecting))
+        welcome = await answer_to(gateway, header(b"Content-Length: 90000", expecting))
+        await wait_until(lambda: _is_none_under_way(gateway), what="nobody is uploading")
         counted = await answer_to(
             gateway, header(b"Transfer-Encoding: chunked") + b"%x\r\n" % len(chunk) + chunk
         )
+        await wait_until(lambda: _is_none_under_way(gateway), what="nobody is uploading")
         async with connected(gateway) as (_, writer):
             writer.write(header(b"Content-Length: 90000") + PART + CAT.read_bytes())
             await wait_until(lambda: _under_way(gateway), what="the first upload is under way")
@@ -173,6 +177,7 @@ async def test_refusals_come_before_the_rest_of_the_body(redis_url: str, blobs: 
         room, _ = await upload(gateway.url, CAT)
 
     assert announced.startswith(b"HTTP/1.1 413 ")
+    assert welcome == b"HTTP/1.1 100 Continue\r\n"
     assert counted.startswith(b"HTTP/1.1 413 ")
     assert no_room.startswith(b"HTTP/1.1 503 ")
     assert room == 202
