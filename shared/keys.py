@@ -129,6 +129,11 @@ def stages() -> str:
     return f"{SHARD}:stages"
 
 
+def rate(caller: str) -> str:
+    """How fast a caller uploads; a key's name or an address."""
+    return f"{SHARD}:rate:{caller}"
+
+
 def sweep_lock() -> str:
     return f"{SHARD}:sweep-lock"
 

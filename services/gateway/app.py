@@ -10,7 +10,9 @@ from typing import Final
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from services.gateway.admission import Admission
 from services.gateway.batches import BatchRoutes
+from services.gateway.bodies import continue_when_read, timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
@@ -67,6 +69,12 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
     queue_routes = QueueRoutes(broker)
     batch_routes = BatchRoutes(Batches(redis), photos, jobs)
+    admission = Admission(
+        redis,
+        per_minute=settings.rate_limit,
+        at_a_time=settings.max_uploads,
+        proxies=settings.trusted_proxies,
+    )
     thumbnailer = Thumbnailer(
         blobs,
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
@@ -80,13 +88,18 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         middlewares=[
             preflight(settings.allowed_origins),
             problems,
+            timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
         [
-            web.post("/api/photos/upload", uploads.upload),
+            web.post(
+                "/api/photos/upload",
+                admission.of(uploads.upload),
+                expect_handler=continue_when_read,
+            ),
             web.get("/api/photos", photo_routes.list),
             web.get(PHOTO, photo_routes.get),
             web.delete(PHOTO, photo_routes.delete),

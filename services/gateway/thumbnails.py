@@ -13,6 +13,7 @@ from services.gateway.requests import number_in, only_queries
 from services.gateway.thumbnailer import EXTENSIONS, Thumbnailer
 from shared.blobs.names import SIDES_PX
 from shared.decoding.protocol import Form
+from shared.errors import UnavailableError
 from shared.photos import Photos
 
 DEFAULT_SIZE_PX: Final = 320
@@ -51,6 +52,9 @@ class ThumbnailRoute:
             content = await self._thumbnailer.get(photo.filename, side_px=side_px, form=form)
         except Problem as problem:
             THUMBNAILS.labels(result=problem.code).inc()
+            raise
+        except UnavailableError:
+            THUMBNAILS.labels(result="unavailable").inc()
             raise
         return web.Response(body=content, headers=headers)
 

@@ -16,6 +16,7 @@ from PIL import Image
 from shared.blobs.names import thumbnails
 from tests.support.clients import PHOTOS, upload
 from tests.support.processes import ServiceProcess, descendants, is_running
+from tests.support.waiting import wait_until
 
 CAT = PHOTOS / "cat.jpg"
 RED, BLUE, WHITE = (220, 20, 20), (20, 20, 220), (255, 255, 255)
@@ -213,6 +214,17 @@ async def test_no_child_is_there_before_the_first_thumbnail_and_a_dead_one_is_re
 
     assert before == {}
     assert thumbnail.size == (64, 43)
+
+
+async def test_a_killed_gateway_leaves_no_child_behind(redis_url: str, blobs: Path) -> None:
+    environment = {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": blobs.as_uri()}
+    with ServiceProcess("gateway", environment) as gateway:
+        gateway.wait_ready()
+        await fetch(await uploaded(gateway, CAT))
+        (child,) = descendants(gateway.pid)
+        gateway.kill()
+
+        await wait_until(lambda: not is_running(child), what="the child has ended")
 
 
 async def test_the_names_a_deletion_removes_are_those_that_are_made(
