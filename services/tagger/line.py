@@ -17,6 +17,9 @@ from shared.redis import away_is_unavailable, script
 EVERY_S: Final = 2.0
 """How often a photo is told at most; of all taggers one does it."""
 
+LATE_S: Final = 0.05
+"""How much later a tagger comes than the lock, which the last one to tell has taken, ends."""
+
 PLACES: Final = 500
 """How many places are looked at each time: the first ones, and as many of those behind in turn."""
 
@@ -37,11 +40,11 @@ class Line:
     async def tell_forever(self) -> None:
         """Tell every `EVERY_S`, in one of all taggers."""
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S + LATE_S)
             try:
                 with away_is_unavailable():
                     ours = await self._redis.set(
-                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 900)
+                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 1000)
                     )
                 if ours:
                     await self.tell()
