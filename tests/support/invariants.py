@@ -79,7 +79,13 @@ def check(client: redis.Redis, *, restarted: Collection[int] = ()) -> None:
     _check_batches(state)
     again = {photo_id for photo_id, photo in state.photos.items() if _restarted(state, photo)}
     statuses = {photo_id: photo["status"] for photo_id, photo in state.photos.items()}
-    check_events(state.lanes, statuses, restarted={*again, *restarted})
+    again.update(restarted)
+    batches = {
+        batch_id
+        for batch_id, batch in state.batches.items()
+        if again.intersection(map(int, batch["photos"].split()))
+    }
+    check_events(state.lanes, statuses, restarted=again, restarted_batches=batches)
 
 
 def _restarted(state: State, photo: Fields) -> bool:

@@ -17,11 +17,12 @@ def check_events(
     statuses: Mapping[int, str],
     *,
     restarted: Collection[int],
+    restarted_batches: Collection[str],
 ) -> None:
     """Raise `AssertionError` where a socket was told what is not so.
 
     `statuses`: those of the photos that are there, by id. `restarted`: photos that may have
-    been worked on again after an end.
+    been worked on again after an end; `restarted_batches`: those that they belong to.
     """
     photos: dict[tuple[str, int], list[Event]] = {}
     batches: dict[tuple[str, str], list[Event]] = {}
@@ -36,14 +37,8 @@ def check_events(
         again = photo_id in restarted
         _check_progress(events)
         _check_end(photo_id, events, statuses.get(photo_id), again=again)
-    members_restarted = {
-        data.get("batchId")
-        for (_, photo_id), events in photos.items()
-        if photo_id in restarted
-        for _, data in events
-    }
     for (_, batch_id), events in batches.items():
-        _check_batch(events, again=batch_id in members_restarted)
+        _check_batch(events, again=batch_id in restarted_batches)
 
 
 def _check_progress(events: Sequence[Event]) -> None:
