@@ -18,7 +18,7 @@ EVERY_S: Final = 2.0
 """How often a photo is told at most; of all taggers one does it."""
 
 LATE_S: Final = 0.05
-"""How much later a tagger comes than the lock, which the last one to tell has taken, ends."""
+"""How much later a tagger comes than the lock ends, which the last one to tell has taken."""
 
 PLACES: Final = 500
 """How many places are looked at each time: the first ones, and as many of those behind in turn."""
@@ -51,17 +51,20 @@ class Line:
             except UnavailableError as error:
                 self._logger.warning("line_not_told", why=str(error))
 
-    async def tell(self, *, waited_ms: int = WAITED_MS) -> None:
-        """Tell those whose place has changed and who have waited for `waited_ms`."""
-        length = await self._tell(0, waited_ms)
+    async def tell(self, *, waited_ms: int = WAITED_MS, every_s: float = EVERY_S) -> None:
+        """Tell those whose place has changed and who have waited for `waited_ms`.
+
+        A photo that was told less than `every_s` ago is passed over.
+        """
+        length = await self._tell(0, waited_ms, every_s)
         IN_LINE.set(length)
         if length > PLACES:
             if self._next >= length:
                 self._next = PLACES
-            await self._tell(self._next, waited_ms)
+            await self._tell(self._next, waited_ms, every_s)
             self._next += PLACES
 
-    async def _tell(self, first: int, waited_ms: int) -> int:
+    async def _tell(self, first: int, waited_ms: int, every_s: float) -> int:
         with away_is_unavailable():
             length = await self._line(
                 keys=[keys.line(), keys.working(), keys.durations()],
@@ -72,6 +75,7 @@ class Line:
                     PLACES,
                     waited_ms,
                     orjson.dumps(messages.texts("queued")),
+                    round(every_s * 1000),
                 ],
             )
         return int(length)

@@ -227,7 +227,7 @@ class Scripts(RuleBasedStateMachine):
 
     @rule()
     def tell_the_line(self) -> None:
-        self.run(Line(self.client, retention_s=600).tell(waited_ms=0))
+        self.run(Line(self.client, retention_s=600).tell(waited_ms=0, every_s=0))
 
     @rule()
     def lose_and_reconcile(self) -> None:
