@@ -23,9 +23,13 @@ class Health:
     """What a service says of itself. Set `draining` when it is about to stop."""
 
     def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._registry = registry
         self.draining = False
+
+    def add(self, name: str, check: Check) -> None:
+        """Check one thing more from now on."""
+        self._checks[name] = check
 
     def routes(self) -> list[web.RouteDef]:
         return [

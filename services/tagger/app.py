@@ -16,9 +16,12 @@ from redis.asyncio import Redis
 
 from services.tagger import pipeline
 from services.tagger.actors import EndDeadPhotos, Tagging
+from services.tagger.cache import Cache
 from services.tagger.decoding.decoder import Decoder
+from services.tagger.gate import Limits
 from services.tagger.providers.choose import choose
 from services.tagger.settings import TaggerSettings
+from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
 from shared import keys
 from shared.blobs import BlobStore
@@ -49,19 +52,39 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         threads=1,
     )
     decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
-    redis = connect(settings.redis_url, retry_for_s=OUTLAST_S, connections=settings.threads + 8)
+    redis = connect(
+        settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
+    )
+    gate = gate_for(
+        provider,
+        redis,
+        Limits(
+            max_calls=settings.max_calls,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        ),
+        # Free again before the photos of a killed tagger come to others.
+        lease_ms=settings.claim_after_ms * 4 // 5,
+    )
+    cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     async with closing(redis):
         try:
             await decoder.start()
             await provider.start()
+            await gate.start()
+            await cache.start()
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,
+                gate=gate,
+                cache=cache,
             )
         finally:
             await provider.close()
+            await cache.close()
+            await gate.close()
             await decoder.close()
 
 

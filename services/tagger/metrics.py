@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
@@ -25,3 +25,30 @@ ATTEMPTS: Final = Counter(
     ["result"],
 )
 FAILURES: Final = Counter("tagline_failures_total", "Failed attempts by code.", ["code"])
+PROVIDER_CALLS: Final = Counter(
+    "tagline_provider_calls_total",
+    "Calls of the provider by how they ended: ok, rejected (for good), rate_limited, failed, or "
+    "dropped (cut off by us).",
+    ["provider", "result"],
+)
+PROVIDER_TOKENS: Final = Counter(
+    "tagline_provider_tokens_total", "Tokens used, by kind: prompt, completion.",
+    ["provider", "kind"],
+)  # fmt: skip
+PROVIDER_COST: Final = Counter(
+    "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
+)
+CACHE_LOOKUPS: Final = Counter(
+    "tagline_cache_lookups_total",
+    "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "
+    "fresh (wanted so).",
+    ["result"],
+)
+GATE_SECONDS: Final = Histogram(
+    "tagline_gate_wait_seconds", "What a call waited for its turn.", ["provider"], buckets=_SECONDS
+)
+GATE_STATE: Final = Gauge(
+    "tagline_gate_state",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    ["provider"],
+)

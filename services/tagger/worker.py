@@ -56,6 +56,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
             await wait_until_there(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
+        health.add("provider", tools.gate.check)
         return health, build_worker(settings, tools)
     except BaseException:
         await opened.aclose()

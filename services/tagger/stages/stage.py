@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.decoding.decoder import Decoder
+from services.tagger.gate import Gate
 from services.tagger.providers.provider import Picture, Provider, Recognition, Usage
 from shared.blobs import BlobStore
 from shared.photos import Photos
@@ -25,6 +27,8 @@ class Tools:
     blobs: BlobStore
     decoder: Decoder
     provider: Provider
+    gate: Gate
+    cache: Cache
 
 
 @dataclass(slots=True)
