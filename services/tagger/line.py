@@ -17,7 +17,7 @@ FULL_PAUSE_S: Final = (0.025, 0.075)
 """How long until it is asked again where others hold all places, at random in between."""
 
 PROBE_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 0.5
 """A pause may end early: another tagger has had an answer."""
 
 logger = structlog.stdlib.get_logger()

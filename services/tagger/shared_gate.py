@@ -39,9 +39,6 @@ RENEWALS_PER_LEASE: Final = 4
 RENEWALS_PER_NEWS: Final = 5
 """A tagger without calls says that it is there once in so many times."""
 
-HEARD_MS: Final = 5_000
-"""How long one that waits keeps its place in the line without asking."""
-
 KEPT_MS: Final = 24 * 3600 * 1000
 """How long Redis keeps what it knows of an endpoint that no tagger uses any more."""
 
@@ -175,7 +172,8 @@ class SharedGate(Gate):
                     limits.requests_per_minute,
                     limits.tokens_per_minute,
                     self._lease_ms,
-                    HEARD_MS,
+                    # Without asking, one that waits loses its place in the line sooner.
+                    self._lease_ms // 2,
                     *args,
                 ],
             )
@@ -209,7 +207,8 @@ class SharedGate(Gate):
     ) -> tuple[bool, int]:
         """Return whether the provider was down already, and for how long, ms, calls are held."""
         usage = call.usage if call else None
-        pause_ms = -1 if retry_after_s is None else math.ceil(retry_after_s * 1000)
+        # A pause of nothing would have us called away again at once, and again.
+        pause_ms = math.ceil(retry_after_s * 1000) if retry_after_s else -1
         with away_is_unavailable():
             was_down, held_ms = await self._leave_script(
                 keys=self._keys(),

@@ -19,7 +19,7 @@ from services.tagger.providers.provider import Usage
 from shared import gates, keys
 from shared.errors import UnavailableError
 from shared.redis import script
-from tests.support.gates import ENDPOINT, OneCall, Tagger, age, lapse, move, taggers
+from tests.support.gates import ENDPOINT, OneCall, Tagger, age, lapse, leases, move, taggers
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -94,27 +94,44 @@ async def test_first_come_first_served_and_high_priorities_first(redis_url: str)
 
 async def test_killed_taggers_give_their_places_back_and_the_limit_holds(redis_url: str) -> None:
     chance = random.Random(2)
-    async with taggers(redis_url, 6, max_calls=4, lease_ms=300) as opened:
+    async with taggers(redis_url, 6, max_calls=4) as opened:
         living = list(opened)
-        for tagger in living:
-            for _ in range(4):
+        for number in range(5):
+            for tagger in living:
                 tagger.call()
+            # One after the other, so that each has some that run and some that wait.
+            await waiting(opened[0].redis, number * 6 + 2)
 
         def flying() -> int:
             return sum(call.running for tagger in opened for call in tagger.calls)
 
+        await wait_until(lambda: flying() == 4, what="four calls")
         for _ in range(5):
-            await wait_until(lambda: flying() == 4, what="four calls again")
-            # One that makes calls, so that something is lost.
-            victim = chance.choice([t for t in living if any(call.running for call in t.calls)])
+            victim = chance.choice(living)
             living.remove(victim)
+            lost = sum(call.running for call in victim.calls)
             await victim.kill()
+            assert flying() == 4 - lost
+            await lapse(victim)
 
-            async def within() -> bool:
+            async def again() -> bool:
                 assert flying() <= 4
-                return flying() == min(4, 4 * len(living))
+                return flying() == 4
 
-            await wait_until(within, what="four calls again, and never more")
+            await wait_until(again, what="four calls again, and never more")
+
+
+async def test_the_lease_of_a_call_is_renewed_while_it_goes_on(redis_url: str) -> None:
+    async with taggers(redis_url, lease_ms=400) as (tagger,):
+        call = tagger.call()
+        await running(call)
+        begun = await leases(tagger.redis)
+
+        async def renewed() -> bool:
+            return all(end > begun[token] for token, end in (await leases(tagger.redis)).items())
+
+        await wait_until(renewed)
+        await call.end()
 
 
 async def test_a_call_whose_place_went_to_another_is_cut_off(redis_url: str) -> None:
@@ -123,7 +140,7 @@ async def test_a_call_whose_place_went_to_another_is_cut_off(redis_url: str) -> 
         await running(call)
         next_one = other.call()
         # Given a tagger that was stopped for longer than its lease
-        await lapse(other.redis)
+        await lapse(stopped)
         await running(next_one)
         # When it goes on
         await stopped.gate._renew()
@@ -138,7 +155,7 @@ async def test_a_lease_that_nobody_else_wanted_is_renewed(redis_url: str) -> Non
     async with taggers(redis_url, max_calls=1) as (tagger,):
         call = tagger.call()
         await running(call)
-        await lapse(tagger.redis)
+        await lapse(tagger)
         await tagger.gate._renew()
 
         assert (await gates.state(tagger.redis, ENDPOINT)).in_flight == 1
@@ -240,7 +257,7 @@ async def test_a_provider_that_is_down_is_tried_by_one_call_at_a_time(redis_url:
 
 
 async def test_another_probe_follows_one_whose_tagger_died(redis_url: str) -> None:
-    async with taggers(redis_url, 2, lease_ms=300) as (one, other):
+    async with taggers(redis_url, 2) as (one, other):
         await broken(one)
         probe = one.call()
         await waiting(one.redis, 1)
@@ -249,6 +266,8 @@ async def test_another_probe_follows_one_whose_tagger_died(redis_url: str) -> No
         call = other.call()
         await waiting(one.redis, 1)
         await one.kill()
+        assert not call.running
+        await lapse(one)
 
         await running(call)
 

@@ -86,9 +86,12 @@ class OneCall:
 
 @asynccontextmanager
 async def taggers(
-    redis_url: str, number: int = 1, *, lease_ms: int = 12_000, **limits: int
+    redis_url: str, number: int = 1, *, lease_ms: int = 60_000, **limits: int
 ) -> AsyncIterator[list[Tagger]]:
-    """Open `number` gates with these limits; calls that still wait or run are cancelled."""
+    """Open `number` gates with these limits; calls that still wait or run are cancelled.
+
+    Their leases outlast any stall of the machine; `lapse` ends them.
+    """
     async with closing(connect(redis_url)) as redis:
         opened = [Tagger(redis, Limits(**limits), lease_ms) for _ in range(number)]
         for each in opened:
@@ -108,11 +111,19 @@ async def move(redis: Redis, field: str) -> None:
     await redis.hset(keys.gate(ENDPOINT), field, "1")
 
 
-async def lapse(redis: Redis) -> None:
-    """Let the lease of the one call in flight run out."""
-    found: Any = await redis.zrange(keys.gate_calls(ENDPOINT), 0, -1)
-    (token,) = found
-    await redis.zadd(keys.gate_calls(ENDPOINT), {token: 1})
+async def lapse(tagger: Tagger) -> None:
+    """Let pass what it takes for all that `tagger` holds to lapse."""
+    for key in (keys.gate_calls(ENDPOINT), keys.gate_heard(ENDPOINT)):
+        found: Any = await tagger.redis.zrange(key, 0, -1)
+        mine = [token for token in found if token.startswith(tagger.gate._process.encode())]
+        for token in mine:
+            await tagger.redis.zadd(key, {token: 1}, xx=True)
+
+
+async def leases(redis: Redis) -> dict[bytes, float]:
+    """Return when the lease of each call in flight ends, ms."""
+    found: Any = await redis.zrange(keys.gate_calls(ENDPOINT), 0, -1, withscores=True)
+    return dict(found)
 
 
 async def age(redis: Redis) -> None:
