@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 from services.tagger.clock import Clock
 from services.tagger.metrics import CACHE_LOOKUPS
 from services.tagger.providers.provider import Provider, Recognition
+from services.tagger.tasks import end
 from shared import keys
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
@@ -69,9 +70,7 @@ class Cache:
 
     async def close(self) -> None:
         """Leave to others what this process was making."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        await end(self._keeping)
         await asyncio.gather(*self._farewells, return_exceptions=True)
 
     async def recognition(

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from services.tagger.tasks import end
 from shared.errors import UnavailableError
 
 FULL_PAUSE_S: Final = (0.025, 0.075)
@@ -59,9 +60,7 @@ class Line:
 
     async def close(self) -> None:
         """Ask no more."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        await end(self._asking)
 
     def look(self) -> None:
         """Ask at once: a place has become free."""

@@ -30,6 +30,7 @@ from services.tagger.gate import Gate, Limits, OpenGate
 from services.tagger.line import Asked, Line
 from services.tagger.metrics import GATE_SECONDS, GATE_STATE
 from services.tagger.providers.provider import Call, Provider
+from services.tagger.tasks import end
 from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
@@ -99,9 +100,7 @@ class SharedGate(Gate):
 
     async def close(self) -> None:
         await self._line.close()
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+        await end(self._renewing)
         for token in list(self._calls):
             self._drop(token, linger_ms=LINGER_MS)
         await asyncio.gather(*self._farewells, return_exceptions=True)
