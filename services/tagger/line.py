@@ -59,8 +59,10 @@ class Line:
         self._asking = asyncio.create_task(self._keep_asking())
 
     async def close(self) -> None:
-        """Ask no more."""
+        """Ask no more; those who wait here leave the line to others."""
         await end(self._asking)
+        for token in self._waiting:
+            self._drop(token)
 
     def look(self) -> None:
         """Ask at once: a place has become free."""

@@ -329,6 +329,19 @@ async def test_one_that_is_cancelled_leaves_the_line_or_its_place(redis_url: str
         await running(waiter)
 
 
+async def test_a_tagger_that_stops_gives_back_what_it_has(redis_url: str) -> None:
+    async with taggers(redis_url, 2, max_calls=1) as (stopping, other):
+        call = stopping.call()
+        await running(call)
+        stopping.call()
+        await waiting(other.redis, 1)
+        last = other.call()
+        await waiting(other.redis, 2)
+        await stopping.gate.close()
+
+        await running(last)
+
+
 async def test_a_question_or_an_answer_sent_twice_changes_nothing(redis_url: str) -> None:
     async with taggers(redis_url, max_calls=1, requests_per_minute=9) as (tagger,):
         enter, leave = script(tagger.redis, "gate_enter"), script(tagger.redis, "gate_leave")
