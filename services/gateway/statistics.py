@@ -9,6 +9,7 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from services.gateway.requests import json_response, only_queries
+from shared import gates
 from shared.record import rfc3339
 from shared.statistics import Hour, Minute, Percentiles, last_hour
 
@@ -37,6 +38,7 @@ class StatisticsRoute:
                 },
                 "total": _percentiles(hour, "total"),
                 "provider": _provider(hour),
+                "providers": [gate.view() for gate in await gates.states(self._redis)],
             }
         )
 
