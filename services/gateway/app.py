@@ -5,29 +5,45 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Final
 
 from aiohttp import web
 from prometheus_client import REGISTRY
 
 from services.gateway.admission import Admission
+from services.gateway.batches import BatchRoutes
 from services.gateway.bodies import continue_when_read, timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
+from services.gateway.files import FileRoute
+from services.gateway.jobs import JobRoutes
 from services.gateway.photos import PhotoRoutes
+from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import StageRoutes
+from services.gateway.statistics import StatisticsRoute
 from services.gateway.sweep import sweep_forever
+from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
 from services.gateway.thumbnails import ThumbnailRoute
 from services.gateway.uploads import Uploads
+from shared import keys
+from shared.batches import Batches
 from shared.blobs import open_store
+from shared.broker import RedisStreamsBroker
 from shared.callers import ApiKeys
 from shared.decoding.decoder import Decoder
 from shared.health import Health
+from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import connect, durability
+from shared.tags import Tags
+
+PHOTO: Final = r"/api/photos/{id:\d{1,16}}"
+JOB: Final = r"/api/jobs/{id:[0-9a-f-]{36}}"
+BATCH: Final = r"/api/batches/{id:[0-9a-f-]{36}}"
 
 
 async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
@@ -38,10 +54,13 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     redis = connect(settings.redis_url)
     photos = Photos(redis, retention_s=settings.retention_s)
+    jobs = Jobs(redis, retention_s=settings.retention_s)
+    tags = Tags(redis)
     uploads = Uploads(
         photos,
         blobs,
         limits=Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels),
+        max_batch=settings.max_batch,
         lanes=settings.lanes,
         locale=settings.locale,
     )
@@ -51,7 +70,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         at_a_time=settings.max_uploads,
         proxies=settings.trusted_proxies,
     )
-    photo_routes = PhotoRoutes(photos, blobs, lanes=settings.lanes)
+    photo_routes = PhotoRoutes(photos, tags, blobs, lanes=settings.lanes)
+    job_routes = JobRoutes(jobs, photos)
+    broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
+    queue_routes = QueueRoutes(broker)
+    batch_routes = BatchRoutes(Batches(redis), photos, jobs)
     thumbnailer = Thumbnailer(
         blobs,
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
@@ -78,10 +101,25 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
                 expect_handler=continue_when_read,
             ),
             web.get("/api/photos", photo_routes.list),
-            web.get(r"/api/photos/{id:\d{1,16}}", photo_routes.get),
-            web.get(r"/api/photos/{id:\d{1,16}}/file", photo_routes.file),
-            web.get(r"/api/photos/{id:\d{1,16}}/thumbnail", thumbnail_route.get),
-            web.post(r"/api/photos/{id:\d{1,16}}/watch", photo_routes.watch),
+            web.get(PHOTO, photo_routes.get),
+            web.delete(PHOTO, photo_routes.delete),
+            web.get(f"{PHOTO}/file", FileRoute(photos, blobs).get),
+            web.get(f"{PHOTO}/thumbnail", thumbnail_route.get),
+            web.put(f"{PHOTO}/tags", photo_routes.edit_tags),
+            web.post(f"{PHOTO}/retag", photo_routes.retag),
+            web.post(f"{PHOTO}/watch", photo_routes.watch),
+            web.get("/api/tags", TagRoutes(tags, locale=settings.locale).list),
+            web.get("/api/jobs", job_routes.list),
+            web.get(JOB, job_routes.get),
+            web.delete(JOB, job_routes.drop),
+            web.post(f"{JOB}/cancel", job_routes.cancel),
+            web.post(f"{JOB}/retry", job_routes.retry),
+            web.get(BATCH, batch_routes.get),
+            web.post(f"{BATCH}/cancel", batch_routes.cancel),
+            web.get("/api/queues", queue_routes.list),
+            web.post(r"/api/queues/{name}/pause", queue_routes.pause),
+            web.post(r"/api/queues/{name}/resume", queue_routes.resume),
+            web.get("/api/stats", StatisticsRoute(redis).get),
             web.get("/api/stages", stage_routes.list),
             *docs_routes(),
             *health.routes(),
@@ -90,6 +128,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_closing(redis.aclose))
+    app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
     return app, health
 
 

@@ -80,6 +80,15 @@ def too_large(limit_bytes: int) -> Problem:
     )
 
 
+def too_many(limit: int) -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"A request brings {limit} photos at most; send the others in another",
+        limit=limit,
+    )
+
+
 def unsupported_image() -> Problem:
     return Problem(
         415,

@@ -22,6 +22,9 @@ class GatewaySettings(ClientSettings):
     """Most bytes of one photo."""
 
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+    max_batch: int = Field(100, ge=1, le=1000, validation_alias="TAGLINE_MAX_BATCH")
+    """Most photos of one request."""
+
     thumbnailers: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_THUMBNAILERS")
     """Child processes that make thumbnails; they start when they are first needed."""
 

@@ -25,6 +25,10 @@ class TaggerSettings(Settings):
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
 
+    price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
+    price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
+    """Of a million tokens; None: what is known of the model."""
+
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
 
@@ -43,6 +47,9 @@ class TaggerSettings(Settings):
     claim_after_ms: int = Field(15_000, ge=100, validation_alias="TAGLINE_CLAIM_AFTER_MS")
     attempt_timeout_s: float = Field(180, gt=0, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S")
     """How long one attempt may take in all."""
+
+    max_age_s: float = Field(0, ge=0, validation_alias="TAGLINE_MAX_AGE_S")
+    """How long after it was accepted a photo is still begun; 0 is for ever."""
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
