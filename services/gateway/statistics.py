@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -19,6 +19,9 @@ class StatisticsRoute:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/stats", self.get)]
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())
