@@ -8,9 +8,9 @@ class TaglineError(Exception):
 
 
 class UnavailableError(TaglineError):
-    """Redis or the blob store is away; what was asked may or may not have happened.
+    """Redis, the blob store or the decoder is away; what was asked may or may not have happened.
 
-    `what`: `redis` or `blobs`; in a check of readiness also `provider`, with a `text`.
+    `what`: `redis`, `blobs` or `decoder`; in a check of readiness also `provider`, with a `text`.
     """
 
     def __init__(self, what: str, text: str | None = None) -> None:
@@ -20,3 +20,10 @@ class UnavailableError(TaglineError):
 
 class BlobMissingError(TaglineError):
     """The blob store answers, and holds no such blob."""
+
+
+class BadImageError(TaglineError):
+    """These bytes cannot be made a picture within the limits.
+
+    The text says why; it is short, in English, and safe to show: nothing of the file is in it.
+    """

@@ -20,11 +20,15 @@ Check = Callable[[], Awaitable[str]]
 
 
 class Health:
-    """What a service says of itself. Set `draining` when it is about to stop."""
+    """What a service says of itself.
+
+    Set `starting` while it cannot work yet, and `draining` when it is about to stop.
+    """
 
     def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
         self._checks = dict(checks)
         self._registry = registry
+        self.starting = False
         self.draining = False
 
     def add(self, name: str, check: Check) -> None:
@@ -42,8 +46,9 @@ class Health:
         return _json(200, {"status": "ok"})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        if self.draining:
-            return _json(503, {"status": "draining", "checks": {}})
+        if self.starting or self.draining:
+            status = "draining" if self.draining else "starting"
+            return _json(503, {"status": status, "checks": {}})
         names = list(self._checks)
         found = await asyncio.gather(*(self._run(self._checks[name]) for name in names))
         checks = dict(zip(names, (word for word, _ in found), strict=True))

@@ -75,14 +75,20 @@ _PROBLEMS: Final[Mapping[int, str]] = {
     400: "`bad_request`: a part, field, header or parameter is missing or wrong.",
     401: "`unauthorized`: an API key is asked for, and missing or wrong.",
     404: "`not_found`: there is no such thing, or it is another key's.",
+    408: "`timeout`: too little of the body came in time.",
     409: "`too_many_watchers`",
     413: "`too_large`: answered before the rest of the body is read.",
     415: "`unsupported_image`: no JPEG, PNG, WebP, GIF, HEIC or AVIF, by its bytes.",
     416: "`range_not_satisfiable`",
-    422: "`bad_image`: no bytes, no readable header, too many pixels; "
+    422: "`bad_image`: no bytes, no readable header, too many pixels, not to be decoded; "
     "or `idempotency_mismatch`: the key was used with other bytes.",
-    503: "`unavailable`: the database or the photo store is away; nothing is half-saved.",
+    429: "`rate_limited`: over the caller's uploads a minute, which `limit` says.",
+    503: "`unavailable`: the database, the photo store or the decoder is away, or there is no "
+    "room; nothing is half-saved.",
 }
+
+_LATER: Final = frozenset({429, 503})
+"""Problems that pass, and say when."""
 
 
 def _json(schema: Json | str) -> Json:
@@ -98,7 +104,7 @@ def _problems(*statuses: int) -> Json:
             "content": {
                 "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
             },
-            **({"headers": {"Retry-After": _header("Seconds.")}} if status == 503 else {}),  # noqa: PLR2004
+            **({"headers": {"Retry-After": _header("Seconds.")}} if status in _LATER else {}),
         }
         for status in statuses
     }
@@ -143,7 +149,7 @@ def _upload() -> Json:
                 "headers": {"Location": _header("The photo.")},
                 "content": _json("Accepted"),
             },
-            **_problems(400, 401, 413, 415, 422, 503),
+            **_problems(400, 401, 408, 413, 415, 422, 429, 503),
         },
     }
 
@@ -197,6 +203,34 @@ def _file() -> Json:
     }
 
 
+def _thumbnail() -> Json:
+    binary = {"schema": {"type": "string", "format": "binary"}}
+    return {
+        "summary": "A photo small and upright",
+        "description": "WebP where `Accept` names it, else JPEG. The longest side is at most "
+        "`size`; nothing is enlarged.",
+        "parameters": [
+            _PHOTO_ID,
+            _parameter(
+                "size",
+                "query",
+                "The longest side, pixels; rounded down to one of a dozen sizes.",
+                {"type": "integer", "minimum": 64, "maximum": 1024, "default": 320},
+            ),
+            _parameter("If-None-Match", "header", "ETags at hand.", {"type": "string"}),
+        ],
+        "responses": {
+            "200": {
+                "description": "The thumbnail.",
+                "headers": {"ETag": _header("Of this size and format.")},
+                "content": {"image/webp": binary, "image/jpeg": binary},
+            },
+            "304": {"description": "The thumbnail is the one at hand."},
+            **_problems(400, 401, 404, 422, 503),
+        },
+    }
+
+
 def _watch() -> Json:
     return {
         "summary": "Send the later events of a photo to one more socket",
@@ -246,6 +280,7 @@ def document() -> Json:
             "/api/photos": {"get": _photos()},
             "/api/photos/{id}": {"get": _photo()},
             "/api/photos/{id}/file": {"get": _file()},
+            "/api/photos/{id}/thumbnail": {"get": _thumbnail()},
             "/api/photos/{id}/watch": {"post": _watch()},
             "/api/stages": {"get": _stages()},
         },

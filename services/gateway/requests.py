@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 import orjson
 from aiohttp import web
+from pydantic import BaseModel, ValidationError
 
 from services.gateway.errors import bad_request
 from shared import keys, messages
+from shared.photos import Accepted
 
 IDEMPOTENCY_KEY_CHARS: Final = 255
+BODY_BYTES: Final = 64 * 1024
+"""Most bytes of a JSON body."""
+
+CURSOR_DIGITS: Final = 16
+
 _PRINTABLE: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
 
@@ -72,3 +79,58 @@ def only_queries(request: web.Request, known: frozenset[str]) -> None:
     unknown: list[Any] = sorted(set(request.query) - known)
     if unknown:
         raise bad_request(f"There is no query parameter {unknown[0][:64]!r} here")
+
+
+W = TypeVar("W", bound=str)
+
+
+def word_in(request: web.Request, name: str, words: Sequence[W]) -> W | None:
+    """Return the query parameter `name`, which is one of `words`; None if it is not there."""
+    text = request.query.get(name)
+    if text is None:
+        return None
+    for word in words:
+        if word == text:
+            return word
+    raise bad_request(f"{name} must be one of {', '.join(words)}")
+
+
+def cursor_in(request: web.Request) -> str:
+    """Return the query parameter `cursor`, the `nextCursor` of a page; `` if it is not there."""
+    text = request.query.get("cursor", "")
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= CURSOR_DIGITS):
+        raise bad_request("cursor must be the nextCursor of the page before")
+    return text
+
+
+B = TypeVar("B", bound=BaseModel)
+
+
+async def json_body(request: web.Request, body: type[B], *, optional: bool = False) -> B:
+    """Return the request's body; with `optional`, a body that is not there is an empty one."""
+    content = b""
+    async for chunk in request.content.iter_any():
+        content += chunk
+        if len(content) > BODY_BYTES:
+            raise bad_request(f"The body is longer than {BODY_BYTES} bytes")
+    if optional and not content.strip():
+        content = b"{}"
+    try:
+        return body.model_validate_json(content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        raise bad_request(f"The body's {where}: {what}" if where else what) from None
+
+
+def accepted_view(photo: Accepted, locale: str) -> dict[str, Any]:
+    """Return the JSON object that says that a photo was accepted."""
+    return {
+        "id": photo.id,
+        "filename": photo.filename,
+        "tags": [],
+        "processing": True,
+        "jobId": photo.job_id,
+        "message": messages.text("accepted", locale),
+    }

@@ -9,7 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 PICKUP_SECONDS: Final = Histogram(
-    "tagline_pickup_seconds", "From the message's creation to the start of an attempt.",
+    "tagline_pickup_seconds", "From when a photo could be begun to the start of its attempt.",
     buckets=_SECONDS,
 )  # fmt: skip
 STAGE_SECONDS: Final = Histogram(
@@ -25,6 +25,12 @@ ATTEMPTS: Final = Counter(
     ["result"],
 )
 FAILURES: Final = Counter("tagline_failures_total", "Failed attempts by code.", ["code"])
+IN_LINE: Final = Gauge(
+    "tagline_photos_in_line", "Photos that wait, as the tagger that tells them last counted them."
+)
+RECONCILED: Final = Counter(
+    "tagline_photos_put_back_total", "Photos whose message was lost, and that were queued again."
+)
 PROVIDER_CALLS: Final = Counter(
     "tagline_provider_calls_total",
     "Calls of the provider by how they ended: ok, rejected (for good), rate_limited, failed, or "

@@ -55,6 +55,9 @@ class TaggerSettings(Settings):
     attempt_timeout_s: float = Field(180, gt=0, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S")
     """How long one attempt may take in all."""
 
+    max_age_s: float = Field(0, ge=0, validation_alias="TAGLINE_MAX_AGE_S")
+    """How long after it was accepted a photo is still begun; 0 is for ever."""
+
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
 

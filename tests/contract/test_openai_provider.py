@@ -14,7 +14,8 @@ from PIL import Image
 
 from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import Call, Picture, Usage
+from services.tagger.providers.provider import Call, Usage
+from shared.decoding.picture import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
 from tests.support.waiting import wait_until

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any, cast
 
@@ -12,16 +13,18 @@ from services.tagger.errors import RetryableError
 from services.tagger.gate import Limits, OpenGate
 from services.tagger.providers.choose import choose
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import Picture, Price, Usage
+from services.tagger.providers.provider import Price, Usage
 from services.tagger.shared_gate import SharedGate, gate_for
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Tools, Work
+from shared.decoding.picture import Picture
 from shared.record import Record
 from shared.redis import closing, connect
 from tests.support.openai_server import OpenAIServer, Reply
 
 GREY = Picture(8, 8, b"\x80" * 192)
 NOTHING = cast("Any", None)
+NO_TOOLS = Tools(*[NOTHING] * len(dataclasses.fields(Tools)))
 
 
 @pytest.fixture
@@ -42,7 +45,7 @@ async def tools(redis_url: str, server: OpenAIServer) -> AsyncIterator[Tools]:
         cache = Cache(redis, ttl_s=60, lease_ms=15_000)
         await gate.start()
         await cache.start()
-        yield Tools(NOTHING, NOTHING, NOTHING, provider, gate, cache)
+        yield dataclasses.replace(NO_TOOLS, provider=provider, gate=gate, cache=cache)
         await provider.close()
         await cache.close()
         await gate.close()

@@ -26,12 +26,12 @@ from services.tagger.providers.efficientnet import SIDE_PX, WEIGHTS_SHA256
 from services.tagger.providers.labels import TABLE, Labels, read_concepts
 from services.tagger.providers.provider import (
     FREE,
-    Picture,
     Provider,
     Recognition,
     Turn,
     at_once,
 )
+from shared.decoding.picture import Picture
 
 logger = structlog.stdlib.get_logger()
 

@@ -25,13 +25,13 @@ from services.tagger.errors import (
 from services.tagger.providers.provider import (
     FREE,
     FoundTag,
-    Picture,
     Price,
     Recognition,
     Turn,
     Usage,
     at_once,
 )
+from shared.decoding.picture import Picture
 
 JPEG_QUALITY: Final = 80
 MAX_TAGS: Final = 12

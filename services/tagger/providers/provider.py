@@ -10,17 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A photo, decoded, upright, its longest side at most what the provider asked for.
-
-    `rgb` holds `height * width * 3` bytes: rows from the top, 8 bits a channel, sRGB.
-    """
-
-    width: int
-    height: int
-    rgb: bytes
+from shared.decoding.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,15 @@ from typing import Any
 
 from services.tagger.cache import Cache
 from services.tagger.clock import Clock
-from services.tagger.decoding.decoder import Decoder
 from services.tagger.gate import Gate
-from services.tagger.providers.provider import Picture, Provider, Recognition, Usage
+from services.tagger.providers.provider import Provider, Recognition, Usage
+from shared.attempts import Attempts
 from shared.blobs import BlobStore
+from shared.decoding.decoder import Decoder
+from shared.decoding.picture import Picture
 from shared.photos import Photos
 from shared.record import PhotoTag, Record
+from shared.tags import Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Tools:
     """What stages work with; one for the whole process."""
 
     photos: Photos
+    attempts: Attempts
+    tags: Tags
     blobs: BlobStore
     decoder: Decoder
     provider: Provider

@@ -2,8 +2,8 @@
 
 The child says `READY` once. Then, for every request (a `REQUEST` header, then
 the image's bytes), it answers once: a `REPLY` header, then as many bytes as
-the header says: the RGB rows of a `PICTURE`, or the UTF-8 text of a
-`BAD_IMAGE`; nothing for the others.
+the header says: a `PICTURE` in the form that was asked for, or the text of a
+`BAD_IMAGE` (why the bytes are no picture); nothing for the others.
 """
 
 from __future__ import annotations
@@ -11,11 +11,21 @@ from __future__ import annotations
 import enum
 import struct
 
-REQUEST = struct.Struct("!IQQ")
-"""The longest side wanted (px), the most pixels allowed, the size of the image (bytes)."""
+REQUEST = struct.Struct("!BIQQ")
+"""The `Form` and the longest side wanted (px), the most pixels allowed, the size of the image
+(bytes)."""
 
 REPLY = struct.Struct("!BIII")
 """A `Status`, the width and height of the picture (px; 0 without one), the size of what follows."""
+
+
+class Form(enum.IntEnum):
+    """What a picture comes back as."""
+
+    PIXELS = 0
+    """Rows from the top, 8 bits a channel, sRGB."""
+    JPEG = 1
+    WEBP = 2
 
 
 class Status(enum.IntEnum):
@@ -24,7 +34,3 @@ class Status(enum.IntEnum):
     BAD_IMAGE = 3
     OUT_OF_MEMORY = 4
     """The child ends after saying so: libraries that ran out of memory are not trusted again."""
-
-
-class BadImageError(Exception):
-    """These bytes are no picture; the text says why and is what `BAD_IMAGE` carries."""

@@ -10,16 +10,17 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from services.tagger.decoding.protocol import REPLY, REQUEST, Status
+from shared.decoding.protocol import REPLY, REQUEST, Form, Status
 
 _START_TIMEOUT_S = 30.0  # it takes 0.2 s; a machine that starts everything at once is slower
 _TEXT_MAX_BYTES = 200
+_FILE_HEADER_MAX_BYTES = 64 * 1024  # what a small file may be larger than its pixels
 _READ_BUFFER_BYTES = 4 * 1024 * 1024  # a picture of 1024 x 1024 without stopping the flow
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`body`: the RGB rows of a picture, or the text of a refusal."""
+    """`body`: a picture in the form asked for, or the text of a refusal."""
 
     status: Status
     width: int
@@ -62,7 +63,7 @@ class DecodingProcess:
             raise
         try:
             async with asyncio.timeout(_START_TIMEOUT_S):
-                ready = await self._reply(longest_side_px=0)
+                ready = await self._reply(Form.PIXELS, longest_side_px=0)
         except (ConnectionError, TimeoutError):
             await self.stop()
             raise RuntimeError("a decoding process did not start") from None
@@ -73,8 +74,8 @@ class DecodingProcess:
             await self.stop()
             raise RuntimeError("a decoding process did not start")
 
-    async def ask(self, data: bytes, *, longest_side_px: int, max_pixels: int) -> Reply:
-        """Have `data` decoded.
+    async def ask(self, data: bytes, *, form: Form, longest_side_px: int, max_pixels: int) -> Reply:
+        """Have `data` decoded, and made `form`.
 
         Raises `ConnectionError` if the child died or answers what it must not.
         After that, and after a cancellation, it has to be killed: its next
@@ -83,10 +84,10 @@ class DecodingProcess:
         if self._streams is None:
             raise ConnectionError("the decoding process is not running")
         writer = self._streams[1]
-        writer.write(REQUEST.pack(longest_side_px, max_pixels, len(data)))
+        writer.write(REQUEST.pack(form, longest_side_px, max_pixels, len(data)))
         writer.write(data)
         await writer.drain()
-        return await self._reply(longest_side_px=longest_side_px)
+        return await self._reply(form, longest_side_px=longest_side_px)
 
     def kill(self) -> None:
         """End the child at once, whatever it is doing; `stop` is needed after it."""
@@ -115,7 +116,7 @@ class DecodingProcess:
                 sys.executable,
                 "-P",  # what the parent imports from is the path; the current folder is not
                 "-m",
-                "services.tagger.decoding.child",
+                "shared.decoding.child",
                 str(self._memory_bytes),
             ],
             stdin=channel.fileno(),
@@ -123,23 +124,29 @@ class DecodingProcess:
             env=_environment(),
         )
 
-    async def _reply(self, *, longest_side_px: int) -> Reply:
+    async def _reply(self, form: Form, *, longest_side_px: int) -> Reply:
         if self._streams is None:
             raise ConnectionError("the decoding process is not running")
         reader = self._streams[0]
         try:
             word, width, height, size = REPLY.unpack(await reader.readexactly(REPLY.size))
             status = Status(word)
-            _check(status, width, height, size, longest_side_px)
+            _check(status, form, (width, height), size, longest_side_px=longest_side_px)
             return Reply(status, width, height, await reader.readexactly(size))
         except (asyncio.IncompleteReadError, ValueError):
             raise ConnectionError("the decoding process died, or speaks nonsense") from None
 
 
-def _check(status: Status, width: int, height: int, size: int, longest_side_px: int) -> None:
+def _check(
+    status: Status, form: Form, sides: tuple[int, int], size: int, *, longest_side_px: int
+) -> None:
     # A child reads what strangers send: even taken over, it must not fill our memory.
     if status is Status.PICTURE:
-        fits = 0 < max(width, height) <= longest_side_px and size == width * height * 3
+        width, height = sides
+        rgb = width * height * 3
+        fits = 0 < max(sides) <= longest_side_px and (
+            size == rgb if form is Form.PIXELS else 0 < size <= rgb + _FILE_HEADER_MAX_BYTES
+        )
     else:
         fits = size <= _TEXT_MAX_BYTES
     if not fits:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from services.tagger.decoding.process import DecodingProcess, Reply
-from services.tagger.decoding.protocol import Status
-from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.provider import Picture
+from shared.decoding.picture import Picture
+from shared.decoding.process import DecodingProcess, Reply
+from shared.decoding.protocol import Form, Status
+from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
 
@@ -44,7 +44,10 @@ class Decoder:
         self._renewals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start all children, and wait until they are ready. Raises `RuntimeError`."""
+        """Start all children, and wait until they are ready. Raises `RuntimeError`.
+
+        Without it, a child starts when it is first needed.
+        """
         try:
             await asyncio.gather(*(child.start() for child in self._children))
         except BaseException:
@@ -55,28 +58,41 @@ class Decoder:
         """Return the image in `data`, upright, its longest side at most `longest_side_px`.
 
         Waiting for a free child is not counted as time to decode. Raises
-        `PermanentError` (`bad_image`) for bytes that cannot be decoded within
-        the limits, and `RetryableError` (`decoder_unavailable`) where the fault
-        is ours: the decoder is closed, or its children do not start.
+        `BadImageError` for bytes that cannot be decoded within the limits, and
+        `UnavailableError("decoder")` where the fault is ours: the decoder is
+        closed, or its children do not start.
         """
+        reply = await self._ask(data, form=Form.PIXELS, longest_side_px=longest_side_px)
+        return Picture(width=reply.width, height=reply.height, rgb=reply.body)
+
+    async def thumbnail(self, data: bytes, *, form: Form, longest_side_px: int) -> bytes:
+        """Return the same as a file of the format `form`, with nothing of the original's metadata.
+
+        Raises what `decode` raises.
+        """
+        return (await self._ask(data, form=form, longest_side_px=longest_side_px)).body
+
+    async def _ask(self, data: bytes, *, form: Form, longest_side_px: int) -> Reply:
         child = await self._free.get()
         usable = False
         try:
             await self._ensure_running(child)
             async with asyncio.timeout(self._timeout_s):
                 reply = await child.ask(
-                    data, longest_side_px=longest_side_px, max_pixels=self._max_pixels
+                    data,
+                    form=form,
+                    longest_side_px=longest_side_px,
+                    max_pixels=self._max_pixels,
                 )
             usable = reply.status in (Status.PICTURE, Status.BAD_IMAGE)
         except TimeoutError:
-            raise PermanentError(
-                "bad_image", f"the image took longer than {self._timeout_s:g} s to decode"
+            raise BadImageError(
+                f"the image took longer than {self._timeout_s:g} s to decode"
             ) from None
         except ConnectionError:
             if self._closed:
-                raise _unavailable() from None
-            raise PermanentError(
-                "bad_image",
+                raise UnavailableError("decoder") from None
+            raise BadImageError(
                 f"the image needed more memory than {self._memory_bytes // _MIB} MiB"
                 " to decode, or crashed the decoder",
             ) from None
@@ -86,10 +102,10 @@ class Decoder:
                 self._free.put_nowait(child)
             else:
                 self._renew(child)
-        return self._picture(reply)
+        return self._checked(reply)
 
     async def close(self) -> None:
-        """End all children and leave nothing of them; decodes under way fail as retryable."""
+        """End all children and leave nothing of them; decodes under way fail as unavailable."""
         if self._closed:
             return
         self._closed = True
@@ -105,12 +121,12 @@ class Decoder:
 
     async def _ensure_running(self, child: DecodingProcess) -> None:
         if self._closed:
-            raise _unavailable()
+            raise UnavailableError("decoder")
         if not child.alive:  # it died while idle, or could not be renewed
             try:
                 await child.start()
-            except (RuntimeError, OSError):
-                raise _unavailable() from None
+            except (RuntimeError, OSError) as error:
+                raise UnavailableError("decoder") from error
 
     def _renew(self, child: DecodingProcess) -> None:
         child.kill()
@@ -126,19 +142,13 @@ class Decoder:
         finally:
             self._free.put_nowait(child)
 
-    def _picture(self, reply: Reply) -> Picture:
+    def _checked(self, reply: Reply) -> Reply:
         match reply.status:
             case Status.PICTURE:
-                return Picture(width=reply.width, height=reply.height, rgb=reply.body)
+                return reply
             case Status.OUT_OF_MEMORY:
-                raise PermanentError(
-                    "bad_image",
+                raise BadImageError(
                     f"the image needed more memory than {self._memory_bytes // _MIB} MiB to decode",
                 )
             case _:
-                text = reply.body.decode("ascii", "replace")
-                raise PermanentError("bad_image", text)
-
-
-def _unavailable() -> RetryableError:
-    return RetryableError("decoder_unavailable", "the decoder is not available")
+                raise BadImageError(reply.body.decode("ascii", "replace"))

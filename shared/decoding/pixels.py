@@ -1,4 +1,7 @@
-"""Image bytes to upright sRGB pixels, with Pillow. Loaded in a decoding child only."""
+"""Image bytes to upright sRGB pixels, or to a small file of them, with Pillow.
+
+Loaded in a decoding child only.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,17 @@ import io
 import warnings
 
 import pi_heif
-from PIL import AvifImagePlugin, Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import (
+    AvifImagePlugin,
+    Image,
+    ImageCms,
+    ImageFile,
+    UnidentifiedImageError,
+    WebPImagePlugin,  # noqa: F401 - registers itself, which spares loading all 43
+)
 
-from services.tagger.decoding.protocol import BadImageError
+from shared.decoding.protocol import Form
+from shared.errors import BadImageError
 
 # Pillow opens 43 formats; each is code that reads what strangers send.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
@@ -22,6 +33,11 @@ _TURNS = {
     6: Image.Transpose.ROTATE_270,
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
+}
+
+_SAVED: dict[Form, dict[str, int | bool]] = {
+    Form.JPEG: {"quality": 80, "progressive": True, "optimize": True},
+    Form.WEBP: {"quality": 80, "method": 4},
 }
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -43,8 +59,10 @@ def prepare() -> None:
     warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
-def decode(data: bytes, *, longest_side_px: int, max_pixels: int) -> tuple[int, int, bytes]:
-    """Return width, height and `height * width * 3` bytes of sRGB.
+def decode(
+    data: bytes, *, form: Form, longest_side_px: int, max_pixels: int
+) -> tuple[int, int, bytes]:
+    """Return width, height and the picture as `form`: for pixels, `height * width * 3` bytes.
 
     The longest side is at most `longest_side_px`; a smaller image keeps its size.
     Of an animation, the first frame. Raises `BadImageError`, and `MemoryError`
@@ -56,6 +74,7 @@ def decode(data: bytes, *, longest_side_px: int, max_pixels: int) -> tuple[int, 
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             picture = _picture(image, longest_side_px)
+            return picture.width, picture.height, _written(picture, form)
     except MemoryError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -64,7 +83,6 @@ def decode(data: bytes, *, longest_side_px: int, max_pixels: int) -> tuple[int, 
         raise BadImageError("the file is not an image that can be read") from None
     except Exception as error:  # noqa: BLE001 - broken files raise SyntaxError, struct.error, …
         raise _reason(error) from None
-    return picture.width, picture.height, picture.tobytes()
 
 
 def _reason(error: Exception) -> Exception:
@@ -87,6 +105,15 @@ def _picture(image: ImageFile.ImageFile, longest_side_px: int) -> Image.Image:
     if orientation in _TURNS:
         small = small.transpose(_TURNS[orientation])
     return _srgb(small, image.info.get("icc_profile"))
+
+
+def _written(picture: Image.Image, form: Form) -> bytes:
+    if form is Form.PIXELS:
+        return picture.tobytes()
+    picture.info.clear()  # of the original: a comment would go with it
+    file = io.BytesIO()
+    picture.save(file, form.name, **_SAVED[form])
+    return file.getvalue()
 
 
 def _fitted(size: tuple[int, int], longest_side_px: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""A process that decodes images and may be killed: `python -m services.tagger.decoding.child`.
+"""A process that decodes images and may be killed: `python -m shared.decoding.child`.
 
 Its one argument is the memory, in bytes, that it may take for a decode. It
 talks on the socket it finds as its standard input (see `protocol.py`), one
@@ -17,14 +17,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from services.tagger.decoding.protocol import REPLY, REQUEST, BadImageError, Status
+from shared.decoding.protocol import REPLY, REQUEST, Form, Status
+from shared.errors import BadImageError
 
 if TYPE_CHECKING:
     from typing import BinaryIO, Protocol
 
     class Decode(Protocol):
         def __call__(
-            self, data: bytes, *, longest_side_px: int, max_pixels: int
+            self, data: bytes, *, form: Form, longest_side_px: int, max_pixels: int
         ) -> tuple[int, int, bytes]: ...
 
 
@@ -38,7 +39,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _die_with_parent()
     # Only now: it takes a tenth of a second, in which signals may come.
-    from services.tagger.decoding import pixels  # noqa: PLC0415
+    from shared.decoding import pixels  # noqa: PLC0415
 
     pixels.prepare()
     _limit(memory_bytes=int(sys.argv[1]))
@@ -58,10 +59,12 @@ def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
     header = requests.read(REQUEST.size)
     if len(header) < REQUEST.size:
         return False
-    longest_side_px, max_pixels, size_bytes = REQUEST.unpack(header)
+    form, longest_side_px, max_pixels, size_bytes = REQUEST.unpack(header)
     try:
         data = requests.read(size_bytes)
-        width, height, rgb = decode(data, longest_side_px=longest_side_px, max_pixels=max_pixels)
+        width, height, body = decode(
+            data, form=Form(form), longest_side_px=longest_side_px, max_pixels=max_pixels
+        )
     except BadImageError as error:
         text = str(error).encode()
         channel.sendall(REPLY.pack(Status.BAD_IMAGE, 0, 0, len(text)) + text)
@@ -69,8 +72,8 @@ def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
         channel.sendall(REPLY.pack(Status.OUT_OF_MEMORY, 0, 0, 0))
         return False
     else:
-        channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(rgb)))
-        channel.sendall(rgb)
+        channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(body)))
+        channel.sendall(body)
     return True
 
 
