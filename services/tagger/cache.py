@@ -21,10 +21,10 @@ from redis.asyncio import Redis
 from services.tagger.clock import Clock
 from services.tagger.metrics import CACHE_LOOKUPS
 from services.tagger.providers.provider import Provider, Recognition
-from services.tagger.tasks import end
 from shared import keys
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
+from shared.tasks import end
 
 SAID_PER_LEASE: Final = 4
 FIRST_PAUSE_S: Final = 0.05

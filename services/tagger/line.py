@@ -11,8 +11,8 @@ from typing import Final
 
 import structlog
 
-from services.tagger.tasks import end
 from shared.errors import UnavailableError
+from shared.tasks import end
 
 FULL_PAUSE_S: Final = (0.025, 0.075)
 """How long until it is asked again where others hold all places, at random in between."""

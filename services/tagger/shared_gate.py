@@ -30,11 +30,11 @@ from services.tagger.gate import Gate, Limits, OpenGate
 from services.tagger.line import Asked, Line
 from services.tagger.metrics import GATE_SECONDS, GATE_STATE
 from services.tagger.providers.provider import Call, Provider
-from services.tagger.tasks import end
 from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
+from shared.tasks import end
 
 RENEWALS_PER_LEASE: Final = 4
 RENEWALS_PER_NEWS: Final = 5

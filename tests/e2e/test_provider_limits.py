@@ -131,7 +131,7 @@ async def test_four_calls_in_flight_over_three_taggers_whoever_is_killed(
 
 
 async def test_refusals_are_obeyed_and_failures_mended(redis_url: str, tmp_path: Path) -> None:
-    photos, retry_after_s = (300, 2.0) if FULL else (24, 1.0)
+    photos, retry_after_s = (300, 2.0) if FULL else (16, 1.0)
     async with OpenAIServer(delay_s=0.02) as openai:
         openai.rule = unlucky(5, retry_after_s=retry_after_s)
         with running(redis_url, tmp_path, openai, 2, TAGLINE_MAX_ATTEMPTS="12") as (gateway, _):

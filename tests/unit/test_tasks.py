@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.tagger.tasks import end
+from shared.tasks import end
 
 
 async def test_a_task_that_overhears_its_cancellation_is_told_again() -> None:

@@ -12,7 +12,8 @@ async def end(task: asyncio.Task[Any] | None) -> None:
     """Cancel `task`, until it has ended.
 
     Once may not do: before Python 3.12 `asyncio.wait_for` loses a cancellation that comes at the
-    same moment as what it waits for, and redis-py sends every command through it.
+    same moment as what it waits for (https://github.com/python/cpython/issues/86296), and redis-py
+    sends every command through it.
     """
     while task is not None and not task.done():
         task.cancel()
