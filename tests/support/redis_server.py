@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.server import EmbeddedServer
+from deploy.local.server import CONFIG, EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
-def temporary_server(*, tcp: bool = False) -> Iterator[EmbeddedServer]:
+def temporary_server(*, tcp: bool = False, own_config: bool = False) -> Iterator[EmbeddedServer]:
     """A started server with a folder of its own; on a Unix socket unless `tcp`.
 
-    It may be killed and started again inside: it keeps its data and its `url`.
+    It may be killed and started again inside: it keeps its data and its `url`. With
+    `own_config` it has a copy of its settings, for a test in which it rewrites them.
     """
     # Not pytest's folder for a test, whose name may be too long for a socket.
     with tempfile.TemporaryDirectory(prefix="tagline-") as folder:
-        server = EmbeddedServer(Path(folder), tcp=tcp)
+        config = CONFIG
+        if own_config:
+            config = Path(shutil.copy(CONFIG, folder))
+        server = EmbeddedServer(Path(folder), tcp=tcp, config=config)
         server.start()
         try:
             yield server
