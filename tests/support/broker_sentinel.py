@@ -40,8 +40,8 @@ def watched_servers() -> Iterator[Watched]:
     """A primary and a replica that is up to date, whose failover takes about two seconds."""
     with (
         # A Sentinel has the servers write down whom they follow.
-        temporary_server(tcp=True, own_config=True) as primary,
-        temporary_server(tcp=True, own_config=True) as replica,
+        temporary_server(tcp=True, settings=()) as primary,
+        temporary_server(tcp=True, settings=()) as replica,
         tempfile.TemporaryDirectory(prefix="tagline-") as folder,
     ):
         with redis.Redis.from_url(primary.url) as client:

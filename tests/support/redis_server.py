@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +14,20 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def temporary_server(*, tcp: bool = False, own_config: bool = False) -> Iterator[EmbeddedServer]:
+def temporary_server(
+    *, tcp: bool = False, settings: tuple[str, ...] | None = None
+) -> Iterator[EmbeddedServer]:
     """A started server with a folder of its own; on a Unix socket unless `tcp`.
 
     It may be killed and started again inside: it keeps its data and its `url`. With
-    `own_config` it has a copy of its settings, for a test in which it rewrites them.
+    `settings`, lines of a configuration file, it has a file of its own, which it may rewrite.
     """
     # Not pytest's folder for a test, whose name may be too long for a socket.
     with tempfile.TemporaryDirectory(prefix="tagline-") as folder:
         config = CONFIG
-        if own_config:
-            config = Path(shutil.copy(CONFIG, folder))
+        if settings is not None:
+            config = Path(folder, "redis.conf")
+            config.write_text("\n".join([CONFIG.read_text(), *settings, ""]))
         server = EmbeddedServer(Path(folder), tcp=tcp, config=config)
         server.start()
         try:
