@@ -131,6 +131,7 @@ def is_busy(client: redis.Redis) -> bool:
 
 def end_script(client: redis.Redis) -> None:
     client.script_kill()
+    wait_until(lambda: not is_busy(client), "the script has ended")
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFix
         held = fetch(consumer)
         # Given a server that takes seconds to load, and looks up every half second
         with client.pipeline(transaction=False) as pipeline:
-            for number in range(20_000):
+            for number in range(3000):
                 pipeline.set(f"key{number}", number)
             pipeline.execute()
         client.config_set("key-load-delay", 500)
