@@ -229,6 +229,34 @@ def test_an_earlier_delayed_message_wakes_a_waiting_consumer(
         assert client.xlen(KEYS.wake) == 0
 
 
+@pytest.mark.parametrize("by", ["blocking read", "look"])
+def test_a_consumer_that_knows_what_is_due_and_has_no_hands_free_tells_another(
+    broker: RedisStreamsBroker, client: redis.Redis, by: str
+) -> None:
+    with (
+        consuming(broker, prefetch=1, timeout_ms=60_000) as knowing,
+        consuming(broker, prefetch=1, timeout_ms=60_000) as other,
+    ):
+        # Given one that has looked, found nothing, and will look again in six seconds
+        while other._look_at == 0.0:
+            next(other)
+        # And one that knows what is due sooner, and is given something to do before that
+        broker.enqueue(message("due"), delay=500)
+        if by == "look":
+            broker.enqueue(message("work"))
+        else:
+            next(knowing)
+            while knowing._look_at == 0.0:
+                next(knowing)
+            broker.enqueue(message("work"))
+        client.xtrim(KEYS.wake, maxlen=0)  # what told the one is not to tell the other
+        assert fetch(knowing).args == ("work",)
+        # I expect the first to be told
+        fetching = Fetching(other)
+        wait_until(lambda: not fetching.is_alive(), "it is fetched", timeout_s=4)
+        assert fetching.result().args == ("due",)
+
+
 def test_a_delayed_message_behind_others_wakes_nobody(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:
