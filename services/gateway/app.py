@@ -100,7 +100,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             web.post(f"{BATCH}/cancel", batch_routes.cancel),
             web.get("/api/stats", StatisticsRoute(redis).get),
             web.get("/api/stages", stage_routes.list),
-            *docs_routes(),
+            *docs_routes(keyed=bool(settings.api_keys)),
             *health.routes(),
         ]
     )

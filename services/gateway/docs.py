@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from services.gateway.openapi import document
+from services.gateway.openapi.document import document
 from services.gateway.requests import json_response
 
 _PACKAGE: Final = "flask_openapi3_swagger"
@@ -45,11 +45,18 @@ _CSP: Final = (
 )
 
 
-def docs_routes() -> list[web.RouteDef]:
-    """Return the routes; the page's files are looked for at the first request."""
+def docs_routes(*, keyed: bool) -> list[web.RouteDef]:
+    """Return the routes; the page's files are looked for at the first request.
+
+    `keyed`: whether API keys are configured.
+    """
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return json_response(document(keyed=keyed))
+
     return [
         web.get("/", _home),
-        web.get("/api/openapi.json", _openapi),
+        web.get("/api/openapi.json", openapi),
         web.get("/api/docs", _page),
         web.get("/api/docs/start.js", _start),
         web.get("/api/docs/{name:swagger-ui[a-z.-]+}", _asset),
@@ -58,10 +65,6 @@ def docs_routes() -> list[web.RouteDef]:
 
 async def _home(_request: web.Request) -> web.Response:
     raise web.HTTPFound("/api/docs")
-
-
-async def _openapi(_request: web.Request) -> web.Response:
-    return json_response(document())
 
 
 async def _page(_request: web.Request) -> web.Response:
