@@ -36,11 +36,14 @@ def json_response(
 
 
 def socket_id_in(request: web.Request, field: str | None, *, lanes: int) -> str | None:
-    """Return the socket ID of the header or, without one, of the form; None if neither has."""
-    socket_id = request.headers.get("X-Socket-Id", field) or None
-    if socket_id is not None and keys.lane_of(socket_id, lanes=lanes) is None:
+    """Return the socket ID of the header or, without one, of the form; None if neither has.
+
+    Empty is as if it were not there: a client that has no socket yet sends what it has.
+    """
+    given = [each for each in (request.headers.get("X-Socket-Id"), field) if each]
+    if any(keys.lane_of(socket_id, lanes=lanes) is None for socket_id in given):
         raise bad_request("X-Socket-Id must be the socket ID that the notifier gave")
-    return socket_id
+    return given[0] if given else None
 
 
 def locale_of(request: web.Request, field: str | None = None, *, default: str) -> str:

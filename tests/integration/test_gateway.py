@@ -134,6 +134,7 @@ async def test_a_malformed_body_is_a_bad_request(gateway: ServiceProcess, form: 
         ({"priority": "urgent"}, {}),
         ({"locale": "de"}, {}),
         ({"socketId": "mine"}, {}),
+        ({"socketId": "mine"}, {"X-Socket-Id": ""}),
         ({}, {"X-Socket-Id": "99-AAAAAAAAAAAAAAAAAAAAAAAA"}),
         ({}, {"Idempotency-Key": "x" * 256}),
     ],
