@@ -129,6 +129,43 @@ def stages() -> str:
     return f"{SHARD}:stages"
 
 
+def rate(caller: str) -> str:
+    """How fast a caller uploads; a key's name or an address."""
+    return f"{SHARD}:rate:{caller}"
+
+
+def gates() -> str:
+    return f"{SHARD}:gates"
+
+
+def gate(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}"
+
+
+def gate_calls(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:calls"
+
+
+def gate_waiting(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:waiting"
+
+
+def gate_heard(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:heard"
+
+
+def gate_minute(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:minute"
+
+
+def recognition(digest: str) -> str:
+    return f"{SHARD}:recognition:{digest}"
+
+
+def recognizing(digest: str) -> str:
+    return f"{SHARD}:recognizing:{digest}"
+
+
 def sweep_lock() -> str:
     return f"{SHARD}:sweep-lock"
 

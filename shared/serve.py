@@ -18,17 +18,23 @@ from shared.health import Health
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the client sees the answer."""
 
+IDLE_S: Final = 75.0
+"""How long a connection is kept without a request, or with a part of one's header: longer than
+reverse proxies keep theirs (60 s), so that they never send on one that is being closed."""
+
 logger = structlog.stdlib.get_logger()
 
 Build = Callable[[], Awaitable[tuple[web.Application, Health]]]
 """Makes the application and what it says of its health. Raises `ValueError` if it cannot."""
 
 
-def serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> int:
+def serve(
+    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float = IDLE_S
+) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s))
+            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s, idle_s=idle_s))
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -38,13 +44,21 @@ def serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -
     return 0
 
 
-async def _serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> None:
+async def _serve(
+    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app, health = await build()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace_s, lingering_time=LINGER_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=grace_s,
+        lingering_time=LINGER_S,
+        keepalive_timeout=idle_s,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, bind, port, backlog=1024)

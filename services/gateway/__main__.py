@@ -20,6 +20,7 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        idle_s=settings.idle_timeout_s,
     )
 
 

@@ -101,6 +101,25 @@ def bad_image(detail: str) -> Problem:
     return Problem(422, "bad_image", detail)
 
 
+def timed_out(timeout_s: float) -> Problem:
+    return Problem(
+        408,
+        "timeout",
+        f"Too little of the body came within {timeout_s:g} s",
+        headers={"Connection": "close"},
+    )
+
+
+def rate_limited(per_minute: int, *, retry_after_s: int) -> Problem:
+    return Problem(
+        429,
+        "rate_limited",
+        f"At most {per_minute} uploads a minute; try again in {retry_after_s} s",
+        headers={"Retry-After": str(retry_after_s)},
+        limit=per_minute,
+    )
+
+
 def unavailable(what: str) -> Problem:
     return Problem(
         503,

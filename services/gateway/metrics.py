@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 UPLOADS: Final = Counter(
     "tagline_uploads_total", "Upload requests by `accepted` or the code of the problem.", ["result"]
 )
+UPLOADS_UNDER_WAY: Final = Gauge("tagline_uploads_under_way", "Uploads that are being received.")
 UPLOAD_BYTES: Final = Counter("tagline_upload_bytes_total", "Bytes of accepted photos.")
 UPLOAD_SECONDS: Final = Histogram(
     "tagline_upload_seconds",

@@ -30,6 +30,8 @@ from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
 from shared.record import STATUSES, Record
 from shared.tags import NAME_CHARS, Tags, cleaned
 
+PHOTO: Final = r"/api/photos/{id:\d{1,16}}"
+
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_ID: Final = 2**53
@@ -84,6 +86,16 @@ class PhotoRoutes:
         self._tags = tags
         self._blobs = blobs
         self._lanes = lanes
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/photos", self.list),
+            web.get(PHOTO, self.get),
+            web.delete(PHOTO, self.delete),
+            web.put(f"{PHOTO}/tags", self.edit_tags),
+            web.post(f"{PHOTO}/retag", self.retag),
+            web.post(f"{PHOTO}/watch", self.watch),
+        ]
 
     async def list(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset({"limit", "cursor", "tag", "status", "q"}))

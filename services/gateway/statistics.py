@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 from redis.asyncio import Redis
 
 from services.gateway.requests import json_response, only_queries
+from shared import gates
 from shared.record import rfc3339
 from shared.statistics import Hour, Minute, Percentiles, last_hour
 
@@ -18,6 +19,9 @@ class StatisticsRoute:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/stats", self.get)]
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())
@@ -37,6 +41,7 @@ class StatisticsRoute:
                 },
                 "total": _percentiles(hour, "total"),
                 "provider": _provider(hour),
+                "providers": [gate.view() for gate in await gates.states(self._redis)],
             }
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import Final
 
@@ -89,6 +90,8 @@ class Thumbnailer:
 
     async def _make(self, name: str, filename: str, *, side_px: int, form: Form) -> bytes:
         async with self._turns:
+            with contextlib.suppress(BlobMissingError):
+                return await self._blobs.get(name)  # made since it was looked for
             started = time.perf_counter()
             data = await self._blobs.get(original(filename))
             try:

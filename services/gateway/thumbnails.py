@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from services.gateway.errors import Problem
 from services.gateway.metrics import THUMBNAILS
-from services.gateway.photos import record_of
+from services.gateway.photos import PHOTO, record_of
 from services.gateway.requests import number_in, only_queries
 from services.gateway.thumbnailer import EXTENSIONS, Thumbnailer
 from shared.blobs.names import SIDES_PX
 from shared.decoding.protocol import Form
+from shared.errors import UnavailableError
 from shared.photos import Photos
 
 DEFAULT_SIZE_PX: Final = 320
@@ -26,6 +28,9 @@ class ThumbnailRoute:
     def __init__(self, photos: Photos, thumbnailer: Thumbnailer) -> None:
         self._photos = photos
         self._thumbnailer = thumbnailer
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get(f"{PHOTO}/thumbnail", self.get)]
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset({"size"}))
@@ -51,6 +56,9 @@ class ThumbnailRoute:
             content = await self._thumbnailer.get(photo.filename, side_px=side_px, form=form)
         except Problem as problem:
             THUMBNAILS.labels(result=problem.code).inc()
+            raise
+        except UnavailableError:
+            THUMBNAILS.labels(result="unavailable").inc()
             raise
         return web.Response(body=content, headers=headers)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ import structlog
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
+from services.gateway.admission import Admission
+from services.gateway.bodies import continue_when_read
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_large, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS
@@ -85,6 +88,16 @@ class Uploads:
         self._max_batch = max_batch
         self._lanes = lanes
         self._locale = locale
+
+    def routes(self, admission: Admission) -> Sequence[web.RouteDef]:
+        """Return the route; `admission` decides whose request is taken."""
+        return [
+            web.post(
+                "/api/photos/upload",
+                admission.of(self.upload),
+                expect_handler=continue_when_read,
+            )
+        ]
 
     async def upload(self, request: web.Request) -> web.Response:
         """Handle the request."""

@@ -43,6 +43,7 @@ def run(settings: TaggerSettings) -> None:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
             worker.start()
+            health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
             stop.wait()
             health.draining = True
@@ -58,10 +59,13 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
     blobs = open_store(settings.blob_url)
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs))
+        # It answers while the model is loaded, but takes no photos yet.
+        health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
             await wait_until_there(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
+        health.add("provider", tools.gate.check)
         running = await opened.enter_async_context(opened_running(settings, tools))
         return health, build_worker(settings, tools, running)
     except BaseException:

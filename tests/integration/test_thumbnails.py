@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from PIL import Image
 from shared.blobs.names import thumbnails
 from tests.support.clients import PHOTOS, upload
 from tests.support.processes import ServiceProcess, descendants, is_running
+from tests.support.waiting import wait_until
 
 CAT = PHOTOS / "cat.jpg"
 RED, BLUE, WHITE = (220, 20, 20), (20, 20, 220), (255, 255, 255)
@@ -207,12 +209,25 @@ async def test_no_child_is_there_before_the_first_thumbnail_and_a_dead_one_is_re
     before = descendants(gateway.pid)
     await fetch(url)
     (child,) = descendants(gateway.pid)
-    os.kill(child, 9)
+    os.kill(child, signal.SIGKILL)
+    # Killed while it decodes, it would cost the photo that it had.
+    await wait_until(lambda: not is_running(child), what="the child has ended")
 
     thumbnail = await fetch(f"{url}?size=64")
 
     assert before == {}
     assert thumbnail.size == (64, 43)
+
+
+async def test_a_killed_gateway_leaves_no_child_behind(redis_url: str, blobs: Path) -> None:
+    environment = {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": blobs.as_uri()}
+    with ServiceProcess("gateway", environment) as gateway:
+        gateway.wait_ready()
+        await fetch(await uploaded(gateway, CAT))
+        (child,) = descendants(gateway.pid)
+        gateway.kill()
+
+        await wait_until(lambda: not is_running(child), what="the child has ended")
 
 
 async def test_the_names_a_deletion_removes_are_those_that_are_made(

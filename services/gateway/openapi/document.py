@@ -12,6 +12,7 @@ from services.gateway.openapi import (
     jobs,
     operations,
     photos,
+    queues,
     stages,
     statistics,
     tags,
@@ -36,7 +37,7 @@ Progress comes from the notifier, as events over WebSocket, Socket.IO or server-
 _SUBJECTS: Final[Mapping[str, tuple[Json, ...]]] = {
     "Upload": (uploads.PATHS,),
     "Photos": (photos.PATHS, files.PATHS, tags.PATHS),
-    "Jobs": (jobs.PATHS, batches.PATHS),
+    "Jobs": (jobs.PATHS, batches.PATHS, queues.PATHS),
     "Operations": (stages.PATHS, statistics.PATHS, operations.PATHS),
 }
 

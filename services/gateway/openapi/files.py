@@ -50,12 +50,12 @@ _FILE: Final = operation(
 _SMALL: Final = operation(
     "getThumbnail",
     "A photo small and upright",
-    description="WebP where `Accept` names it, else JPEG.",
+    description="WebP where `Accept` names it, else JPEG. Nothing is enlarged.",
     parameters=[
         ID,
         in_query(
             "size",
-            "The longest side in pixels, at most.",
+            "The longest side in pixels, at most; rounded down to one of a dozen sizes.",
             {
                 "type": "integer",
                 "minimum": SIDES_PX[0],

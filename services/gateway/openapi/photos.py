@@ -75,7 +75,7 @@ _EDIT_TAGS: Final = operation(
     parameters=[ID],
     body={"required": True, "content": json_of("TagsBody")},
     answers=_NOW,
-    errors=["bad_request", "not_found", "unavailable"],
+    errors=["bad_request", "not_found", "timeout", "unavailable"],
 )
 
 _RETAG: Final = operation(
@@ -84,7 +84,14 @@ _RETAG: Final = operation(
     parameters=[ID, SOCKET_ID],
     body={"required": False, "content": json_of("RetagBody")},
     answers={"202": answer("Accepted, as an upload is.", json_of("Accepted"), Location=LOCATION)},
-    errors=["bad_request", "not_found", "in_work", "too_many_watchers", "unavailable"],
+    errors=[
+        "bad_request",
+        "not_found",
+        "timeout",
+        "in_work",
+        "too_many_watchers",
+        "unavailable",
+    ],
 )
 
 _WATCHER: Final = in_header(

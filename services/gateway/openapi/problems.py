@@ -13,7 +13,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "unauthorized": (401, "an API key is asked for, and missing or wrong."),
     "not_found": (404, "there is no such thing, or it is another key's."),
     "method_not_allowed": (405, "the route takes other methods: see `Allow`."),
-    "timeout": (408, "the body came too slowly."),
+    "timeout": (408, "too little of the body came in time."),
     "in_work": (409, "the photo is being analysed: cancel its job, or wait for it."),
     "job_ended": (409, "the job has ended already."),
     "job_not_dead": (409, "the job is not dead."),
@@ -24,7 +24,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "expectation_failed": (417, "`Expect` says something else than `100-continue`."),
     "bad_image": (422, "zero bytes, no readable header, too many pixels, or no picture inside."),
     "idempotency_mismatch": (422, "this `Idempotency-Key` was used with other bytes."),
-    "rate_limited": (429, "more requests than the caller may make."),
+    "rate_limited": (429, "over the caller's uploads a minute, which `limit` says."),
     "internal_error": (500, "a mistake of the service's own."),
     "unavailable": (503, "what the service needs is away or busy; nothing is half-saved."),
 }

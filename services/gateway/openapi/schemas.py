@@ -95,17 +95,14 @@ _STATISTICS: Final[Json] = {
     "ProviderState": _object(
         provider=_TEXT,
         state={"enum": ["ok", "held", "down"]},
-        untilMs={"type": ["integer", "null"], "description": "When it is tried again."},
+        untilMs={"type": ["integer", "null"], "description": "How long until it is tried again."},
         inFlight=_COUNT,
-        limit=_COUNT,
+        limit={"type": ["integer", "null"], "description": "Calls in flight at most."},
         waiting=_COUNT,
     ),
     "Sockets": _object(websocket=_COUNT, socketio=_COUNT, sse=_COUNT),
     "Statistics": _object(
-        {
-            "providers": {"type": "array", "items": ref("ProviderState")},
-            "sockets": ref("Sockets"),
-        },
+        {"sockets": ref("Sockets")},
         minutes={
             "type": "array",
             "minItems": 60,
@@ -121,6 +118,7 @@ _STATISTICS: Final[Json] = {
         stages={"type": "object", "additionalProperties": ref("Percentiles")},
         total=ref("Percentiles"),
         provider=ref("ProviderUse"),
+        providers={"type": "array", "items": ref("ProviderState")},
     ),
 }
 
@@ -141,6 +139,17 @@ _OTHERS: Final[Json] = {
         cancelled=_COUNT,
         photos={"type": "array", "items": ref("Photo"), "description": "Without removed ones."},
     ),
+    "Queue": _object(
+        name=_TEXT,
+        waiting=_object(front=_COUNT, high=_COUNT, normal=_COUNT, low=_COUNT),
+        active=_COUNT,
+        delayed=_COUNT,
+        dead=_COUNT,
+        deadDropped={**_COUNT, "description": "Dead ones that were more than are kept."},
+        workers={**_COUNT, "description": "Those alive."},
+        paused={"type": "boolean"},
+    ),
+    "QueueList": _object(items={"type": "array", "items": ref("Queue")}),
     "Stage": {
         **_object(
             id=_TEXT,
