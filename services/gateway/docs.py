@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from pathlib import Path
 from typing import Final
@@ -76,12 +77,16 @@ async def _start(_request: web.Request) -> web.Response:
     return web.Response(text=_START, content_type="text/javascript")
 
 
-async def _asset(request: web.Request) -> web.StreamResponse:
+async def _asset(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     package = importlib.util.find_spec(_PACKAGE)
     if name not in _ASSETS or package is None or package.origin is None:
         raise web.HTTPNotFound
     folder, content_type = _ASSETS[name]
     path = Path(package.origin).parent / "templates" / "swagger" / folder / name
-    headers = {hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "public, max-age=86400"}
-    return web.FileResponse(path, headers=headers)
+    return web.Response(
+        body=await asyncio.to_thread(path.read_bytes),
+        content_type=content_type,
+        charset="utf-8",
+        headers={hdrs.CACHE_CONTROL: "public, max-age=86400"},
+    )
