@@ -164,6 +164,39 @@ async def test_another_method_says_which_there_are(
     assert answer.headers["allow"] == allow.lower()
 
 
+UNREADABLE = {
+    "no HTTP": b"garbage\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00",
+    "an unknown version": b"GET / HTTP/9.9\r\n\r\n",
+    "no host": b"GET /api/photos HTTP/1.1\r\n\r\n",
+    "an unknown method": request("FOO", "/api/photos"),
+    "no path": request("GET", "api/photos"),
+    "bytes in the path": request("GET", "/api/photos?q=\xff"),
+    "a long path": request("GET", f"/api/photos?q={'x' * 10_000}"),
+    "a long header": request("GET", "/api/photos", f"X-Long: {'x' * 10_000}"),
+    "a null in a header": request("GET", "/api/photos", "X-Null: a\0b"),
+    "no length": request("PUT", "/api/photos/1/tags", "Content-Length: many"),
+    "two lengths": request(
+        "PUT", "/api/photos/1/tags", "Content-Length: 2", "Transfer-Encoding: chunked"
+    ),
+    "no chunk": request("PUT", "/api/photos/1/tags", "Transfer-Encoding: chunked") + b"zz\r\n",
+    "an unknown encoding": request("PUT", "/api/photos/1/tags", "Content-Encoding: br", body=b"{}"),
+}
+
+
+@pytest.mark.parametrize("raw", UNREADABLE.values(), ids=UNREADABLE.keys())
+async def test_what_is_no_request_is_a_bad_request(gateway: ServiceProcess, raw: bytes) -> None:
+    answer = await send(gateway, raw)
+
+    assert (answer.status, answer.problem["code"]) == (400, "bad_request")
+
+
+async def test_only_to_continue_may_be_expected(gateway: ServiceProcess) -> None:
+    answer = await send(gateway, request("GET", "/api/photos", "Expect: the-best"))
+
+    assert (answer.status, answer.problem["code"]) == (417, "expectation_failed")
+
+
 async def test_head_is_get_without_the_body(gateway: ServiceProcess) -> None:
     for path, status in (("/api/photos", 200), ("/api/photos/2", 404), ("/api/docs", 200)):
         answer = await send(gateway, request("HEAD", path))
