@@ -6,9 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jsonschema_rs
 import orjson
 import pytest
+import schemathesis
 from aiohttp import hdrs, web
+from schemathesis.config import SchemathesisConfig
 
 from services.gateway.app import build
 from services.gateway.openapi.document import document
@@ -67,6 +70,23 @@ def test_a_name_in_a_path_is_a_parameter_and_no_two_operations_have_the_same_nam
         assert in_path == {part[1:-1] for part in path.split("/") if part.startswith("{")}
     names = [described["operationId"] for _, described in operations]
     assert len(names) == len(set(names))
+
+
+def test_the_description_is_openapi() -> None:
+    schemathesis.openapi.from_dict(document(keyed=False), config=SchemathesisConfig()).validate()
+
+
+def test_every_example_is_valid_and_every_schema_is_referred_to() -> None:
+    described = document(keyed=False)
+    schemas = described["components"]["schemas"]
+
+    examples = {name: each["examples"] for name, each in schemas.items() if "examples" in each}
+    for name, (example,) in examples.items():
+        schema = {"$ref": f"#/components/schemas/{name}", "components": described["components"]}
+        jsonschema_rs.validate(schema, example)
+    assert {"Accepted", "Photo", "JobDetails", "Batch", "Problem"} <= examples.keys()
+    text = orjson.dumps(described).decode()
+    assert [name for name in schemas if f'"#/components/schemas/{name}"' not in text] == []
 
 
 @pytest.mark.parametrize("keyed", [False, True])

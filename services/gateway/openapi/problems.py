@@ -51,15 +51,6 @@ PROBLEM: Final[Json] = {
         "limit": {"type": "integer", "description": "The limit that was passed, if one was."},
         "file": {"type": "string", "description": "The name of the file that was refused."},
     },
-    "examples": [
-        {
-            "type": "urn:tagline:problem:not_found",
-            "title": "Not Found",
-            "status": 404,
-            "detail": "There is no such photo",
-            "code": "not_found",
-        }
-    ],
 }
 
 

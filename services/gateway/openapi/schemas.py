@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic.json_schema import models_json_schema
 
+from services.gateway.openapi.examples import EXAMPLES
 from services.gateway.openapi.parts import Json, ref
 from services.gateway.openapi.problems import PROBLEM
 from services.gateway.photos import RetagBody, TagsBody
@@ -42,39 +43,13 @@ _ACCEPTED: Final[Json] = {
     "jobId": _TEXT,
     "message": _TEXT,
 }
-_ACCEPTED_EXAMPLE: Final[Json] = {
-    "id": 123,
-    "filename": "photo-01JDKZ3N4Y9T6V2W8R5Q7M1X0C.jpg",
-    "tags": [],
-    "processing": True,
-    "jobId": "0b0e3f3e-6c2f-4a53-9c1e-6f5a3d9a7c11",
-    "message": "Photo uploadée, analyse en cours...",
-}
-_BATCH_ID: Final = "5f7d1a52-9d0b-4b39-8a38-3f0f1c2f6c55"
-
 _UPLOADS: Final[Json] = {
-    "Accepted": {**_object(**_ACCEPTED), "examples": [_ACCEPTED_EXAMPLE]},
-    "AcceptedBatch": {
-        **_object(
-            batchId=_TEXT,
-            photos={
-                "type": "array",
-                "minItems": 2,
-                "items": _object(**_ACCEPTED, batchId=_TEXT),
-            },
-            message=_TEXT,
-        ),
-        "examples": [
-            {
-                "batchId": _BATCH_ID,
-                "photos": [
-                    {**_ACCEPTED_EXAMPLE, "batchId": _BATCH_ID},
-                    {**_ACCEPTED_EXAMPLE, "id": 124, "batchId": _BATCH_ID},
-                ],
-                "message": "2 photos uploadées, analyse en cours...",
-            }
-        ],
-    },
+    "Accepted": _object(**_ACCEPTED),
+    "AcceptedBatch": _object(
+        batchId=_TEXT,
+        photos={"type": "array", "minItems": 2, "items": _object(**_ACCEPTED, batchId=_TEXT)},
+        message=_TEXT,
+    ),
 }
 
 _ENDS: Final[Json] = {
@@ -150,15 +125,12 @@ _OTHERS: Final[Json] = {
         paused={"type": "boolean"},
     ),
     "QueueList": _object(items={"type": "array", "items": ref("Queue")}),
-    "Stage": {
-        **_object(
-            id=_TEXT,
-            progress={"type": "integer", "minimum": 0, "maximum": 100},
-            label=_TEXT,
-            icon={**_TEXT, "description": "A name of the Lucide icon set."},
-        ),
-        "examples": [{"id": "analyzing", "progress": 10, "label": "Analyse", "icon": "search"}],
-    },
+    "Stage": _object(
+        id=_TEXT,
+        progress={"type": "integer", "minimum": 0, "maximum": 100},
+        label=_TEXT,
+        icon={**_TEXT, "description": "A name of the Lucide icon set."},
+    ),
     "Liveness": _object(status={"const": "ok"}),
     "Readiness": _object(status={"enum": ["ready", "not ready", "draining"]}, checks=_WORDS),
 }
@@ -176,4 +148,8 @@ def schemas() -> Json:
         ],
         ref_template="#/components/schemas/{model}",
     )
-    return {**models["$defs"], **_UPLOADS, **_STATISTICS, **_OTHERS, "Problem": PROBLEM}
+    shapes = {**models["$defs"], **_UPLOADS, **_STATISTICS, **_OTHERS, "Problem": PROBLEM}
+    return {
+        name: {**shape, "examples": [EXAMPLES[name]]} if name in EXAMPLES else shape
+        for name, shape in shapes.items()
+    }
