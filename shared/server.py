@@ -73,6 +73,6 @@ class _Handler(RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        if isinstance(resp, web.HTTPException) and resp.status >= 400:  # noqa: PLR2004
+        if isinstance(resp, web.HTTPExpectationFailed):  # before any middleware
             resp = self._unanswered(resp.status)
         return await super().finish_response(request, resp, start_time)
