@@ -14,6 +14,7 @@ import uvloop
 from aiohttp import web
 
 from shared.health import Health
+from shared.server import Runner, Unanswered, bare
 
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the client sees the answer."""
@@ -29,12 +30,29 @@ Build = Callable[[], Awaitable[tuple[web.Application, Health]]]
 
 
 def serve(
-    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float = IDLE_S
+    service: str,
+    build: Build,
+    *,
+    bind: str,
+    port: int,
+    grace_s: float,
+    idle_s: float = IDLE_S,
+    unanswered: Unanswered = bare,
 ) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code."""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s, idle_s=idle_s))
+            runner.run(
+                _serve(
+                    service,
+                    build,
+                    bind=bind,
+                    port=port,
+                    grace_s=grace_s,
+                    idle_s=idle_s,
+                    unanswered=unanswered,
+                )
+            )
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -45,15 +63,23 @@ def serve(
 
 
 async def _serve(
-    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float
+    service: str,
+    build: Build,
+    *,
+    bind: str,
+    port: int,
+    grace_s: float,
+    idle_s: float,
+    unanswered: Unanswered,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app, health = await build()
-    runner = web.AppRunner(
+    runner = Runner(
         app,
+        unanswered,
         access_log=None,
         shutdown_timeout=grace_s,
         lingering_time=LINGER_S,

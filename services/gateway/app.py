@@ -93,7 +93,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         QueueRoutes(broker).routes(),
         StatisticsRoute(redis).routes(),
         StageRoutes(redis, locale=settings.locale).routes(),
-        docs_routes(),
+        docs_routes(keyed=bool(settings.api_keys)),
         health.routes(),
     ):
         app.add_routes(routes)
