@@ -118,8 +118,13 @@ class SocketIOClient:
         self._engine.send(b"40" + orjson.dumps({"sid": given}))
         try:
             if last_event_id is None:
-                self._session = await self._hub.open(given, transport)
+                session = await self._hub.open(given, transport)
             else:
-                self._session = await self._hub.resume(given, last_event_id, transport)
+                session = await self._hub.resume(given, last_event_id, transport)
         except UnavailableError:
             self._engine.close(Close.TRY_AGAIN)
+            return
+        if self._connecting is asyncio.current_task():
+            self._session = session
+        else:
+            self._hub.leave(session)  # the client has gone meanwhile
