@@ -60,7 +60,9 @@ async def build(
             *health.routes(),
         ]
     )
-    reporting = asyncio.create_task(report_forever(redis, hub.sockets))
+    reporting = asyncio.create_task(
+        report_forever(redis, hub.sockets, every_s=timing.report_every_s)
+    )
 
     async def drain(_app: web.Application) -> None:
         admission.draining = True

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 
 from shared import keys
-from tests.support.notifier import connect, database, notifier, tell
+from tests.support.notifier import connect, database, notifier, tell, tell_many
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -43,12 +43,11 @@ async def test_a_long_absence_is_told_in_order_once_and_joined_to_what_happens_n
     ):  # fmt: skip
         async with connect(url, web) as socket:
             pass
-        for number in range(3500):
-            await tell(redis, socket.socket_id, number)
+        await tell_many(redis, socket.socket_id, range(3500))
 
         async def go_on() -> None:
-            for number in range(3500, 5000):
-                await tell(redis, socket.socket_id, number)
+            for start in range(3500, 5000, 50):
+                await tell_many(redis, socket.socket_id, range(start, start + 50))
 
         # If it comes back while more is written
         going_on = asyncio.create_task(go_on())

@@ -32,7 +32,7 @@ class Story:
 
     async def go_on(self) -> None:
         """Write some events, of which most are for the socket, and trim here and there."""
-        for number in range(self._chance.randint(1, 12)):
+        for number in range(self._chance.randint(1, 6)):
             if self._chance.random() < 0.7:
                 self.ids.append(await tell(self._redis, self._socket_id, number))
             else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -57,6 +57,17 @@ async def tell(redis: Redis, socket_id: str, data: object, event: str = "photo:p
     fields: Any = {"socket": socket_id, "event": event, "data": orjson.dumps(data)}
     entry_id: Any = await redis.xadd(lane, fields)
     return str(entry_id.decode())
+
+
+async def tell_many(redis: Redis, socket_id: str, numbers: Iterable[int]) -> None:
+    """Write events with numbers as their data, all at once."""
+    lane = keys.lane(int(socket_id.partition("-")[0]))
+    async with redis.pipeline(transaction=False) as pipeline:
+        for number in numbers:
+            pipeline.xadd(
+                lane, {"socket": socket_id, "event": "photo:progress", "data": str(number)}
+            )
+        await pipeline.execute()
 
 
 class Socket:
