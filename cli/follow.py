@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 import aiohttp
@@ -38,7 +39,9 @@ def backoff_s(tries: int) -> float:
     return random.uniform(0, most_s)  # noqa: S311
 
 
-async def follow(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> AsyncIterator[Event]:
+async def follow(
+    web: aiohttp.ClientSession, url: str, cursor: Cursor
+) -> AsyncGenerator[Event, None]:
     """Yield the events after `cursor`, each once and in order; `cursor` moves along.
 
     `connected` comes first, and again only if it says that the socket begins anew; then
@@ -47,14 +50,15 @@ async def follow(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> AsyncI
     """
     rung, tries, failures, heard_at_s = 0, 0, 0, time.monotonic()
     while True:
-        begun = False
+        begun, lost = False, LostError()
         try:
-            async for event in LADDER[rung](web, url, cursor):
-                if _is_news(event, cursor, begun=begun):
-                    yield event
-                begun, tries, failures, heard_at_s = True, 0, 0, time.monotonic()
+            async with aclosing(LADDER[rung](web, url, cursor)) as events:
+                async for event in events:
+                    if _is_news(event, cursor, begun=begun):
+                        yield event
+                    begun, tries, failures, heard_at_s = True, 0, 0, time.monotonic()
         except (LostError, aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            lost = error if isinstance(error, LostError) else LostError()
+            lost = error if isinstance(error, LostError) else lost
             _give_up_if_told(lost)
             away_s = time.monotonic() - heard_at_s
             if away_s > PATIENCE_S or (lost.status is None and not cursor.socket_id):

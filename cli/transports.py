@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -65,22 +65,26 @@ class LostError(Exception):
         self.retry_after_s = retry_after_s
 
 
-async def websocket(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> AsyncIterator[Event]:
+async def websocket(
+    web: aiohttp.ClientSession, url: str, cursor: Cursor
+) -> AsyncGenerator[Event, None]:
     try:
         async with web.ws_connect(
             f"{url}/ws", params=cursor.query(), heartbeat=SILENCE_S, max_msg_size=MAX_EVENT_BYTES
         ) as socket:
-            async with asyncio.timeout(OPEN_S) as patience:
-                async for message in socket:
-                    patience.reschedule(None)
-                    frame = json.loads(message.data)
-                    yield Event(frame["id"], frame["event"], frame["data"])
+            message = await asyncio.wait_for(socket.receive(), OPEN_S)
+            while message.type is aiohttp.WSMsgType.TEXT:
+                frame = json.loads(message.data)
+                yield Event(frame["id"], frame["event"], frame["data"])
+                message = await socket.receive()
             raise LostError(socket.close_code, status=101)
     except aiohttp.WSServerHandshakeError as error:
         raise _refused(error.status, error.headers) from None
 
 
-async def server_sent(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> AsyncIterator[Event]:
+async def server_sent(
+    web: aiohttp.ClientSession, url: str, cursor: Cursor
+) -> AsyncGenerator[Event, None]:
     patience = aiohttp.ClientTimeout(total=None, connect=OPEN_S, sock_read=SILENCE_S)
     async with web.get(f"{url}/sse", params=cursor.query(), timeout=patience) as response:
         if response.content_type != "text/event-stream":
@@ -99,7 +103,9 @@ async def server_sent(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> A
     raise LostError(status=200)
 
 
-async def polling(web: aiohttp.ClientSession, url: str, cursor: Cursor) -> AsyncIterator[Event]:
+async def polling(
+    web: aiohttp.ClientSession, url: str, cursor: Cursor
+) -> AsyncGenerator[Event, None]:
     """Speak just enough Engine.IO 4 and Socket.IO 5 to be told events."""
     path = f"{url}/socket.io/"
     query = {"EIO": "4", "transport": "polling"}
