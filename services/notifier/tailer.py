@@ -11,6 +11,7 @@ from redis.exceptions import ResponseError
 
 from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
 from services.notifier.session import Session
+from services.notifier.tasks import end
 from shared.errors import UnavailableError
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
@@ -62,9 +63,9 @@ class Tailer:
         """Wait until there is a `position`. Raises `UnavailableError`."""
         await asyncio.shield(self._started)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop reading."""
-        self._task.cancel()
+        await end(self._task)
         self._started.cancel()
 
     def is_behind(self, position: str) -> bool:
