@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import redis
-from dramatiq import Broker, Message, MessageProxy, Middleware, Worker
-from dramatiq.common import iter_queue
+from dramatiq import Broker, Message, MessageProxy, Middleware
 from dramatiq.errors import QueueJoinTimeout, QueueNotFound
-from dramatiq.middleware import SkipMessage
 
-from .connections import connect, derive, script, translated
+from .connections import BLOCKED_REPLY_TIMEOUT_S, connect, derive, script, translated
 from .consumer import RedisStreamsConsumer
+from .dead_letters import DeadLetterReport, DeadLetters
 from .entries import (
-    POISON,
     DeadLetter,
     DelayedEntry,
     Entry,
@@ -25,11 +23,11 @@ from .entries import (
     delayed_entry_for,
     entry_for,
 )
-from .keys import QueueKeys
+from .holding import Holding
+from .inspect import QueueReport, inspect
+from .keys import GROUP, QueueKeys
+from .limits import Limits
 
-DEFAULT_LEASE_MS: Final = 15_000
-DEFAULT_MAX_DEATHS: Final = 3
-DEFAULT_MAX_DEAD_LETTERS: Final = 10_000
 JOIN_INTERVAL_S: Final = 0.02
 
 
@@ -37,7 +35,8 @@ class RedisStreamsBroker(Broker):
     """A broker that keeps each queue in consumer groups of Redis Streams.
 
     Parameters:
-      url: the server, as redis-py takes it: `redis://`, `rediss://`, `unix://`.
+      url: the server, as redis-py takes it: `redis://`, `rediss://`, `unix://`; or its Sentinels:
+        `redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/db]`.
       client: a client to use instead of `url`. It enqueues, so that whether a message is sent
         again, and maybe twice, when a reply is lost is up to its `retry`; all else gets
         connections of its own.
@@ -46,9 +45,13 @@ class RedisStreamsBroker(Broker):
       middleware: as for every Dramatiq broker; None is Dramatiq's default list.
       claim_after_ms: how long a lease lasts without renewal; then the message goes to
         another worker.
+      max_work_ms: how long a message that has no time limit of its own may be worked on before
+        its lease is renewed no more. One that has (the option `time_limit` of message or actor,
+        or that of Dramatiq's `TimeLimit`) is renewed for that time and ten seconds.
       max_deaths: how many workers may die holding a message before it is a dead letter,
         with the reason `poison`.
-      max_dead_letters: how many dead letters a queue keeps, about; the oldest go.
+      max_dead_letters: how many dead letters a queue keeps; the oldest go, and are counted.
+      max_dead_age_ms: how long a queue keeps dead letters.
 
     A message's option `priority` is `high`, `normal` (the default) or `low`.
     """
@@ -60,23 +63,38 @@ class RedisStreamsBroker(Broker):
         client: redis.Redis | None = None,
         namespace: str = "dramatiq",
         middleware: list[Middleware] | None = None,
-        claim_after_ms: int = DEFAULT_LEASE_MS,
-        max_deaths: int = DEFAULT_MAX_DEATHS,
-        max_dead_letters: int = DEFAULT_MAX_DEAD_LETTERS,
+        claim_after_ms: int = Limits.claim_after_ms,
+        max_work_ms: int = Limits.max_work_ms,
+        max_deaths: int = Limits.max_deaths,
+        max_dead_letters: int = Limits.max_dead_letters,
+        max_dead_age_ms: int = Limits.max_dead_age_ms,
     ) -> None:
+        self._holding = Holding(max_work_ms=max_work_ms)
         super().__init__(middleware=middleware)
         self.queues: set[str] = set()
         self.namespace = namespace
-        self.claim_after_ms = claim_after_ms
-        self.max_deaths = max_deaths
-        self.max_dead_letters = max_dead_letters
+        self.limits = Limits(
+            claim_after_ms, max_work_ms, max_deaths, max_dead_letters, max_dead_age_ms
+        )
         self._client = client or connect(url)
         self._owns_client = client is None
         # An entry added twice is a message run twice; a script run twice changes nothing.
         self._repeatable = derive(self._client)
         self._delay = script(self._client, "delay")
-        self._draining = False
-        self.add_middleware(_Holding(self))
+
+    def add_middleware(
+        self,
+        middleware: Middleware,
+        *,
+        before: type[Middleware] | None = None,
+        after: type[Middleware] | None = None,
+    ) -> None:
+        """Add a middleware, as to every Dramatiq broker."""
+        super().add_middleware(middleware, before=before, after=after)
+        # Last: when it has a message skipped, all others have been told of its beginning.
+        if self._holding in self.middleware:
+            self.middleware.remove(self._holding)
+        self.middleware.append(self._holding)
 
     # Enqueueing
 
@@ -112,6 +130,26 @@ class RedisStreamsBroker(Broker):
         self.emit_after("enqueue", enqueued, delay)
         return enqueued
 
+    def enqueue_by_name(
+        self,
+        actor_name: str,
+        *args: Any,
+        kwargs: Mapping[str, Any] | None = None,
+        queue_name: str = "default",
+        priority: str | None = None,
+        delay: int | None = None,
+        **options: Any,
+    ) -> Message[Any]:
+        """Enqueue a message for an actor that need not be known here; returns it.
+
+        `args` and `kwargs` are the actor's, `options` the message's. `delay` is in ms. Raises
+        as `enqueue` does.
+        """
+        if priority is not None:
+            options["priority"] = priority
+        message: Message[Any] = Message(queue_name, actor_name, args, dict(kwargs or {}), options)
+        return self.enqueue(message, delay=delay)
+
     def _add(self, entry: Entry) -> None:
         with translated():
             self._client.xadd(entry.stream, dict(entry.fields.items()))
@@ -146,33 +184,88 @@ class RedisStreamsBroker(Broker):
     ) -> RedisStreamsConsumer:
         """Return a consumer of `queue_name` that holds `prefetch` messages at most.
 
-        Its blocking reads last `timeout` ms. Raises `QueueNotFound` if it was not declared.
+        Its blocking reads last twice `timeout` ms at most. Raises `QueueNotFound` if the queue
+        was not declared.
         """
         if queue_name not in self.queues:
             raise QueueNotFound(queue_name)
+        # Twice as long as asked for: that halves what an idle consumer asks.
+        block_ms = 2 * timeout
         return RedisStreamsConsumer(
-            self._repeatable,
-            derive(self._client, block_ms=timeout),
-            self.keys_of(queue_name),
+            client=self._repeatable,
+            blocking=derive(self._client, block_ms=block_ms),
+            keeping=derive(self._client, patience_s=BLOCKED_REPLY_TIMEOUT_S),
+            keys=self.keys_of(queue_name),
+            limits=self.limits,
             queue_name=queue_name,
             prefetch=prefetch,
-            timeout_ms=timeout,
-            lease_ms=self.claim_after_ms,
-            max_deaths=self.max_deaths,
-            max_dead_letters=self.max_dead_letters,
-            draining=lambda: self._draining,
+            block_ms=block_ms,
+            may_fetch=self._holding.may_fetch,
+            take_waiting=lambda: self._holding.take_waiting(queue_name),
         )
 
     def drain(self, *, draining: bool = True) -> None:
         """Let no consumer of this broker fetch any more, or again; what is held goes on."""
-        self._draining = draining
+        self._holding.draining = draining
 
     # Looking after queues
 
-    def flush(self, queue_name: str) -> None:
-        """Drop all messages of a queue, its delayed ones and its dead letters too."""
+    def pause(self, queue_name: str) -> None:
+        """Have no message of a queue delivered, anywhere, until it is resumed.
+
+        What runs goes on; what workers have fetched and not started they hand back; delayed
+        messages wait. It outlives restarts, of workers and of Redis.
+        """
+        self._run("pause", queue_name)
+
+    def resume(self, queue_name: str) -> None:
+        """Have the messages of a queue delivered again."""
+        self._run("resume", queue_name)
+
+    def _run(self, name: str, queue_name: str) -> None:
+        keys = self.keys_of(queue_name)
         with translated():
-            self._client.delete(*self.keys_of(queue_name).all)
+            script(self._repeatable, name)(keys=[keys.paused, keys.wake], args=[GROUP])
+
+    def is_paused(self, queue_name: str) -> bool:
+        """Return whether a queue is paused."""
+        with translated():
+            return bool(self._repeatable.exists(self.keys_of(queue_name).paused))
+
+    def inspect(self, queue_name: str) -> QueueReport:
+        """Return what is in a queue and who works on it, in one round trip."""
+        return inspect(self._repeatable, self.keys_of(queue_name))
+
+    def dead_letters(
+        self, queue_name: str, *, before: str | None = None, limit: int = 100
+    ) -> list[DeadLetterReport]:
+        """Return the newest dead letters of a queue, `limit` at most, newest first.
+
+        With the id of the last one as `before`, the next call goes on from there.
+        """
+        return self._dead_letters_of(queue_name).newest(before=before, limit=limit)
+
+    def requeue_dead_letter(self, queue_name: str, letter_id: str) -> bool:
+        """Put a dead letter back into its queue, retries and deaths forgotten.
+
+        False if there is none with that id, or if its bytes are no message.
+        """
+        return self._dead_letters_of(queue_name).requeue(letter_id)
+
+    def delete_dead_letter(self, queue_name: str, letter_id: str) -> bool:
+        """Delete a dead letter; False if there is none with that id."""
+        return self._dead_letters_of(queue_name).delete(letter_id)
+
+    def _dead_letters_of(self, queue_name: str) -> DeadLetters:
+        return DeadLetters(self._repeatable, self.keys_of(queue_name), queue_name)
+
+    def flush(self, queue_name: str) -> None:
+        """Drop all messages of a queue, its delayed ones and its dead letters too.
+
+        A queue that is paused stays paused.
+        """
+        with translated():
+            self._client.delete(*self.keys_of(queue_name).messages)
 
     def flush_all(self) -> None:
         """Drop all messages of all declared queues."""
@@ -182,7 +275,8 @@ class RedisStreamsBroker(Broker):
     def join(self, queue_name: str, *, timeout: int | None = None) -> None:
         """Wait until nothing waits, runs or is delayed, for `timeout` ms at most.
 
-        Raises `QueueJoinTimeout` after that.
+        On a paused queue that is when it has been resumed and worked empty. Raises
+        `QueueJoinTimeout` after that time.
         """
         keys = self.keys_of(queue_name)
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
@@ -204,35 +298,3 @@ class RedisStreamsBroker(Broker):
         self._repeatable.close()
         if self._owns_client:
             self._client.close()
-
-
-class _Holding(Middleware):
-    """Has nothing started that should not be, and nothing held that others could start.
-
-    Dramatiq keeps consumers fetching until the last running message is done, and gives back
-    what waits in the worker only then: other workers could have started it at once.
-    """
-
-    def __init__(self, broker: RedisStreamsBroker) -> None:
-        self._broker = broker
-
-    def before_worker_boot(self, _broker: Broker, _worker: Worker) -> None:
-        self._broker.drain(draining=False)
-
-    def before_worker_shutdown(self, _broker: Broker, worker: Worker) -> None:
-        self._broker.drain()
-        waiting: dict[str, list[MessageProxy]] = {}
-        for item in iter_queue(worker.work_queue):
-            waiting.setdefault(item.message.queue_name, []).append(item.message)
-        for queue_name, messages in waiting.items():
-            worker.consumers[queue_name].requeue_messages(messages)
-
-    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
-        if not isinstance(message, StreamMessage):
-            return
-        if message.reason == POISON:
-            raise SkipMessage(f"{message.deaths} workers died holding it")
-        if message.lost:
-            # To skip a message is to store None as its result, which is not ours to say.
-            message.options["store_results"] = False
-            raise SkipMessage("it was given to another worker")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from importlib.resources import files
 
 import redis
@@ -13,13 +14,17 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from .sentinel import Primary
+
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
+BLOCKED_REPLY_TIMEOUT_S = 2.0
+"""How long the reply to a blocking read may be overdue: then the server is away."""
+
 MAX_CONNECTIONS = 32
 
 OF_ONE_POOL = frozenset(
     {
-        "connection_pool",
         "himport_registry",
         "maint_notifications_config",  # for RESP3 only
         "maint_notifications_pool_handler",
@@ -31,7 +36,7 @@ OF_ONE_POOL = frozenset(
 """What redis-py writes into the settings of a pool and must not be in those of another."""
 
 AWAY = (
-    redis.exceptions.ConnectionError,  # LOADING among them
+    redis.exceptions.ConnectionError,  # LOADING, and a Sentinel that knows no primary, among them
     redis.exceptions.TimeoutError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
@@ -41,26 +46,50 @@ AWAY = (
 )
 """What redis-py raises when the server is away, restarting, full or not the primary."""
 
+REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")
+"""How replies begin, for which redis-py has no class, that refuse what is taken later: the disk
+does not take it, the replicas are missing, a script runs for too long."""
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether `error` says that the server cannot do now what it will do later.
+
+    This is the one place that decides it, for whoever talks to the server.
+    """
+    if isinstance(error, AWAY):
+        return True
+    return isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(REFUSALS)
+
 
 def connect(url: str) -> redis.Redis:
-    """Make a client for commands, none of which is sent again when its reply is lost."""
+    """Make a client for commands, none of which is sent again when its reply is lost.
+
+    Raises `ValueError` if `url` is none that redis-py or `Primary` takes.
+    """
+    primary = Primary.of(url)
     pool = redis.BlockingConnectionPool.from_url(
-        url,
+        url if primary is None else primary.url,
         max_connections=MAX_CONNECTIONS,
         timeout=REPLY_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
+    if primary is not None:
+        pool.connection_class = primary.connection_class
+        pool.connection_kwargs["connection_pool"] = primary
     return redis.Redis.from_pool(pool)
 
 
-def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
+def derive(
+    client: redis.Redis, *, block_ms: int | None = None, patience_s: float = REPLY_TIMEOUT_S
+) -> redis.Redis:
     """Make a client to the same server as `client`, with connections of its own.
 
     With `block_ms`: one connection for blocking reads of up to that time, never retried,
     because a reader whose reply was lost has to read its pending entries again. Without:
-    for scripts that may be run twice, sent again a few times when their replies are lost.
+    for scripts that may be run twice, sent again a few times when their replies are lost,
+    which they are after `patience_s`.
     """
     settings = {
         name: value
@@ -70,10 +99,11 @@ def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
     # The shapes and types of replies that the broker reads, whatever the client's owner reads.
     settings |= {"protocol": 2, "legacy_responses": True, "decode_responses": False}
     if block_ms is not None:
-        settings["socket_timeout"] = block_ms / 1000 + REPLY_TIMEOUT_S
+        settings["socket_timeout"] = block_ms / 1000 + BLOCKED_REPLY_TIMEOUT_S
         settings["retry"] = Retry(NoBackoff(), 0)
         most = 1
     else:
+        settings["socket_timeout"] = patience_s
         settings["retry"] = Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3)
         most = MAX_CONNECTIONS
     pool = redis.BlockingConnectionPool(
@@ -87,8 +117,12 @@ def derive(client: redis.Redis, *, block_ms: int | None = None) -> redis.Redis:
 
 def script(client: redis.Redis, name: str) -> Script:
     """Return the script `lua/<name>.lua`, sent by its hash (and whole when unknown)."""
-    text = files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
-    return client.register_script(text)
+    return client.register_script(_text_of(name))
+
+
+@cache
+def _text_of(name: str) -> str:
+    return files(__package__).joinpath("lua", f"{name}.lua").read_text(encoding="utf-8")
 
 
 @contextmanager
@@ -96,10 +130,12 @@ def translated() -> Iterator[None]:
     """Raise `ConnectionClosed`, which Dramatiq knows, when Redis is away."""
     try:
         yield
-    except AWAY as error:
+    except redis.exceptions.RedisError as error:
+        if not is_away(error):
+            raise
         raise ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}") from None
 
 
 def is_missing_group(error: redis.exceptions.ResponseError) -> bool:
-    """Whether the streams or their groups are gone: the server was flushed or replaced."""
+    """Whether a stream or its group is gone: paused, resumed, flushed, or another server."""
     return str(error).startswith(("NOGROUP", "UNBLOCKED"))

@@ -51,7 +51,11 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter: what a caller needs to XADD it by itself."""
+    """A dead letter: what a caller needs to XADD it by itself.
+
+    With `*` as its id, which says when it died, by the server's clock. No caller needs to trim
+    the stream: every sweep does.
+    """
 
     stream: str
     fields: dict[str, bytes]
@@ -73,7 +77,8 @@ class StreamMessage(MessageProxy):
     `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
     if it were rejected now. `settled`: set it once the entry has been acknowledged by other
     means, such as a script; the consumer then only forgets it. `lost`: another worker holds
-    it by now. `retry`: set where a middleware has it tried again.
+    it by now. `retry`: set where a middleware has it tried again. `renew_until`: until when
+    its lease is renewed, on the monotonic clock; None before it is started.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -84,6 +89,30 @@ class StreamMessage(MessageProxy):
         self.settled = False
         self.lost = False
         self.retry: Retry | None = None
+        self.renew_until: float | None = None
+
+    def begin(self, *, work_s: float) -> None:
+        """Note that work on it begins, which may take `work_s`."""
+        self.renew_until = time.monotonic() + work_s
+
+    @property
+    def overdue(self) -> bool:
+        """Whether work on it has taken longer than it may."""
+        return self.renew_until is not None and time.monotonic() >= self.renew_until
+
+
+def decode(data: bytes, queue_name: str) -> Message[Any]:
+    """Return the message of `queue_name` that `data` is.
+
+    Raises `DecodeError`, or `ValueError` for what Dramatiq's threads would die of.
+    """
+    message: Message[Any] = Message.decode(data)
+    parts: tuple[Any, ...] = (message.actor_name, message.kwargs, message.options)
+    if message.queue_name != queue_name:
+        raise ValueError(f"it belongs to queue {message.queue_name!r}")
+    if tuple(map(type, parts)) != (str, dict, dict):
+        raise ValueError("actor_name, kwargs and options must be str, dict and dict")
+    return message
 
 
 def entry_for(keys: QueueKeys, message: Message[Any]) -> Entry:
@@ -118,12 +147,16 @@ def undecodable_letter_for(keys: QueueKeys, data: bytes, error: Exception) -> De
     return DeadLetter(keys.dead, _letter(UNDECODABLE, data, 0) | _failure(error))
 
 
+def number_of(text: bytes | None) -> int:
+    """Return the number that a field is; 0 where it is absent or none."""
+    return int(text) if text is not None and text.isdigit() else 0
+
+
 def _letter(reason: str, data: bytes, deaths: int) -> dict[str, bytes]:
     return {
         MESSAGE: data,
         "reason": reason.encode(),
         DEATHS: str(deaths).encode(),
-        "died_at_ms": str(int(time.time() * 1000)).encode(),
     }
 
 

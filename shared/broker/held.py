@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from typing import Final
 
 from .entries import StreamMessage
 
 Place = tuple[str, str]
 """Stream and entry id."""
+
+MORE_ROOM_WAIT_S: Final = 0.003
+"""How long to wait for room for several, once there is room for one: one round trip for all."""
 
 
 class Held:
@@ -16,6 +20,7 @@ class Held:
 
     def __init__(self, prefetch: int) -> None:
         self._prefetch = prefetch
+        self._several = max(1, prefetch // 4)
         self._messages: dict[Place, StreamMessage] = {}
         self._changed = threading.Condition()
 
@@ -44,20 +49,37 @@ class Held:
             return max(0, self._prefetch - len(self._messages))
 
     def wait_for_room(self, timeout_s: float) -> bool:
-        """Wait until a message may be fetched, for `timeout_s` at most."""
+        """Wait until messages may be fetched, for `timeout_s` at most."""
         with self._changed:
-            return self._changed.wait_for(
-                lambda: len(self._messages) < self._prefetch, timeout=timeout_s
-            )
+            if not self._changed.wait_for(lambda: self._is_free(1), timeout=timeout_s):
+                return False
+            self._changed.wait_for(lambda: self._is_free(self._several), timeout=MORE_ROOM_WAIT_S)
+            return True
 
-    def by_stream(self) -> dict[str, list[str]]:
+    def _is_free(self, count: int) -> bool:
+        return len(self._messages) <= self._prefetch - count
+
+    def to_renew(self) -> dict[str, list[str]]:
+        """Return the ids of the entries whose leases are to be renewed, by stream."""
+        return by_stream(message for message in self._all() if not message.overdue)
+
+    def all_by_stream(self) -> dict[str, list[str]]:
         """Return the ids of the entries held, by stream."""
-        ids: dict[str, list[str]] = {}
-        for stream, entry_id in sorted(self.places()):
-            ids.setdefault(stream, []).append(entry_id)
-        return ids
+        return by_stream(self._all())
 
     def places(self) -> set[Place]:
         """Return where the entries held are."""
         with self._changed:
             return set(self._messages)
+
+    def _all(self) -> list[StreamMessage]:
+        with self._changed:
+            return list(self._messages.values())
+
+
+def by_stream(messages: Iterable[StreamMessage]) -> dict[str, list[str]]:
+    """Return the ids of the messages' entries, by stream, in the order of the messages."""
+    ids: dict[str, list[str]] = {}
+    for message in messages:
+        ids.setdefault(message.receipt.stream, []).append(message.receipt.entry_id)
+    return ids

@@ -64,5 +64,29 @@ class QueueKeys:
         return f"{self.prefix}:dead"
 
     @property
+    def counts(self) -> str:
+        return f"{self.prefix}:counts"
+
+    @property
+    def paused(self) -> str:
+        return f"{self.prefix}:paused"
+
+    @property
+    def swept(self) -> str:
+        return f"{self.prefix}:swept"
+
+    @property
+    def messages(self) -> list[str]:
+        """All keys but that of the pause, which is about the queue and not what is in it."""
+        return [
+            *self.streams,
+            self.wake,
+            self.delayed,
+            self.dead,
+            self.counts,
+            self.swept,
+        ]
+
+    @property
     def all(self) -> list[str]:
-        return [*self.streams, self.wake, self.delayed, self.dead]
+        return [*self.messages, self.paused]

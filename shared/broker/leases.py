@@ -11,12 +11,20 @@ from typing import Final
 
 import redis
 import redis.exceptions
+from dramatiq.errors import ConnectionClosed
 
-from .connections import AWAY, is_missing_group, script
+from .connections import is_missing_group, script, translated
 from .held import Held
 from .keys import GROUP, QueueKeys
+from .limits import Limits
 
 RENEWALS_PER_LEASE: Final = 4
+MAX_PERIOD_MS: Final = 4_000
+"""How long a turn may be away: a lapsed lease is noticed within it."""
+
+SWEEPS_PER_PERIOD: Final = 2
+"""Of all consumers together, at most; one alone then sweeps at every turn of its own."""
+
 FORGET_AFTER_LEASES: Final = 10
 """How long a consumer that holds nothing is not heard of before its name is removed."""
 
@@ -31,17 +39,20 @@ class LeaseKeeper(threading.Thread):
 
     It is a thread of its own so that neither long nor CPU-bound work keeps it from its
     turn: Python gives every thread one within milliseconds, and a lease lasts seconds.
+    `client` is its own for the same reason: acknowledgements never keep it waiting for a
+    connection.
     """
 
     def __init__(
-        self, client: redis.Redis, keys: QueueKeys, consumer: str, held: Held, *, lease_ms: int
+        self, client: redis.Redis, keys: QueueKeys, consumer: str, held: Held, limits: Limits
     ) -> None:
         super().__init__(name=f"leases-{consumer}", daemon=True)
         self._client = client
         self._keys = keys
         self._consumer = consumer
         self._held = held
-        self._lease_ms = lease_ms
+        self._limits = limits
+        self._period_ms = min(limits.claim_after_ms // RENEWALS_PER_LEASE, MAX_PERIOD_MS)
         self._unsettled: deque[Callable[[], None]] = deque()
         self._wake = threading.Event()
         self._stopping = False
@@ -59,63 +70,86 @@ class LeaseKeeper(threading.Thread):
         self._stopping = True
         self._wake.set()
         self.join()
+        self._client.close()
 
     def run(self) -> None:
-        period_s = self._lease_ms / RENEWALS_PER_LEASE / 1000
+        period_s = self._period_ms / 1000
         pause_s = period_s
         while not self._stopping:
             self._wake.wait(pause_s)
             self._wake.clear()
             try:
-                self.settle()
-                self.renew()
-                if time.monotonic() >= self._sweep_from:
-                    self.sweep()
+                self._take_turn()
                 pause_s = period_s
-            except AWAY as error:
-                logger.warning("Redis is away, leases are not renewed: %s", error)
+            except ConnectionClosed as error:
+                logger.warning("Leases are not renewed. %s", error)
                 pause_s = min(AWAY_PAUSE_S, period_s)
                 # Nobody could renew: leave all the time to, before taking anything away.
-                self._sweep_from = time.monotonic() + self._lease_ms / 1000
+                self._sweep_from = time.monotonic() + self._limits.claim_after_ms / 1000
+
+    def _take_turn(self) -> None:
+        """Do what is due, each thing whether or not another one failed. Raises when away."""
+        # First: after an outage there may be much to settle, and leases do not wait.
+        steps = [self.renew, self.settle]
+        if time.monotonic() >= self._sweep_from:
+            steps.append(self.sweep)
+        for step in steps:
+            try:
+                with translated():
+                    step()
+            except ConnectionClosed:
+                raise
             except redis.exceptions.ResponseError as error:
                 # Flushed or replaced: the consumer makes the groups again.
                 if not is_missing_group(error):
-                    logger.exception("Leases could not be renewed.")
-                pause_s = period_s
+                    logger.exception("Leases could not be kept.")
             except Exception:
                 # Without this thread every lease would lapse.
-                logger.exception("Leases could not be renewed.")
-                pause_s = period_s
+                logger.exception("Leases could not be kept.")
 
     def settle(self) -> None:
         """Settle what could not be settled before. Raises what says that Redis is away."""
         while self._unsettled:
             try:
-                self._unsettled[0]()
-            except AWAY:
-                raise
+                with translated():
+                    self._unsettled[0]()
             except redis.exceptions.ResponseError:
                 logger.exception("A message could not be settled; it will be done again.")
             self._unsettled.popleft()
 
     def renew(self) -> None:
-        """Renew every lease held; what is no longer ours is marked as lost."""
-        for stream, ids in self._held.by_stream().items():
+        """Renew every lease whose work is within its time; mark as lost what is not ours."""
+        for stream, ids in self._held.to_renew().items():
             lost = self._renew(keys=[stream], args=[GROUP, self._consumer, *ids])
             for message in self._held.lose(stream, [entry_id.decode() for entry_id in lost]):
                 logger.warning("The lease of message %s was lost.", message.message_id)
 
     def sweep(self) -> None:
-        """Take every lapsed entry from whoever held it, and put it to the front."""
-        full = True
-        while full:
-            full, consumers = self._sweep(
-                keys=[self._keys.wake, *self._keys.streams],
-                args=[GROUP, self._lease_ms, SWEEP_BATCH, self._lease_ms * FORGET_AFTER_LEASES],
+        """Put every entry whose lease has lapsed to the front, unless another one just did."""
+        keys, limits = self._keys, self._limits
+        index, entry_id, taken = 0, b"0-0", 0
+        while True:
+            index, entry_id, more = self._sweep(
+                keys=[keys.swept, keys.counts, keys.dead, keys.wake, keys.paused, *keys.streams],
+                args=[
+                    GROUP,
+                    self._consumer,
+                    limits.claim_after_ms,
+                    SWEEP_BATCH,
+                    index,
+                    entry_id,
+                    max(1, self._period_ms // SWEEPS_PER_PERIOD),
+                    limits.claim_after_ms * FORGET_AFTER_LEASES,
+                    limits.max_dead_age_ms,
+                    limits.max_dead_letters,
+                ],
             )
-            for consumer in consumers:
-                logger.warning(
-                    "Consumer %s was not heard of for %d ms; its message goes to another.",
-                    consumer.decode(),
-                    self._lease_ms,
-                )
+            taken += more
+            if index == 0:
+                break
+        if taken:
+            logger.warning(
+                "%d messages go to other workers: theirs were not heard of for %d ms.",
+                taken,
+                limits.claim_after_ms,
+            )

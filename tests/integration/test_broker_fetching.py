@@ -240,7 +240,7 @@ def test_a_retry_is_delayed_in_the_script_that_acknowledges_it(
         # I expect it in one place only, as a crash at this moment would leave it
         assert (pending(client), client.zcard(KEYS.delayed)) == (1, 0)
 
-        monkeypatch.setattr(consumer, "_ack", None)  # any other script would fail
+        monkeypatch.setattr(consumer._settling, "_ack", None)  # any other script would fail
         with client.monitor() as monitor:
             consumer.ack(held)
             client.ping()
@@ -265,7 +265,7 @@ def test_a_retry_acknowledged_twice_is_delayed_once(
         assert again.args == ("again",)
 
         # When the first acknowledgement is sent once more, as after a lost reply
-        consumer._run_ack(held)
+        consumer._settling.run_ack(held)
 
         assert client.zcard(KEYS.delayed) == 0
         assert pending(client) == 1
@@ -377,15 +377,21 @@ def test_a_rejected_message_is_a_dead_letter_that_says_why(
 
 
 def test_the_number_of_dead_letters_is_bounded(redis_url: str, client: redis.Redis) -> None:
-    # Redis trims whole nodes of a stream, of 100 entries by default.
+    count = 250
     with streams_broker(redis_url, max_dead_letters=100) as broker:
-        for number in range(400):
-            broker.enqueue(message(number))
-        with consuming(broker, prefetch=400) as consumer:
-            for _ in range(400):
+        with client.pipeline(transaction=False) as pipeline:
+            for number in range(count):
+                pipeline.xadd(KEYS.stream("low"), {"m": message(number).encode()})
+            pipeline.execute()
+        with consuming(broker, prefetch=count) as consumer:
+            for _ in range(count):
                 consumer.nack(fetch(consumer))
 
-    assert 100 <= client.xlen(KEYS.dead) <= 200
+        report = broker.inspect(QUEUE)
+        assert (report.dead, report.dead_dropped) == (100, 150)
+        newest = broker.dead_letters(QUEUE, limit=1)[0].message
+        assert newest is not None
+        assert newest.args == (249,)
 
 
 def test_a_message_settled_by_a_script_of_the_caller_is_only_forgotten(

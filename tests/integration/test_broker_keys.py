@@ -50,7 +50,7 @@ def slot(key: str) -> int:
 def test_all_keys_of_a_queue_lie_in_one_slot(namespace: str) -> None:
     keys = QueueKeys.of(namespace, "photos")
 
-    assert len(set(keys.all)) == 7
+    assert len(set(keys.all)) == 10
     assert len({slot(key) for key in keys.all}) == 1
 
 
@@ -90,8 +90,14 @@ def test_nothing_is_written_outside_the_keys_of_the_queue(redis_url: str) -> Non
             held = fetch(consumer)
             held.fail()
             consumer.nack(held)
+            consumer._keeper.sweep()
+        broker.pause(QUEUE)
+        broker.enqueue(message("later"), delay=50_000)
 
         assert {key.decode() for key in client.scan_iter()} == set(KEYS.all)
+        broker.flush(QUEUE)
+        assert client.keys() == [KEYS.paused.encode()]
+        broker.resume(QUEUE)
         broker.flush(QUEUE)
         assert client.dbsize() == 0
 
@@ -110,7 +116,7 @@ def run_one(broker: RedisStreamsBroker) -> None:
         consumer.ack(held)
 
         fetching = Fetching(consumer)
-        wait_for_blocked_reads(consumer._client)
+        wait_for_blocked_reads(broker._client)
         sent = broker.enqueue(message(2))
         held = fetching.result()
         assert held == sent
@@ -118,7 +124,10 @@ def run_one(broker: RedisStreamsBroker) -> None:
 
         # As after a lost reply
         lost = broker.enqueue(message(3))
-        consumer._fetch(keys=[keys.delayed, *keys.streams], args=["workers", consumer.name, 1, 1])
+        consumer._fetch(
+            keys=[keys.paused, keys.counts, keys.wake, keys.delayed, *keys.streams],
+            args=["workers", consumer.name, 1, 1, 1],
+        )
         consumer._recover = True
         held = fetch(consumer)
         assert held == lost

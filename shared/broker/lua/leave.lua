@@ -7,8 +7,8 @@
 -- Returns from how many it was removed.
 local removed = 0
 for _, stream in ipairs(KEYS) do
-  if redis.call('EXISTS', stream) == 1
-      and #redis.call('XPENDING', stream, ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+  local held = redis.pcall('XPENDING', stream, ARGV[1], '-', '+', 1, ARGV[2])
+  if not held.err and #held == 0 then  -- no error: there is such a stream and group
     redis.call('XGROUP', 'DELCONSUMER', stream, ARGV[1], ARGV[2])
     removed = removed + 1
   end
