@@ -17,13 +17,13 @@ from typing import Any
 import redis
 
 from deploy.local.tied import tied
-from shared.broker.broker import DEFAULT_LEASE_MS
+from shared.broker.limits import Limits
 from tests.bench.figures import Case, Figure, Sizes
 from tests.bench.subjects import BESIDE, BROKERS, OURS, THREADS, message, opened
 from tests.support.processes import ROOT, clean_environment, wait_until
 from tests.support.redis_server import temporary_server
 
-LIMIT_S = DEFAULT_LEASE_MS / 1000 + 5
+LIMIT_S = Limits.claim_after_ms / 1000 + 5
 
 
 class Pair:
