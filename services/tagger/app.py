@@ -102,8 +102,9 @@ async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterato
     attempts = Running(tools.attempts)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         positions = Positions(redis, retention_s=settings.retention_s)
+        reconciler = Reconciler(redis)
         async with duties.running(
-            attempts.watch_forever(), positions.tell_forever(), Reconciler(redis).run_forever()
+            attempts.watch_forever, positions.tell_forever, reconciler.run_forever
         ):
             yield attempts
 
