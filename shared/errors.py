@@ -10,11 +10,11 @@ class TaglineError(Exception):
 class UnavailableError(TaglineError):
     """Redis, the blob store or the decoder is away; what was asked may or may not have happened.
 
-    `what`: `redis`, `blobs` or `decoder`.
+    `what`: `redis`, `blobs` or `decoder`; in a check of readiness also `provider`, with a `text`.
     """
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} does not answer")
+    def __init__(self, what: str, text: str | None = None) -> None:
+        super().__init__(text or f"{what} does not answer")
         self.what = what
 
 

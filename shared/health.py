@@ -26,10 +26,14 @@ class Health:
     """
 
     def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._registry = registry
         self.starting = False
         self.draining = False
+
+    def add(self, name: str, check: Check) -> None:
+        """Check one thing more from now on."""
+        self._checks[name] = check
 
     def routes(self) -> list[web.RouteDef]:
         return [

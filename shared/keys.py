@@ -125,6 +125,11 @@ def lane(number: int) -> str:
     return f"{SHARD}:progress:{number}"
 
 
+def sockets() -> str:
+    """How many sockets each notifier holds."""
+    return f"{SHARD}:sockets"
+
+
 def stages() -> str:
     return f"{SHARD}:stages"
 
@@ -132,6 +137,38 @@ def stages() -> str:
 def rate(caller: str) -> str:
     """How fast a caller uploads; a key's name or an address."""
     return f"{SHARD}:rate:{caller}"
+
+
+def gates() -> str:
+    return f"{SHARD}:gates"
+
+
+def gate(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}"
+
+
+def gate_calls(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:calls"
+
+
+def gate_waiting(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:waiting"
+
+
+def gate_heard(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:heard"
+
+
+def gate_minute(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:minute"
+
+
+def recognition(digest: str) -> str:
+    return f"{SHARD}:recognition:{digest}"
+
+
+def recognizing(digest: str) -> str:
+    return f"{SHARD}:recognizing:{digest}"
 
 
 def sweep_lock() -> str:

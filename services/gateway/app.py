@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
 from aiohttp import web
 from prometheus_client import REGISTRY
 
 from services.gateway.admission import Admission
 from services.gateway.batches import BatchRoutes
-from services.gateway.bodies import continue_when_read, timed
+from services.gateway.bodies import timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
@@ -40,10 +38,7 @@ from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import connect, durability
 from shared.tags import Tags
-
-PHOTO: Final = r"/api/photos/{id:\d{1,16}}"
-JOB: Final = r"/api/jobs/{id:[0-9a-f-]{36}}"
-BATCH: Final = r"/api/batches/{id:[0-9a-f-]{36}}"
+from shared.tasks import end
 
 
 async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
@@ -64,11 +59,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         lanes=settings.lanes,
         locale=settings.locale,
     )
-    photo_routes = PhotoRoutes(photos, tags, blobs, lanes=settings.lanes)
-    job_routes = JobRoutes(jobs, photos)
     broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
-    queue_routes = QueueRoutes(broker)
-    batch_routes = BatchRoutes(Batches(redis), photos, jobs)
     admission = Admission(
         redis,
         per_minute=settings.rate_limit,
@@ -80,8 +71,6 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
         at_a_time=settings.thumbnailers,
     )
-    thumbnail_route = ThumbnailRoute(photos, thumbnailer)
-    stage_routes = StageRoutes(redis, locale=settings.locale)
     health = Health({"redis": lambda: durability(redis), "blobs": blobs.check}, REGISTRY)
 
     app = web.Application(
@@ -93,38 +82,21 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
-    app.add_routes(
-        [
-            web.post(
-                "/api/photos/upload",
-                admission.of(uploads.upload),
-                expect_handler=continue_when_read,
-            ),
-            web.get("/api/photos", photo_routes.list),
-            web.get(PHOTO, photo_routes.get),
-            web.delete(PHOTO, photo_routes.delete),
-            web.get(f"{PHOTO}/file", FileRoute(photos, blobs).get),
-            web.get(f"{PHOTO}/thumbnail", thumbnail_route.get),
-            web.put(f"{PHOTO}/tags", photo_routes.edit_tags),
-            web.post(f"{PHOTO}/retag", photo_routes.retag),
-            web.post(f"{PHOTO}/watch", photo_routes.watch),
-            web.get("/api/tags", TagRoutes(tags, locale=settings.locale).list),
-            web.get("/api/jobs", job_routes.list),
-            web.get(JOB, job_routes.get),
-            web.delete(JOB, job_routes.drop),
-            web.post(f"{JOB}/cancel", job_routes.cancel),
-            web.post(f"{JOB}/retry", job_routes.retry),
-            web.get(BATCH, batch_routes.get),
-            web.post(f"{BATCH}/cancel", batch_routes.cancel),
-            web.get("/api/queues", queue_routes.list),
-            web.post(r"/api/queues/{name}/pause", queue_routes.pause),
-            web.post(r"/api/queues/{name}/resume", queue_routes.resume),
-            web.get("/api/stats", StatisticsRoute(redis).get),
-            web.get("/api/stages", stage_routes.list),
-            *docs_routes(),
-            *health.routes(),
-        ]
-    )
+    for routes in (
+        uploads.routes(admission),
+        PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
+        FileRoute(photos, blobs).routes(),
+        ThumbnailRoute(photos, thumbnailer).routes(),
+        TagRoutes(tags, locale=settings.locale).routes(),
+        JobRoutes(jobs, photos).routes(),
+        BatchRoutes(Batches(redis), photos, jobs).routes(),
+        QueueRoutes(broker).routes(),
+        StatisticsRoute(redis).routes(),
+        StageRoutes(redis, locale=settings.locale).routes(),
+        docs_routes(keyed=bool(settings.api_keys)),
+        health.routes(),
+    ):
+        app.add_routes(routes)
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_closing(redis.aclose))
@@ -133,14 +105,12 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
 
 
 def _running(
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[], Coroutine[None, None, None]],
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.ensure_future(work())
+        task = asyncio.create_task(work())
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
     return context
 

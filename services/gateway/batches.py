@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Final
+
 import structlog
 from aiohttp import web
 
@@ -11,6 +14,8 @@ from services.gateway.requests import json_response
 from shared.batches import Batch, Batches
 from shared.jobs import Jobs
 from shared.photos import Photos
+
+BATCH: Final = r"/api/batches/{id:[0-9a-f-]{36}}"
 
 logger = structlog.stdlib.get_logger()
 
@@ -22,6 +27,9 @@ class BatchRoutes:
         self._batches = batches
         self._photos = photos
         self._jobs = jobs
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get(BATCH, self.get), web.post(f"{BATCH}/cancel", self.cancel)]
 
     async def get(self, request: web.Request) -> web.Response:
         return await self._answer(await self._batch(request), status=200)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from services.gateway.errors import Problem, not_found
-from services.gateway.photos import record_of
+from services.gateway.photos import PHOTO, record_of
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 from shared.errors import BlobMissingError
@@ -29,6 +30,9 @@ class FileRoute:
     def __init__(self, photos: Photos, blobs: BlobStore) -> None:
         self._photos = photos
         self._blobs = blobs
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get(f"{PHOTO}/file", self.get)]
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         photo = (await record_of(request, self._photos)).photo()

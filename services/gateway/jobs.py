@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -12,6 +13,8 @@ from services.gateway.errors import Problem, not_found
 from services.gateway.requests import cursor_in, json_response, number_in, only_queries, word_in
 from shared.jobs import LISTED, JobRecord, Jobs
 from shared.photos import Photos
+
+JOB: Final = r"/api/jobs/{id:[0-9a-f-]{36}}"
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -25,6 +28,15 @@ class JobRoutes:
     def __init__(self, jobs: Jobs, photos: Photos) -> None:
         self._jobs = jobs
         self._photos = photos
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/jobs", self.list),
+            web.get(JOB, self.get),
+            web.delete(JOB, self.drop),
+            web.post(f"{JOB}/cancel", self.cancel),
+            web.post(f"{JOB}/retry", self.retry),
+        ]
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer the jobs that wait, run, are delayed or dead: of one state, or of all four."""

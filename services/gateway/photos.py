@@ -30,6 +30,8 @@ from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
 from shared.record import STATUSES, Record
 from shared.tags import NAME_CHARS, Tags, cleaned
 
+PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
+
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_ID: Final = 2**53
@@ -37,6 +39,8 @@ MAX_ID: Final = 2**53
 
 MAX_TAGS: Final = 50
 MAX_FILTERS: Final = 20
+
+_QUERIES: Final = frozenset({"limit", "cursor", "tag", "status", "q"})
 
 logger = structlog.stdlib.get_logger()
 
@@ -85,8 +89,18 @@ class PhotoRoutes:
         self._blobs = blobs
         self._lanes = lanes
 
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/photos", self.list),
+            web.get(PHOTO, self.get),
+            web.delete(PHOTO, self.delete),
+            web.put(f"{PHOTO}/tags", self.edit_tags),
+            web.post(f"{PHOTO}/retag", self.retag),
+            web.post(f"{PHOTO}/watch", self.watch),
+        ]
+
     async def list(self, request: web.Request) -> web.Response:
-        only_queries(request, frozenset({"limit", "cursor", "tag", "status", "q"}))
+        only_queries(request, _QUERIES, repeatable=frozenset({"tag"}))
         owner = owner_of(request)
         limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         before = cursor_in(request)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -32,6 +32,13 @@ class QueueRoutes:
 
     def __init__(self, broker: RedisStreamsBroker) -> None:
         self._broker = broker
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/queues", self.list),
+            web.post("/api/queues/{name}/pause", self.pause),
+            web.post("/api/queues/{name}/resume", self.resume),
+        ]
 
     async def list(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())

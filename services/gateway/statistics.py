@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiohttp import web
 from redis.asyncio import Redis
 
 from services.gateway.requests import json_response, only_queries
+from shared import gates
+from shared.presence import Presence
 from shared.record import rfc3339
 from shared.statistics import Hour, Minute, Percentiles, last_hour
 
@@ -18,6 +20,10 @@ class StatisticsRoute:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._presence = Presence(redis)
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/stats", self.get)]
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())
@@ -37,6 +43,8 @@ class StatisticsRoute:
                 },
                 "total": _percentiles(hour, "total"),
                 "provider": _provider(hour),
+                "sockets": await self._presence.connected(),
+                "providers": [gate.view() for gate in await gates.states(self._redis)],
             }
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import web
@@ -20,6 +21,9 @@ class TagRoutes:
     def __init__(self, tags: Tags, *, locale: str) -> None:
         self._tags = tags
         self._locale = locale
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/tags", self.list)]
 
     async def list(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset({"prefix", "limit"}))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
 from services.gateway.errors import Problem
 from services.gateway.metrics import THUMBNAILS
-from services.gateway.photos import record_of
+from services.gateway.photos import PHOTO, record_of
 from services.gateway.requests import number_in, only_queries
 from services.gateway.thumbnailer import EXTENSIONS, Thumbnailer
 from shared.blobs.names import SIDES_PX
@@ -27,6 +28,9 @@ class ThumbnailRoute:
     def __init__(self, photos: Photos, thumbnailer: Thumbnailer) -> None:
         self._photos = photos
         self._thumbnailer = thumbnailer
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get(f"{PHOTO}/thumbnail", self.get)]
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset({"size"}))

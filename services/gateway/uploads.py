@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +18,8 @@ import structlog
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
+from services.gateway.admission import Admission
+from services.gateway.bodies import continue_when_read
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_large, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS
@@ -44,6 +47,16 @@ PART_BYTES: Final = 1024
 
 ENVELOPE_BYTES: Final = 64 * 1024
 """What a request's body may hold besides the photos: fields, above all."""
+
+_MALFORMED: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+)
+"""What aiohttp raises on boundaries, headers and encodings that are not well-formed."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -85,6 +98,16 @@ class Uploads:
         self._max_batch = max_batch
         self._lanes = lanes
         self._locale = locale
+
+    def routes(self, admission: Admission) -> Sequence[web.RouteDef]:
+        """Return the route; `admission` decides whose request is taken."""
+        return [
+            web.post(
+                "/api/photos/upload",
+                admission.of(self.upload),
+                expect_handler=continue_when_read,
+            )
+        ]
 
     async def upload(self, request: web.Request) -> web.Response:
         """Handle the request."""
@@ -155,8 +178,7 @@ class Uploads:
                     form.photos.append(await self._receive(part))
                 else:
                     raise too_many(self._max_batch)
-        except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
-            # What aiohttp raises on boundaries, headers and encodings that are not well-formed.
+        except _MALFORMED as error:
             logger.info("malformed_upload", why=f"{type(error).__name__}: {error}"[:200])
             raise bad_request("The multipart body is malformed or ends early") from None
 

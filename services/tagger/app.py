@@ -16,12 +16,15 @@ from redis.asyncio import Redis
 
 from services.tagger import duties, pipeline
 from services.tagger.actors import EndDeadPhotos, Tagging
+from services.tagger.cache import Cache
 from services.tagger.endings import Endings
-from services.tagger.line import Line
+from services.tagger.gate import Limits
+from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
 from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
+from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
 from shared import keys
 from shared.attempts import Attempts
@@ -55,11 +58,27 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         threads=1,
     )
     decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
-    redis = connect(settings.redis_url, retry_for_s=OUTLAST_S, connections=settings.threads + 8)
+    redis = connect(
+        settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
+    )
+    gate = gate_for(
+        provider,
+        redis,
+        Limits(
+            max_calls=settings.max_calls,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        ),
+        # Free again before the photos of a killed tagger come to others.
+        lease_ms=settings.claim_after_ms * 4 // 5,
+    )
+    cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     async with closing(redis):
         try:
             await decoder.start()
             await provider.start()
+            await gate.start()
+            await cache.start()
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 attempts=Attempts(redis, retention_s=settings.retention_s),
@@ -67,9 +86,13 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,
+                gate=gate,
+                cache=cache,
             )
         finally:
             await provider.close()
+            await cache.close()
+            await gate.close()
             await decoder.close()
 
 
@@ -78,10 +101,10 @@ async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterato
     """Open what knows the attempts under way, with all that a tagger does besides them."""
     attempts = Running(tools.attempts)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
-        line = Line(redis, retention_s=settings.retention_s)
+        positions = Positions(redis, retention_s=settings.retention_s)
         reconciler = Reconciler(redis)
         async with duties.running(
-            attempts.watch_forever, line.tell_forever, reconciler.run_forever
+            attempts.watch_forever, positions.tell_forever, reconciler.run_forever
         ):
             yield attempts
 

@@ -47,6 +47,13 @@ class RateLimitedError(RetryableError):
         super().__init__("provider_rate_limited", text, retry_after_s=retry_after_s, counts=False)
 
 
+class PlaceLostError(RetryableError):
+    """A call was cut off: this process was not heard of, and its place went to another."""
+
+    def __init__(self) -> None:
+        super().__init__("provider_place_lost", "The call was cut off", counts=False)
+
+
 class LeaseLostError(Exception):
     """This worker's fencing token is no longer current, or the photo has ended.
 

@@ -31,3 +31,30 @@ IN_LINE: Final = Gauge(
 RECONCILED: Final = Counter(
     "tagline_photos_put_back_total", "Photos whose message was lost, and that were queued again."
 )
+PROVIDER_CALLS: Final = Counter(
+    "tagline_provider_calls_total",
+    "Calls of the provider by how they ended: ok, rejected (for good), rate_limited, failed, or "
+    "dropped (cut off by us).",
+    ["provider", "result"],
+)
+PROVIDER_TOKENS: Final = Counter(
+    "tagline_provider_tokens_total", "Tokens used, by kind: prompt, completion.",
+    ["provider", "kind"],
+)  # fmt: skip
+PROVIDER_COST: Final = Counter(
+    "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
+)
+CACHE_LOOKUPS: Final = Counter(
+    "tagline_cache_lookups_total",
+    "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "
+    "fresh (wanted so).",
+    ["result"],
+)
+GATE_SECONDS: Final = Histogram(
+    "tagline_gate_wait_seconds", "What a call waited for its turn.", ["provider"], buckets=_SECONDS
+)
+GATE_STATE: Final = Gauge(
+    "tagline_gate_state",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    ["provider"],
+)

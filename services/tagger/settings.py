@@ -36,8 +36,15 @@ class TaggerSettings(Settings):
     processes: int = Field(1, ge=1, le=1, validation_alias="TAGLINE_PROCESSES")
     """Only 1 in this version: for more, start more taggers."""
 
-    max_calls: int = Field(0, ge=0, le=0, validation_alias="TAGLINE_MAX_CALLS")
-    """Only 0 in this version: provider calls are not limited."""
+    max_calls: int = Field(0, ge=0, validation_alias="TAGLINE_MAX_CALLS")
+    """Provider calls in flight, over all taggers together; 0: any number."""
+
+    requests_per_minute: int = Field(0, ge=0, validation_alias="TAGLINE_REQUESTS_PER_MINUTE")
+    tokens_per_minute: int = Field(0, ge=0, validation_alias="TAGLINE_TOKENS_PER_MINUTE")
+    """Over all taggers together; 0: any number."""
+
+    cache_ttl_s: int = Field(30 * 24 * 3600, ge=0, validation_alias="TAGLINE_CACHE_TTL_S")
+    """How long a provider's answer is used again for the same photo; 0: never."""
 
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""

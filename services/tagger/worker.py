@@ -65,6 +65,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
             await wait_until_there(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
+        health.add("provider", tools.gate.check)
         running = await opened.enter_async_context(opened_running(settings, tools))
         return health, build_worker(settings, tools, running)
     except BaseException:

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from services.tagger.line import Line
+from services.tagger.positions import Positions
 from services.tagger.reconciler import Reconciler
 from shared import keys
 from shared.attempts import Attempts, Claim, Finish
@@ -227,7 +227,7 @@ class Scripts(RuleBasedStateMachine):
 
     @rule()
     def tell_the_line(self) -> None:
-        self.run(Line(self.client, retention_s=600).tell(waited_ms=0, every_s=0))
+        self.run(Positions(self.client, retention_s=600).tell(waited_ms=0, every_s=0))
 
     @rule()
     def lose_and_reconcile(self) -> None:

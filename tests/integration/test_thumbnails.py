@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -208,7 +209,9 @@ async def test_no_child_is_there_before_the_first_thumbnail_and_a_dead_one_is_re
     before = descendants(gateway.pid)
     await fetch(url)
     (child,) = descendants(gateway.pid)
-    os.kill(child, 9)
+    os.kill(child, signal.SIGKILL)
+    # Killed while it decodes, it would cost the photo that it had.
+    await wait_until(lambda: not is_running(child), what="the child has ended")
 
     thumbnail = await fetch(f"{url}?size=64")
 

@@ -18,6 +18,7 @@ from PIL import Image, ImageCms
 
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
+from shared.decoding.protocol import Form
 from shared.errors import BadImageError, UnavailableError
 from tests.support.waiting import wait_until
 
@@ -456,12 +457,16 @@ async def test_waiting_for_a_free_child_does_not_count_as_decoding() -> None:
     assert [picture.width for picture in pictures] == [512] * 20
 
 
-async def test_ctrl_c_to_the_whole_group_does_not_break_a_decode(decoder: Decoder) -> None:
-    for child in children():
+async def test_ctrl_c_to_the_whole_group_does_not_break_a_decode() -> None:
+    before = children()  # the server of other tests among them
+    decoder = Decoder(processes=2, max_pixels=1_000_000)
+    await decoder.start()
+    for child in children() - before:
         os.kill(child, signal.SIGINT)
         os.kill(child, signal.SIGTERM)
 
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
+    await decoder.close()
 
     assert picture.width == 64
 
@@ -485,6 +490,30 @@ async def test_the_children_are_limited_and_know_no_secrets(
     assert limits["Max core file size"] == "0"
     assert limits["Max file size"] == "0"
     assert 64 * MIB < int(limits["Max address space"]) < 192 * MIB
+
+
+@pytest.mark.parametrize("form", [Form.JPEG, Form.WEBP])
+async def test_a_thumbnail_is_a_small_file_without_the_metadata_of_the_original(
+    decoder: Decoder, form: Form
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "at home"
+    data = encoded(halves((640, 320)), "JPEG", exif=exif, comment=b"at home")
+
+    file = await decoder.thumbnail(data, form=form, longest_side_px=128)
+
+    image = Image.open(io.BytesIO(file))
+    assert (image.format, image.size) == (form.name, (64, 128))
+    assert b"at home" not in file
+
+
+@pytest.mark.parametrize("form", [Form.JPEG, Form.WEBP])
+async def test_a_picture_of_one_pixel_makes_a_thumbnail(decoder: Decoder, form: Form) -> None:
+    data = encoded(halves((1, 1)), "PNG")  # its file is larger than its pixels
+
+    file = await decoder.thumbnail(data, form=form, longest_side_px=64)
+
+    assert Image.open(io.BytesIO(file)).size == (1, 1)
 
 
 async def test_closing_leaves_no_process_and_no_open_file() -> None:

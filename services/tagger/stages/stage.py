@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.tagger.cache import Cache
 from services.tagger.clock import Clock
+from services.tagger.gate import Gate
 from services.tagger.providers.provider import Provider, Recognition, Usage
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
@@ -30,6 +32,8 @@ class Tools:
     blobs: BlobStore
     decoder: Decoder
     provider: Provider
+    gate: Gate
+    cache: Cache
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.tagger.line import Line
+from services.tagger.positions import Positions
 from shared import keys
 from shared.redis import closing, connect
 from tests.integration.conftest import Bench
@@ -16,9 +16,9 @@ from tests.support.tagging import submit
 
 
 @pytest.fixture
-async def line(redis_url: str) -> AsyncIterator[Line]:
+async def line(redis_url: str) -> AsyncIterator[Positions]:
     async with closing(connect(redis_url)) as client:
-        yield Line(client, retention_s=600)
+        yield Positions(client, retention_s=600)
 
 
 def places(bench: Bench, socket_id: str) -> list[tuple[int, int]]:
@@ -29,7 +29,7 @@ def places(bench: Bench, socket_id: str) -> list[tuple[int, int]]:
     ]
 
 
-async def test_a_waiting_photo_is_told_its_place(bench: Bench, line: Line) -> None:
+async def test_a_waiting_photo_is_told_its_place(bench: Bench, line: Positions) -> None:
     socket_id = new_socket_id()
     await submit(bench.photos, priority="low", socket_id=socket_id)
     await submit(bench.photos, count=2, socket_id=socket_id)
@@ -59,7 +59,9 @@ async def test_a_waiting_photo_is_told_its_place(bench: Bench, line: Line) -> No
     assert [first.command.photo_id, second.command.photo_id] == [4, 2]
 
 
-async def test_a_photo_without_watchers_or_just_come_is_not_told(bench: Bench, line: Line) -> None:
+async def test_a_photo_without_watchers_or_just_come_is_not_told(
+    bench: Bench, line: Positions
+) -> None:
     socket_id = new_socket_id()
     await submit(bench.photos)
     await submit(bench.photos, socket_id=socket_id)
@@ -70,7 +72,7 @@ async def test_a_photo_without_watchers_or_just_come_is_not_told(bench: Bench, l
     assert places(bench, socket_id) == [(2, 2)]
 
 
-async def test_a_photo_is_told_only_so_often(bench: Bench, line: Line) -> None:
+async def test_a_photo_is_told_only_so_often(bench: Bench, line: Positions) -> None:
     socket_id = new_socket_id()
     for _ in range(2):
         await submit(bench.photos, socket_id=socket_id)
@@ -83,7 +85,7 @@ async def test_a_photo_is_told_only_so_often(bench: Bench, line: Line) -> None:
     assert places(bench, socket_id)[2:] == [(2, 1)]
 
 
-async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Line) -> None:
+async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Positions) -> None:
     socket_id = new_socket_id()
     for _ in range(2):
         await submit(bench.photos, socket_id=socket_id)
@@ -97,7 +99,7 @@ async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Lin
 
 
 async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
-    bench: Bench, line: Line
+    bench: Bench, line: Positions
 ) -> None:
     socket_id = new_socket_id()
     # Given four in work, and attempts of late that took 8 s each
@@ -114,9 +116,9 @@ async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
 
 
 async def test_a_long_line_is_told_in_turns(
-    bench: Bench, line: Line, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("services.tagger.line.PLACES", 2)
+    monkeypatch.setattr("services.tagger.positions.PLACES", 2)
     line._next = 2
     socket_id = new_socket_id()
     await submit(bench.photos, count=6, socket_id=socket_id)
