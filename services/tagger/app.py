@@ -41,6 +41,10 @@ OUTLAST_S: Final = 20.0
 """How long an attempt waits for Redis to come back before it is given up: work that has been
 paid for should survive a restart of the server."""
 
+WAITS_S: Final = 3_600.0
+"""What an attempt may wait for others, besides its own time: for the provider, and for another
+attempt at the same photo."""
+
 
 @asynccontextmanager
 async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
@@ -117,6 +121,7 @@ def build_worker(settings: TaggerSettings, tools: Tools, running: Running) -> Wo
         namespace=keys.SHARD,
         middleware=middleware,
         claim_after_ms=settings.claim_after_ms,
+        max_work_ms=round((settings.attempt_timeout_s + WAITS_S) * 1000),
     )
     tagging = Tagging(
         tools,

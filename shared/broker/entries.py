@@ -74,11 +74,13 @@ class Receipt:
 class StreamMessage(MessageProxy):
     """A message that a worker holds.
 
-    `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
-    if it were rejected now. `settled`: set it once the entry has been acknowledged by other
-    means, such as a script; the consumer then only forgets it. `lost`: another worker holds
-    it by now. `retry`: set where a middleware has it tried again. `work_s`: how long it may be
-    worked on before its lease is renewed no more; None before that begins.
+    `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter if
+    it were rejected now. `settled`: set it once the entry has been acknowledged by other means,
+    such as a script; the consumer then only forgets it. `given_back`: set it to have the
+    message, once processed, put to the front of the queue, at no cost to it, instead of
+    acknowledged. `lost`: another worker holds it by now. `retry`: set where a middleware has it
+    tried again. `work_s`: how long it may be worked on before its lease is renewed no more;
+    None before that begins.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -87,6 +89,7 @@ class StreamMessage(MessageProxy):
         self.deaths = deaths
         self.reason = FAILED
         self.settled = False
+        self.given_back = False
         self.lost = False
         self.retry: Retry | None = None
         self.work_s: float | None = None
