@@ -17,15 +17,15 @@
 -- ARGV[12] JSON object of numbers: what to count
 -- ARGV[13..] fields and values of the dead letter
 --
--- Returns 1, 0 if the token is not current or the photo has ended otherwise, or -1 if the tags
--- have been edited since.
+-- Returns 1, 0 if the token is not current or the photo has ended otherwise, or -1 if tags are
+-- given and have been edited since.
 local prefix, status, now = ARGV[1], ARGV[6], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
   'batch_id', 'batch_open', 'started_at_ms')
 if not holds(photo, ARGV[2]) then return 0 end
 -- The same attempt ended it so before: its reply was lost.
 if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
-if photo.edits ~= ARGV[7] then return -1 end
+if ARGV[9] ~= '' and photo.edits ~= ARGV[7] then return -1 end
 
 local job = prefix .. ':job:' .. photo.job_id
 write(KEYS[1], ARGV[8])
