@@ -11,7 +11,7 @@ from typing import Any
 import redis
 
 from tests.e2e.stack import running_stack
-from tests.support.api import CAT, Api
+from tests.support.api import Api, picture
 from tests.support.clients import websocket
 from tests.support.invariants import check
 from tests.support.openai_server import OpenAIServer
@@ -38,17 +38,17 @@ async def test_a_cancelled_photo_has_one_end_and_its_answer_is_true(
             api = Api(stack.gateway.url)
             async with websocket(stack.notifier.url) as heard:
 
-                async def upload_and_cancel(pause_s: float) -> None:
+                async def upload_and_cancel(number: int, pause_s: float) -> None:
                     async with turns:
                         headers = {"X-Socket-Id": heard.socket_id}
-                        photo = (await api.upload(CAT, headers=headers)).json
+                        photo = (await api.upload(picture(number), headers=headers)).json
                         await asyncio.sleep(pause_s)
                         cancelled = await api.post(f"/api/jobs/{photo['jobId']}/cancel")
                         answers[photo["id"]] = cancelled.status
 
                 # From before it is begun, over the call, to after its end.
                 pauses_s = [chance.uniform(0, 0.4) for _ in range(CANCELS)]
-                await asyncio.gather(*(upload_and_cancel(pause_s) for pause_s in pauses_s))
+                await asyncio.gather(*map(upload_and_cancel, range(CANCELS), pauses_s))
                 ends = {"photo:complete", "photo:cancelled"}
 
                 def ended() -> int:

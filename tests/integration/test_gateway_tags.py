@@ -67,6 +67,18 @@ async def test_tags_given_while_the_photo_is_analysed_are_in_its_last_event(
     assert named(photo) == [("minou", "user"), ("chat", "ai")]
 
 
+async def test_an_attempt_that_fails_ends_the_photo_though_tags_were_given_meanwhile(
+    anna: Api, bench: Bench
+) -> None:
+    photo_id = (await anna.upload()).json["id"]
+    taken = await bench.begin()
+    await put(anna, photo_id, "minou")
+
+    assert await bench.tagger.fail(taken) is Finish.ENDED
+    photo = await anna.photo(photo_id)
+    assert (photo["status"], named(photo)) == ("error", [("minou", "user")])
+
+
 async def test_a_tag_by_hand_is_in_the_language_of_its_photo(anna: Api, bench: Bench) -> None:
     english = (await anna.upload(locale="en")).json["id"]
     french = (await anna.upload(locale="fr")).json["id"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,11 +11,20 @@ from typing import Any
 
 import aiohttp
 import orjson
+from PIL import Image
 
 from tests.support.clients import PHOTOS
 
 CAT = PHOTOS / "cat.jpg"
 COFFEE = PHOTOS / "coffee.jpg"
+
+
+def picture(number: int) -> bytes:
+    """A small picture, another one for each number below 2^24: no answer of a cache is for it."""
+    out = io.BytesIO()
+    colour = (number % 256, number // 256 % 256, number // 65536)
+    Image.new("RGB", (64, 48), colour).save(out, "PNG")
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
