@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -77,7 +78,8 @@ class StreamMessage(MessageProxy):
     `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
     if it were rejected now. `settled`: set it once the entry has been acknowledged by other
     means, such as a script; the consumer then only forgets it. `lost`: another worker holds
-    it by now. `retry`: set where a middleware has it tried again. `work_s`: how long it may be
+    it by now. `sure_until`: before that monotonic time, s, its lease has not lapsed. `retry`: set
+    where a middleware has it tried again. `work_s`: how long it may be
     worked on before its lease is renewed no more; None before that begins.
     """
 
@@ -88,6 +90,8 @@ class StreamMessage(MessageProxy):
         self.reason = FAILED
         self.settled = False
         self.lost = False
+        self.sure_until = 0.0
+        self.make_sure: Callable[[], None] = _nothing
         self.retry: Retry | None = None
         self.work_s: float | None = None
         self._began_at = 0.0
@@ -101,6 +105,10 @@ class StreamMessage(MessageProxy):
     def overdue(self) -> bool:
         """Whether work on it has taken longer than it may."""
         return self.work_s is not None and time.monotonic() >= self._began_at + self.work_s
+
+
+def _nothing() -> None:
+    """Make sure of a message that no consumer holds."""
 
 
 def decode(data: bytes, queue_name: str) -> Message[Any]:
