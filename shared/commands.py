@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict
 from shared.broker import Entry, QueueKeys, entry_for
 from shared.keys import SHARD, TAGGING_QUEUE
 
+TAGGING: Final = QueueKeys.of(SHARD, TAGGING_QUEUE)
+"""The keys of the queue."""
+
 TAG_PHOTO: Final = "tag_photo"
 """Name of the actor that takes `TagPhoto`."""
 
@@ -31,18 +34,19 @@ class TagPhoto(BaseModel):
     job_id: str
 
 
-def tag_photo_entry(job_id: str, priority: str) -> Entry:
-    """Return the queue entry of a `TagPhoto` whose photo has no id yet.
+def tag_photo_entry(job_id: str, priority: str, photo_id: int | None = None) -> Entry:
+    """Return the queue entry of a `TagPhoto`.
 
-    Its message holds `PHOTO_ID_PLACEHOLDER` once, where the id belongs. Raises `ValueError` for a
-    priority that there is not.
+    Without `photo_id`, because the photo has none yet, the message holds `PHOTO_ID_PLACEHOLDER`
+    once, where the id belongs. Raises `ValueError` for a priority that there is not.
     """
+    number = orjson.loads(PHOTO_ID_PLACEHOLDER) if photo_id is None else photo_id
     message: Message[None] = Message(
         queue_name=TAGGING_QUEUE,
         actor_name=TAG_PHOTO,
         args=(),
-        kwargs={"version": 1, "photo_id": orjson.loads(PHOTO_ID_PLACEHOLDER), "job_id": job_id},
+        kwargs={"version": 1, "photo_id": number, "job_id": job_id},
         options={"priority": priority},
         message_id=job_id,
     )
-    return entry_for(QueueKeys.of(SHARD, TAGGING_QUEUE), message)
+    return entry_for(TAGGING, message)

@@ -8,15 +8,22 @@ class TaglineError(Exception):
 
 
 class UnavailableError(TaglineError):
-    """Redis or the blob store is away; what was asked may or may not have happened.
+    """Redis, the blob store or the decoder is away; what was asked may or may not have happened.
 
-    `what`: `redis` or `blobs`.
+    `what`: `redis`, `blobs` or `decoder`; in a check of readiness also `provider`, with a `text`.
     """
 
-    def __init__(self, what: str) -> None:
-        super().__init__(f"{what} does not answer")
+    def __init__(self, what: str, text: str | None = None) -> None:
+        super().__init__(text or f"{what} does not answer")
         self.what = what
 
 
 class BlobMissingError(TaglineError):
     """The blob store answers, and holds no such blob."""
+
+
+class BadImageError(TaglineError):
+    """These bytes cannot be made a picture within the limits.
+
+    The text says why; it is short, in English, and safe to show: nothing of the file is in it.
+    """

@@ -29,6 +29,10 @@ class PhotoProgress(Event):
     progress: Annotated[int, Field(ge=0, le=100)]
     message: str
     attempt: int
+    position: int | None = None
+    """Place in the line, from 1, of a photo that waits: stage `queued`, progress 0."""
+    eta_seconds: float | None = None
+    """About how long it will wait before its work begins, at the pace of late."""
     batch_id: str | None = None
 
 
@@ -65,5 +69,13 @@ class PhotoRetrying(Event):
     max_attempts: int
     retry_in_ms: int
     error: str
+    message: str
+    batch_id: str | None = None
+
+
+class PhotoCancelled(Event):
+    name = "photo:cancelled"
+
+    photo_id: int
     message: str
     batch_id: str | None = None

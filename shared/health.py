@@ -20,12 +20,20 @@ Check = Callable[[], Awaitable[str]]
 
 
 class Health:
-    """What a service says of itself. Set `draining` when it is about to stop."""
+    """What a service says of itself.
+
+    Set `starting` while it cannot work yet, and `draining` when it is about to stop.
+    """
 
     def __init__(self, checks: Mapping[str, Check], registry: CollectorRegistry) -> None:
-        self._checks = checks
+        self._checks = dict(checks)
         self._registry = registry
+        self.starting = False
         self.draining = False
+
+    def add(self, name: str, check: Check) -> None:
+        """Check one thing more from now on."""
+        self._checks[name] = check
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -38,8 +46,9 @@ class Health:
         return _json(200, {"status": "ok"})
 
     async def _readyz(self, _request: web.Request) -> web.Response:
-        if self.draining:
-            return _json(503, {"status": "draining", "checks": {}})
+        if self.starting or self.draining:
+            status = "draining" if self.draining else "starting"
+            return _json(503, {"status": status, "checks": {}})
         names = list(self._checks)
         found = await asyncio.gather(*(self._run(self._checks[name]) for name in names))
         checks = dict(zip(names, (word for word, _ in found), strict=True))

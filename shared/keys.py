@@ -31,6 +31,11 @@ def photos(owner: str) -> str:
     return f"{SHARD}:photos:{owner}"
 
 
+def status(owner: str, status: str) -> str:
+    """The index of one owner's photos of a status, by id."""
+    return f"{SHARD}:status:{owner}:{status}"
+
+
 def unfinished() -> str:
     return f"{SHARD}:unfinished"
 
@@ -47,6 +52,39 @@ def watched(socket_id: str) -> str:
     return f"{SHARD}:watched:{socket_id}"
 
 
+def job(job_id: str) -> str:
+    return f"{SHARD}:job:{job_id}"
+
+
+def job_sequence() -> str:
+    return f"{SHARD}:job-sequence"
+
+
+def jobs(owner: str, state: str) -> str:
+    """The index of one owner's jobs of a state, by the order in which they came."""
+    return f"{SHARD}:jobs:{owner}:{state}"
+
+
+def due() -> str:
+    return f"{SHARD}:due"
+
+
+def line() -> str:
+    return f"{SHARD}:line"
+
+
+def working() -> str:
+    return f"{SHARD}:working"
+
+
+def durations() -> str:
+    return f"{SHARD}:durations"
+
+
+def batch(batch_id: str) -> str:
+    return f"{SHARD}:batch:{batch_id}"
+
+
 def tag_sequence() -> str:
     return f"{SHARD}:tag-sequence"
 
@@ -55,20 +93,82 @@ def tag_names(locale: str) -> str:
     return f"{SHARD}:tag-names:{locale}"
 
 
-def tag_photos(tag_id: int) -> str:
-    return f"{SHARD}:tag:{tag_id}"
+def tag_labels(locale: str) -> str:
+    return f"{SHARD}:tag-labels:{locale}"
 
 
-def tag_counts() -> str:
-    return f"{SHARD}:tag-counts"
+def tag_photos(owner: str, tag_id: int) -> str:
+    return f"{SHARD}:tag:{owner}:{tag_id}"
+
+
+def tag_counts(owner: str) -> str:
+    return f"{SHARD}:tag-counts:{owner}"
+
+
+def tag_index(owner: str) -> str:
+    return f"{SHARD}:tag-index:{owner}"
+
+
+def statistics(minute: int) -> str:
+    return f"{SHARD}:statistics:{minute}"
+
+
+def line_lock() -> str:
+    return f"{SHARD}:line-lock"
+
+
+def reconciler_lock() -> str:
+    return f"{SHARD}:reconciler-lock"
 
 
 def lane(number: int) -> str:
     return f"{SHARD}:progress:{number}"
 
 
+def sockets() -> str:
+    """How many sockets each notifier holds."""
+    return f"{SHARD}:sockets"
+
+
 def stages() -> str:
     return f"{SHARD}:stages"
+
+
+def rate(caller: str) -> str:
+    """How fast a caller uploads; a key's name or an address."""
+    return f"{SHARD}:rate:{caller}"
+
+
+def gates() -> str:
+    return f"{SHARD}:gates"
+
+
+def gate(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}"
+
+
+def gate_calls(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:calls"
+
+
+def gate_waiting(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:waiting"
+
+
+def gate_heard(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:heard"
+
+
+def gate_minute(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:minute"
+
+
+def recognition(digest: str) -> str:
+    return f"{SHARD}:recognition:{digest}"
+
+
+def recognizing(digest: str) -> str:
+    return f"{SHARD}:recognizing:{digest}"
 
 
 def sweep_lock() -> str:

@@ -24,6 +24,14 @@ _TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "fr": "Photo analysée avec succès! {count} tags générés.",
         "en": "Photo analysed successfully! {count} tags generated.",
     },
+    "cancelled": {
+        "fr": "Analyse annulée",
+        "en": "Analysis cancelled",
+    },
+    "queued": {
+        "fr": "En attente, position %d",
+        "en": "Waiting, position %d",
+    },
     "failed": {
         "fr": "Erreur lors de l'analyse de la photo",
         "en": "The photo could not be analysed",
@@ -33,6 +41,11 @@ _TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "en": "Trying again in {seconds} s ({attempt}/{max_attempts})",
     },
 }
+
+
+def texts(key: str) -> Mapping[Locale, str]:
+    """Return the text `key` in every locale, as it is before values are filled in."""
+    return _TEXTS[key]
 
 
 def text(key: str, locale: str, **values: object) -> str:

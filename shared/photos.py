@@ -1,10 +1,11 @@
-"""The photos in Redis, and every move of theirs: each is one script, done wholly or not at all.
+"""The photos in Redis, as the gateway knows them: accepted, found, watched, tagged again, removed.
 
     submit → queued → claim → processing → step … → finish → complete | error
-                                         → retry  → queued
+                   ↘                    ↘ retry → queued
+                    cancel → cancelled
 
-`attempt`, given out by claim, is the fencing token: whoever comes with an older one,
-because another worker has claimed the photo since, changes nothing.
+Every move is one script, done wholly or not at all; those of the tagger are in `attempts.py`,
+those of a job in `jobs.py`.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from typing import Any, Final
 import orjson
 from redis.asyncio import Redis
 
-from shared import keys
-from shared.broker import MESSAGE, DeadLetter, DelayedEntry, Entry, Receipt
-from shared.commands import PHOTO_ID_PLACEHOLDER
-from shared.events import Event
+from shared import keys, messages
+from shared.broker import MESSAGE, Entry
+from shared.broker.keys import GROUP
+from shared.commands import PHOTO_ID_PLACEHOLDER, TAGGING, tag_photo_entry
+from shared.events import PhotoCancelled
+from shared.pages import Page, Pages
 from shared.record import Record
 from shared.redis import away_is_unavailable, script
 
@@ -59,28 +62,9 @@ class Answer:
     """What submit did. `new` is false where the idempotency key was known already."""
 
     photos: tuple[Accepted, ...]
+    batch_id: str | None
     digest: str
     new: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a photo ends: the changed fields, `status` among them, and its last events."""
-
-    fields: Mapping[str, str]
-    tag_ids: Sequence[int]
-    events: Sequence[Event]
-    letter: DeadLetter | None = None
-
-
-class Claim(enum.Enum):
-    """Why a worker may not start on a photo."""
-
-    OVER = enum.auto()
-    """There is nothing left to do; the queue entry is acknowledged."""
-
-    LOST = enum.auto()
-    """Another worker holds the queue entry by now."""
 
 
 class Watch(enum.Enum):
@@ -91,21 +75,26 @@ class Watch(enum.Enum):
     TOO_MANY = -1
 
 
+class Retag(enum.Enum):
+    """What became of the wish to have a photo analysed again."""
+
+    IN_WORK = 0
+    ACCEPTED = 1
+    MISSING = -1
+    TOO_MANY = -2
+
+
 class Photos:
     """The photos of one shard. Raises `UnavailableError` when Redis is away."""
 
     def __init__(self, redis: Redis, *, retention_s: int) -> None:
         self._redis = redis
         self._retention_ms = retention_s * 1000
+        self._pages = Pages(redis)
         self._submit = script(redis, "submit")
-        self._claim = script(redis, "claim")
-        self._step = script(redis, "step")
-        self._finish = script(redis, "finish")
-        self._retry = script(redis, "retry")
         self._watch = script(redis, "watch")
-        self._name_tags = script(redis, "name_tags")
-
-    # By the gateway
+        self._retag = script(redis, "retag")
+        self._delete = script(redis, "delete")
 
     async def submit(
         self,
@@ -116,6 +105,7 @@ class Photos:
         request_id: str,
         digest: str,
         kept_ms: int,
+        batch_id: str | None = None,
     ) -> Answer:
         """Accept `photos`, all of one priority, or say what `request_id` was answered before.
 
@@ -126,12 +116,11 @@ class Photos:
             record = orjson.dumps({**photo.fields, "owner": owner})
             args += [record, photo.entry.fields[MESSAGE]]
         with away_is_unavailable():
-            first_digest, accepted, new = await self._submit(
+            first_digest, accepted, batch, new = await self._submit(
                 keys=[
                     keys.answer(owner, request_id),
                     keys.photo_sequence(),
                     keys.photos(owner),
-                    keys.unfinished(),
                     keys.files(),
                     photos[0].entry.stream,
                     keys.watched(socket_id or ""),
@@ -144,11 +133,13 @@ class Photos:
                     WATCHED_KEPT_MS,
                     PHOTO_ID_PLACEHOLDER,
                     MESSAGE,
+                    batch_id or "",
                     *args,
                 ],
             )
         return Answer(
             photos=tuple(Accepted(*photo) for photo in orjson.loads(accepted)),
+            batch_id=batch.decode() or None,
             digest=first_digest.decode(),
             new=bool(new),
         )
@@ -168,21 +159,31 @@ class Photos:
                 found = await pipeline.execute()
         return [Record.of(raw) for raw in found if raw]
 
-    async def newest(self, owner: str, *, before: int | None, limit: int) -> list[Record]:
-        """Return `limit` photos of `owner` at most, newest first, with ids below `before`."""
-        start = "+inf" if before is None else f"({before}"
-        with away_is_unavailable():
-            ids: Any = await self._redis.zrange(
-                keys.photos(owner), start, "-inf", desc=True, byscore=True, offset=0, num=limit
-            )
-        return await self.get_many([int(photo_id) for photo_id in ids])
+    async def page(
+        self,
+        owner: str,
+        *,
+        before: str,
+        limit: int,
+        status: str | None = None,
+        tags: Sequence[Sequence[int]] = (),
+    ) -> Page[Record]:
+        """Return photos of `owner`, newest first, with ids below `before` (`` for the first page).
+
+        `tags`: groups of tag ids; a photo has at least one tag of every group.
+        """
+        groups = [[keys.status(owner, status) if status else keys.photos(owner)]]
+        groups += [[keys.tag_photos(owner, tag_id) for tag_id in group] for group in tags]
+        page = await self._pages.get(groups, before=before, limit=limit)
+        records = await self.get_many([int(photo_id) for photo_id in page.items])
+        return Page(records, page.next)
 
     async def watch(self, photo_id: int, socket_id: str) -> Watch:
-        """Send the later events of a photo to `socket_id`, too."""
+        """Send the later events of a photo, and of its batch, to `socket_id`, too."""
         with away_is_unavailable():
             done = await self._watch(
-                keys=[keys.photo(photo_id), keys.watched(socket_id)],
-                args=[socket_id, WATCHED_KEPT_MS, MAX_WATCHERS],
+                keys=[keys.photo(photo_id)],
+                args=[keys.SHARD, socket_id, WATCHED_KEPT_MS, MAX_WATCHERS],
             )
         return Watch(done)
 
@@ -191,6 +192,46 @@ class Photos:
         with away_is_unavailable():
             ids = await self._redis.smembers(keys.watched(socket_id))
         return await self.get_many(sorted(int(photo_id) for photo_id in ids))
+
+    async def retag(
+        self, photo_id: int, *, job_id: str, priority: str, fresh: bool, socket_id: str | None
+    ) -> Retag:
+        """Have a photo that has ended analysed again, by the new job `job_id`.
+
+        `fresh`: whether the answer may not come from the cache.
+        """
+        entry = tag_photo_entry(job_id, priority, photo_id)
+        with away_is_unavailable():
+            done = await self._retag(
+                keys=[keys.photo(photo_id), entry.stream, TAGGING.dead],
+                args=[
+                    keys.SHARD,
+                    job_id,
+                    priority,
+                    int(fresh),
+                    socket_id or "",
+                    WATCHED_KEPT_MS,
+                    MAX_WATCHERS,
+                    MESSAGE,
+                    entry.fields[MESSAGE],
+                ],
+            )
+        return Retag(done)
+
+    async def delete(self, record: Record) -> None:
+        """Remove a photo's record, job and references; one in work is cancelled first."""
+        event = cancelled(record)
+        with away_is_unavailable():
+            await self._delete(
+                keys=[
+                    keys.photo(record.id),
+                    keys.photos(record.owner),
+                    keys.files(),
+                    TAGGING.delayed,
+                    TAGGING.dead,
+                ],
+                args=[keys.SHARD, self._retention_ms, GROUP, event.name, event.data()],
+            )
 
     async def any(self) -> bool:
         """Say whether there is any photo at all."""
@@ -205,111 +246,11 @@ class Photos:
             ids = await self._redis.hmget(keys.files(), list(filenames))
         return [name for name, known in zip(filenames, ids, strict=True) if known is None]
 
-    # By the tagger
 
-    async def claim(self, photo_id: int, job_id: str, receipt: Receipt) -> Record | Claim:
-        """Start an attempt: the record returned holds its number, the fencing token."""
-        with away_is_unavailable():
-            reply = await self._claim(
-                keys=[keys.photo(photo_id), receipt.stream],
-                args=[job_id, receipt.group, receipt.consumer, receipt.entry_id],
-            )
-        match reply:
-            case [b"started", flat]:
-                return Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
-            case [b"over"]:
-                return Claim.OVER
-            case _:
-                return Claim.LOST
-
-    async def step(
-        self, photo_id: int, *, attempt: int, stage: str, progress: int, event: Event
-    ) -> bool:
-        """Note how far an attempt is and tell the watchers; False if it is no longer its turn."""
-        with away_is_unavailable():
-            done = await self._step(
-                keys=[keys.photo(photo_id)],
-                args=[
-                    keys.SHARD,
-                    attempt,
-                    stage,
-                    progress,
-                    self._retention_ms,
-                    event.name,
-                    event.data(),
-                ],
-            )
-        return bool(done)
-
-    async def name_tags(self, tags: Sequence[Mapping[str, str]]) -> tuple[int, list[int]]:
-        """Return the server's time, ms, and the id of each tag, given by its names by locale."""
-        with away_is_unavailable():
-            now_ms, ids = await self._name_tags(
-                keys=[keys.tag_sequence()],
-                args=[keys.SHARD, orjson.dumps([dict(names) for names in tags])],
-            )
-        return now_ms, ids
-
-    async def finish(
-        self, photo_id: int, *, attempt: int, receipt: Receipt, ending: Ending
-    ) -> bool:
-        """End a photo and acknowledge its queue entry; False if it is no longer its turn."""
-        letter = ending.letter
-        letter_fields: list[Any] = []
-        if letter is not None:
-            letter_fields = [part for pair in letter.fields.items() for part in pair]
-        with away_is_unavailable():
-            done = await self._finish(
-                keys=[
-                    keys.photo(photo_id),
-                    receipt.stream,
-                    keys.unfinished(),
-                    keys.tag_counts(),
-                    letter.stream if letter else receipt.stream,
-                ],
-                args=[
-                    keys.SHARD,
-                    attempt,
-                    self._retention_ms,
-                    receipt.group,
-                    receipt.entry_id,
-                    orjson.dumps(dict(ending.fields)),
-                    orjson.dumps(list(ending.tag_ids)),
-                    orjson.dumps([[event.name, event.data()] for event in ending.events]),
-                    *letter_fields,
-                ],
-            )
-        return bool(done)
-
-    async def retry(
-        self,
-        photo_id: int,
-        *,
-        attempt: int,
-        receipt: Receipt,
-        delayed: DelayedEntry,
-        delay_ms: int,
-        counts: bool,
-        event: Event,
-    ) -> bool:
-        """End an attempt that is to be repeated; False if it is no longer its turn.
-
-        `counts`: whether the failure counts against the limit of tries.
-        """
-        with away_is_unavailable():
-            done = await self._retry(
-                keys=[keys.photo(photo_id), receipt.stream, delayed.delayed, delayed.wake],
-                args=[
-                    keys.SHARD,
-                    attempt,
-                    self._retention_ms,
-                    receipt.group,
-                    receipt.entry_id,
-                    delayed.member,
-                    delay_ms,
-                    int(counts),
-                    event.name,
-                    event.data(),
-                ],
-            )
-        return bool(done)
+def cancelled(record: Record) -> PhotoCancelled:
+    """Return the last event of a photo that is cancelled now."""
+    return PhotoCancelled(
+        photo_id=record.id,
+        message=messages.text("cancelled", record.locale),
+        batch_id=record.batch_id,
+    )

@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
+STATUSES: Final[tuple[Status, ...]] = get_args(Status)
+ENDED: Final = frozenset({"complete", "error", "cancelled"})
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time as clients see it: RFC 3339, in UTC with milliseconds."""
 
 
 class PhotoTag(BaseModel):
@@ -58,8 +63,8 @@ class Photo(BaseModel):
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
-    created_at: str
-    updated_at: str
+    created_at: Time
+    updated_at: Time
     url: str
     thumbnail_url: str
 
@@ -111,6 +116,53 @@ class Record:
     def batch_id(self) -> str | None:
         return self.fields.get("batch_id")
 
+    @property
+    def status(self) -> str:
+        return self.fields["status"]
+
+    @property
+    def priority(self) -> str:
+        return self.fields["priority"]
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def token(self) -> str:
+        """The fencing token that the last claim gave out."""
+        return f"{self.job_id}:{self.attempt}"
+
+    @property
+    def waited_s(self) -> float | None:
+        """How long it had waited when it was claimed; None if it had been begun before."""
+        waited_us = self.fields.get("waited_us")
+        return int(waited_us) / 1e6 if waited_us else None
+
+    @property
+    def age_s(self) -> float:
+        """How long its job had been there when it was claimed."""
+        return (int(self.fields["started_at_ms"]) - int(self.fields["enqueued_at_ms"])) / 1000
+
+    @property
+    def edits(self) -> str:
+        """How often the tags were replaced by hand."""
+        return self.fields["edits"]
+
+    @property
+    def fresh(self) -> bool:
+        """Whether this job's answer may not come from the cache."""
+        return self.fields.get("fresh") == "1"
+
+    @property
+    def tags(self) -> tuple[PhotoTag, ...]:
+        """The tags it carries: those given by hand, then those of the last analysis."""
+        by_id: dict[int, PhotoTag] = {}
+        for field in ("user_tags", "tags"):
+            for tag in orjson.loads(self.fields.get(field, "[]")):
+                by_id.setdefault(tag["id"], PhotoTag.model_validate(tag))
+        return tuple(by_id.values())
+
     def changed(self, changes: Mapping[str, str]) -> Record:
         """Return the record as it will be with `changes`."""
         return Record({**self.fields, **changes})
@@ -134,7 +186,7 @@ class Record:
                 "processing": status in {"queued", "processing"},
                 "stage": fields["stage"] or None,
                 "progress": int(fields["progress"]),
-                "tags": orjson.loads(fields.get("tags", "[]")),
+                "tags": self.tags,
                 "caption": fields.get("caption"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
                 "provider": fields.get("provider"),

@@ -36,6 +36,8 @@ START_PAUSE_S = 0.5
 logger = structlog.stdlib.get_logger()
 
 _LUA = Path(__file__).parent / "lua"
+_LIBRARY = ("prelude", "counting", "moving", "tagging", "watching")
+"""The functions that scripts share, in the order in which they build on each other."""
 
 
 def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Redis:
@@ -104,8 +106,8 @@ async def closing(client: Redis) -> AsyncIterator[Redis]:
 
 def script(client: Redis, name: str) -> AsyncScript:
     """Return the script `shared/lua/<name>.lua`, sent by its hash (and whole when unknown)."""
-    texts = [(_LUA / f"{part}.lua").read_text(encoding="utf-8") for part in ("prelude", name)]
-    return client.register_script("\n".join(texts))
+    files = [*(_LUA / "lib" / f"{part}.lua" for part in _LIBRARY), _LUA / f"{name}.lua"]
+    return client.register_script("\n".join(file.read_text(encoding="utf-8") for file in files))
 
 
 async def durability(client: Redis) -> str:

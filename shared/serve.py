@@ -7,16 +7,21 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvloop
 from aiohttp import web
 
 from shared.health import Health
+from shared.server import Runner, Unanswered, bare
 
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the client sees the answer."""
+
+IDLE_S: Final = 75.0
+"""How long a connection is kept without a request, or with a part of one's header: longer than
+reverse proxies keep theirs (60 s), so that they never send on one that is being closed."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -24,11 +29,34 @@ Build = Callable[[], Awaitable[tuple[web.Application, Health]]]
 """Makes the application and what it says of its health. Raises `ValueError` if it cannot."""
 
 
-def serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> int:
-    """Run `service` until SIGTERM or SIGINT; returns the exit code."""
+def serve(
+    service: str,
+    build: Build,
+    *,
+    bind: str,
+    port: int,
+    grace_s: float,
+    idle_s: float = IDLE_S,
+    cancel_handlers: bool = False,
+    unanswered: Unanswered = bare,
+) -> int:
+    """Run `service` until SIGTERM or SIGINT; returns the exit code.
+
+    `idle_s`: how long a connection may take to send the head of a request. `cancel_handlers`:
+    whether a request whose connection is lost is given up at once. `unanswered`: how what is no
+    request is answered.
+    """
+    options = {
+        "access_log": None,
+        "shutdown_timeout": grace_s,
+        "lingering_time": LINGER_S,
+        "keepalive_timeout": idle_s,
+        "handler_cancellation": cancel_handlers,
+    }
+    address = (bind, port)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s))
+            runner.run(_serve(service, build, address, unanswered, options))
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -38,23 +66,29 @@ def serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -
     return 0
 
 
-async def _serve(service: str, build: Build, *, bind: str, port: int, grace_s: float) -> None:
+async def _serve(
+    service: str,
+    build: Build,
+    address: tuple[str, int],
+    unanswered: Unanswered,
+    options: dict[str, Any],
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app, health = await build()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=grace_s, lingering_time=LINGER_S)
+    runner = Runner(app, unanswered, **options)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, bind, port, backlog=1024)
+        site = web.TCPSite(runner, *address, backlog=1024)
         await site.start()
-        logger.info("service_started", bind=bind, port=port)
+        logger.info("service_started", bind=address[0], port=address[1])
         await stop.wait()
         # Readiness first, so that nobody new is sent here; then no new connections; then
         # what is under way may end.
         health.draining = True
-        logger.info("service_draining", grace_s=grace_s)
+        logger.info("service_draining", grace_s=options["shutdown_timeout"])
         with contextlib.suppress(RuntimeError):
             await site.stop()
     finally:

@@ -9,20 +9,36 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from services.gateway.admission import Admission
+from services.gateway.batches import BatchRoutes
+from services.gateway.bodies import timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
+from services.gateway.files import FileRoute
+from services.gateway.jobs import JobRoutes
 from services.gateway.photos import PhotoRoutes
+from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
 from services.gateway.stages import StageRoutes
+from services.gateway.statistics import StatisticsRoute
 from services.gateway.sweep import sweep_forever
+from services.gateway.tags import TagRoutes
+from services.gateway.thumbnailer import Thumbnailer
+from services.gateway.thumbnails import ThumbnailRoute
 from services.gateway.uploads import Uploads
+from shared import keys
+from shared.batches import Batches
 from shared.blobs import open_store
+from shared.broker import RedisStreamsBroker
 from shared.callers import ApiKeys
+from shared.decoding.decoder import Decoder
 from shared.health import Health
+from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import connect, durability
+from shared.tags import Tags
 
 
 async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
@@ -33,39 +49,58 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     redis = connect(settings.redis_url)
     photos = Photos(redis, retention_s=settings.retention_s)
+    jobs = Jobs(redis, retention_s=settings.retention_s)
+    tags = Tags(redis)
     uploads = Uploads(
         photos,
         blobs,
         limits=Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels),
+        max_batch=settings.max_batch,
         lanes=settings.lanes,
         locale=settings.locale,
     )
-    photo_routes = PhotoRoutes(photos, blobs, lanes=settings.lanes)
-    stage_routes = StageRoutes(redis, locale=settings.locale)
+    broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
+    admission = Admission(
+        redis,
+        per_minute=settings.rate_limit,
+        at_a_time=settings.max_uploads,
+        proxies=settings.trusted_proxies,
+    )
+    thumbnailer = Thumbnailer(
+        blobs,
+        Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
+        at_a_time=settings.thumbnailers,
+    )
     health = Health({"redis": lambda: durability(redis), "blobs": blobs.check}, REGISTRY)
 
     app = web.Application(
         middlewares=[
             preflight(settings.allowed_origins),
             problems,
+            timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
-    app.add_routes(
-        [
-            web.post("/api/photos/upload", uploads.upload),
-            web.get("/api/photos", photo_routes.list),
-            web.get(r"/api/photos/{id:\d{1,16}}", photo_routes.get),
-            web.get(r"/api/photos/{id:\d{1,16}}/file", photo_routes.file),
-            web.post(r"/api/photos/{id:\d{1,16}}/watch", photo_routes.watch),
-            web.get("/api/stages", stage_routes.list),
-            *docs_routes(),
-            *health.routes(),
-        ]
-    )
+    for routes in (
+        uploads.routes(admission),
+        PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
+        FileRoute(photos, blobs).routes(),
+        ThumbnailRoute(photos, thumbnailer).routes(),
+        TagRoutes(tags, locale=settings.locale).routes(),
+        JobRoutes(jobs, photos).routes(),
+        BatchRoutes(Batches(redis), photos, jobs).routes(),
+        QueueRoutes(broker).routes(),
+        StatisticsRoute(redis).routes(),
+        StageRoutes(redis, locale=settings.locale).routes(),
+        docs_routes(keyed=bool(settings.api_keys)),
+        health.routes(),
+    ):
+        app.add_routes(routes)
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
+    app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_closing(redis.aclose))
+    app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
     return app, health
 
 

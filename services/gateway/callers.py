@@ -68,7 +68,7 @@ def cross_origin(
         if origin := _allowed_origin(request, allowed):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "ETag, Location, Retry-After"
-            response.headers[hdrs.VARY] = hdrs.ORIGIN
+            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
 
     return add_headers
 

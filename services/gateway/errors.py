@@ -80,6 +80,15 @@ def too_large(limit_bytes: int) -> Problem:
     )
 
 
+def too_many(limit: int) -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"A request brings {limit} photos at most; send the others in another",
+        limit=limit,
+    )
+
+
 def unsupported_image() -> Problem:
     return Problem(
         415,
@@ -92,6 +101,25 @@ def bad_image(detail: str) -> Problem:
     return Problem(422, "bad_image", detail)
 
 
+def timed_out(timeout_s: float) -> Problem:
+    return Problem(
+        408,
+        "timeout",
+        f"Too little of the body came within {timeout_s:g} s",
+        headers={"Connection": "close"},
+    )
+
+
+def rate_limited(per_minute: int, *, retry_after_s: int) -> Problem:
+    return Problem(
+        429,
+        "rate_limited",
+        f"At most {per_minute} uploads a minute; try again in {retry_after_s} s",
+        headers={"Retry-After": str(retry_after_s)},
+        limit=per_minute,
+    )
+
+
 def unavailable(what: str) -> Problem:
     return Problem(
         503,
@@ -101,7 +129,34 @@ def unavailable(what: str) -> Problem:
     )
 
 
-_WHAT: Final = {"redis": "The database", "blobs": "The photo store"}
+def busy(what: str) -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        f"Too many {what} at a time; try again",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def unanswered(status: int) -> web.Response:
+    """Return the answer to a request that reached no handler."""
+    match status:
+        case 417:
+            problem = Problem(417, "expectation_failed", "Only 100-continue may be expected")
+        case _ if status >= 500:  # noqa: PLR2004
+            problem = Problem(status, "internal_error", "Something went wrong on our side")
+        case _:
+            problem = Problem(
+                status, "bad_request", "The request cannot be read: malformed HTTP, or too long"
+            )
+    return problem.response()
+
+
+_WHAT: Final = {
+    "redis": "The database",
+    "blobs": "The photo store",
+    "decoder": "The image decoder",
+}
 _CODES: Final = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 

@@ -1,126 +1,209 @@
-"""`/api/photos`: the photos as they are now, and their original bytes."""
+"""`/api/photos`: the photos as they are now, and what their owners do with them."""
 
 from __future__ import annotations
 
-from typing import Final
+import asyncio
+import uuid
+from collections.abc import Sequence
+from typing import Annotated, Final, Literal
 
-from aiohttp import hdrs, web
+import structlog
+from aiohttp import web
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, not_found
-from services.gateway.requests import json_response, number_in, only_queries, socket_id_in
+from services.gateway.requests import (
+    accepted_view,
+    cursor_in,
+    json_body,
+    json_response,
+    number_in,
+    only_queries,
+    socket_id_in,
+    word_in,
+)
 from shared.blobs import BlobStore
-from shared.blobs.names import original
-from shared.errors import BlobMissingError
-from shared.photos import MAX_WATCHERS, Photos, Watch
-from shared.record import Photo, Record
+from shared.blobs.names import original, thumbnails
+from shared.errors import UnavailableError
+from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
+from shared.record import STATUSES, Record
+from shared.tags import NAME_CHARS, Tags, cleaned
+
+PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_ID: Final = 2**53
 """Ids stay below it, so that every client's numbers hold them."""
 
-_FILE_HEADERS: Final = {
-    hdrs.CACHE_CONTROL: "private, max-age=31536000, immutable",
-    # The bytes are whatever someone uploaded: they may be shown, and do nothing.
-    hdrs.X_CONTENT_TYPE_OPTIONS: "nosniff",
-    hdrs.CONTENT_SECURITY_POLICY: "default-src 'none'; sandbox",
-    hdrs.ACCEPT_RANGES: "bytes",
-}
+MAX_TAGS: Final = 50
+MAX_FILTERS: Final = 20
+
+_QUERIES: Final = frozenset({"limit", "cursor", "tag", "status", "q"})
+
+logger = structlog.stdlib.get_logger()
+
+
+def _named(name: str) -> str:
+    if not cleaned(name):
+        raise ValueError("a tag must have a name")
+    return cleaned(name)
+
+
+class TagsBody(BaseModel):
+    """What `PUT /api/photos/{id}/tags` takes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tags: Annotated[
+        list[
+            Annotated[
+                str,
+                StringConstraints(min_length=1, max_length=NAME_CHARS),
+                AfterValidator(_named),
+            ]
+        ],
+        Field(max_length=MAX_TAGS),
+    ]
+
+
+class RetagBody(BaseModel):
+    """What `POST /api/photos/{id}/retag` takes, all of it optional.
+
+    `fresh`: ask the provider even if its answer for these bytes is known.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    priority: Literal["high", "normal", "low"] | None = None
+    fresh: bool = False
 
 
 class PhotoRoutes:
-    """Reads photos, for their owners."""
+    """Finds photos, edits their tags, has them analysed again, removes them."""
 
-    def __init__(self, photos: Photos, blobs: BlobStore, *, lanes: int) -> None:
+    def __init__(self, photos: Photos, tags: Tags, blobs: BlobStore, *, lanes: int) -> None:
         self._photos = photos
+        self._tags = tags
         self._blobs = blobs
         self._lanes = lanes
 
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [
+            web.get("/api/photos", self.list),
+            web.get(PHOTO, self.get),
+            web.delete(PHOTO, self.delete),
+            web.put(f"{PHOTO}/tags", self.edit_tags),
+            web.post(f"{PHOTO}/retag", self.retag),
+            web.post(f"{PHOTO}/watch", self.watch),
+        ]
+
     async def list(self, request: web.Request) -> web.Response:
-        only_queries(request, frozenset({"limit", "cursor"}))
+        only_queries(request, _QUERIES, repeatable=frozenset({"tag"}))
+        owner = owner_of(request)
         limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
-        before = number_in(request, "cursor", default=0, least=0, most=MAX_ID) or None
-        records = await self._photos.newest(owner_of(request), before=before, limit=limit + 1)
-        page = records[:limit]
+        before = cursor_in(request)
+        status = word_in(request, "status", STATUSES)
+        groups = await self._tag_groups(request, owner)
+        if not all(groups):  # no photo has a tag that there is not
+            return json_response({"items": [], "nextCursor": None})
+        page = await self._photos.page(
+            owner, before=before, limit=limit, status=status, tags=groups
+        )
         return json_response(
             {
-                "items": [record.photo().view() for record in page],
-                "nextCursor": str(page[-1].id) if len(records) > limit else None,
+                "items": [record.photo().view() for record in page.items],
+                "nextCursor": page.next or None,
             }
         )
 
     async def get(self, request: web.Request) -> web.Response:
-        record = await self._record(request)
+        record = await record_of(request, self._photos)
         return json_response(record.photo().view())
 
     async def watch(self, request: web.Request) -> web.Response:
         socket_id = socket_id_in(request, None, lanes=self._lanes)
         if socket_id is None:
             raise bad_request("X-Socket-Id must say which socket is to watch the photo")
-        record = await self._record(request)
+        record = await record_of(request, self._photos)
         match await self._photos.watch(record.id, socket_id):
             case Watch.MISSING:
                 raise not_found("photo")
             case Watch.TOO_MANY:
-                raise Problem(
-                    409, "too_many_watchers", f"{MAX_WATCHERS} sockets watch this photo already"
-                )
+                raise _too_many_watchers()
             case Watch.WATCHING:
                 # Read after it is watched: what happens from here on comes as an event.
-                return json_response((await self._record(request)).photo().view())
+                return json_response((await record_of(request, self._photos)).photo().view())
 
-    async def file(self, request: web.Request) -> web.StreamResponse:
-        photo = (await self._record(request)).photo()
-        etag = f'"{photo.sha256}"'
-        headers = {**_FILE_HEADERS, hdrs.ETAG: etag, hdrs.CONTENT_TYPE: photo.content_type}
-        if any(tag.value in {"*", photo.sha256} for tag in request.if_none_match or ()):
-            return web.Response(status=304, headers=headers)
-        start, stop, status = _wanted_range(request, photo, etag)
-        if status == 206:  # noqa: PLR2004
-            headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{photo.size}"
-        response = web.StreamResponse(status=status, headers=headers)
-        response.content_length = stop - start
-        if request.method == hdrs.METH_HEAD:
-            await response.prepare(request)
-            return response
-        chunks = self._blobs.read(original(photo.filename), start, stop)
-        try:
-            first = await anext(chunks, b"")
-        except BlobMissingError:
-            raise not_found("file any more") from None
-        await response.prepare(request)
-        await response.write(first)
-        async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
-        return response
-
-    async def _record(self, request: web.Request) -> Record:
-        photo_id = int(request.match_info["id"])
-        record = await self._photos.get(photo_id) if photo_id <= MAX_ID else None
-        if record is None or record.owner != owner_of(request):
+    async def edit_tags(self, request: web.Request) -> web.Response:
+        record = await record_of(request, self._photos)
+        body = await json_body(request, TagsBody)
+        if not await self._tags.edit(record.id, body.tags, locale=record.locale):
             raise not_found("photo")
-        return record
+        return json_response((await record_of(request, self._photos)).photo().view())
 
-
-def _wanted_range(request: web.Request, photo: Photo, etag: str) -> tuple[int, int, int]:
-    """Return start, stop and status of the answer to a `Range` header (RFC 9110, 14.2)."""
-    whole = 0, photo.size, 200
-    if request.headers.get(hdrs.IF_RANGE, etag) != etag:
-        return whole
-    try:
-        wanted = request.http_range
-    except ValueError:
-        return whole  # not understood: as if it were not there
-    if wanted.start is None and wanted.stop is None:
-        return whole
-    start, stop, _ = wanted.indices(photo.size)
-    if start >= stop:
-        raise Problem(
-            416,
-            "range_not_satisfiable",
-            f"The file has {photo.size} bytes",
-            headers={hdrs.CONTENT_RANGE: f"bytes */{photo.size}"},
+    async def retag(self, request: web.Request) -> web.Response:
+        record = await record_of(request, self._photos)
+        body = await json_body(request, RetagBody, optional=True)
+        job_id = str(uuid.uuid4())
+        done = await self._photos.retag(
+            record.id,
+            job_id=job_id,
+            priority=body.priority or "normal",
+            fresh=body.fresh,
+            socket_id=socket_id_in(request, None, lanes=self._lanes),
         )
-    return start, stop, 206
+        match done:
+            case Retag.MISSING:
+                raise not_found("photo")
+            case Retag.TOO_MANY:
+                raise _too_many_watchers()
+            case Retag.IN_WORK:
+                raise Problem(
+                    409, "in_work", "The photo is being analysed: cancel its job, or wait for it"
+                )
+            case Retag.ACCEPTED:
+                logger.info("photo_retagged", photo_id=record.id, job_id=job_id)
+                accepted = Accepted(record.id, record.filename, job_id)
+                return json_response(
+                    accepted_view(accepted, record.locale),
+                    status=202,
+                    headers={"Location": f"/api/photos/{record.id}"},
+                )
+
+    async def delete(self, request: web.Request) -> web.Response:
+        record = await record_of(request, self._photos)
+        await self._photos.delete(record)
+        try:
+            await self._blobs.delete([original(record.filename), *thumbnails(record.filename)])
+        except UnavailableError:
+            # The photo is gone already; no record names its files any more.
+            logger.warning("blob_left_for_the_sweep", filename=record.filename)
+        logger.info("photo_deleted", photo_id=record.id)
+        return web.Response(status=204)
+
+    async def _tag_groups(self, request: web.Request, owner: str) -> Sequence[Sequence[int]]:
+        """Return the groups of tag ids of which a photo must have one each."""
+        names = request.query.getall("tag", [])
+        if len(names) > MAX_FILTERS:
+            raise bad_request(f"tag may be given {MAX_FILTERS} times at most")
+        if not all(cleaned(name) for name in names):
+            raise bad_request("tag must be the name of a tag")
+        groups = await asyncio.gather(*(self._tags.ids_named(name) for name in names))
+        if cleaned(request.query.get("q", "")):
+            groups.append(await self._tags.ids_starting(owner, request.query["q"]))
+        return groups
+
+
+async def record_of(request: web.Request, photos: Photos) -> Record:
+    """Return the record of the photo in the request's path, if it is the caller's."""
+    photo_id = int(request.match_info["id"])
+    record = await photos.get(photo_id) if photo_id <= MAX_ID else None
+    if record is None or record.owner != owner_of(request):
+        raise not_found("photo")
+    return record
+
+
+def _too_many_watchers() -> Problem:
+    return Problem(409, "too_many_watchers", f"{MAX_WATCHERS} sockets watch this photo already")

@@ -84,7 +84,7 @@ async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Rec
     await blobs.put(original(filename), head if ended else incoming.rest(head))
     return Received(
         filename=filename,
-        original_name=_as_data(part.filename or ""),
+        original_name=as_data(part.filename or ""),
         content_type=image_format.content_type,
         size_bytes=incoming.size_bytes,
         width=width,
@@ -118,7 +118,7 @@ async def _look(incoming: _Bytes) -> tuple[bytes, Format, tuple[int, int], bool]
             raise bad_image(f"The header of the {image_format.extension} file is unreadable")
 
 
-def _as_data(name: str) -> str:
+def as_data(name: str) -> str:
     """Return a client's file name as text to show: one line, no control characters."""
     text = name.encode("utf-8", "replace").decode("utf-8", "replace")
     return "".join(char for char in text if char.isprintable())[:ORIGINAL_NAME_CHARS]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 from aiohttp import web
 from redis.asyncio import Redis
@@ -17,6 +19,9 @@ class StageRoutes:
     def __init__(self, redis: Redis, *, locale: str) -> None:
         self._redis = redis
         self._locale = locale
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/stages", self.list)]
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer the stages in their order; none before a tagger has started for the first time."""

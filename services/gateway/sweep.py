@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.gateway.metrics import SWEPT
 from shared import keys
 from shared.blobs import Blob, BlobStore
-from shared.blobs.names import ORIGINALS
+from shared.blobs.names import ORIGINALS, THUMBNAILS, filename_in
 from shared.errors import UnavailableError
 from shared.photos import Photos
 from shared.redis import away_is_unavailable
@@ -36,19 +36,21 @@ async def sweep(blobs: BlobStore, photos: Photos, *, age: timedelta = ORPHAN_AGE
     oldest = datetime.now(UTC) - age
     batch: list[Blob] = []
     removed = 0
-    async for blob in blobs.list(ORIGINALS):
-        if blob.modified < oldest:
-            batch.append(blob)
-        if len(batch) == BATCH:
-            removed += await _remove_unnamed(blobs, photos, batch)
-            batch.clear()
+    for folder in (ORIGINALS, THUMBNAILS):
+        async for blob in blobs.list(folder):
+            if blob.modified < oldest:
+                batch.append(blob)
+            if len(batch) == BATCH:
+                removed += await _remove_unnamed(blobs, photos, batch)
+                batch.clear()
     return removed + await _remove_unnamed(blobs, photos, batch)
 
 
 async def _remove_unnamed(blobs: BlobStore, photos: Photos, batch: list[Blob]) -> int:
-    by_filename = {blob.name.rpartition("/")[2]: blob.name for blob in batch}
-    orphans = await photos.unnamed(list(by_filename))
-    await blobs.delete([by_filename[filename] for filename in orphans])
+    filenames = {blob.name: filename_in(blob.name) for blob in batch}
+    unnamed = set(await photos.unnamed(list(set(filenames.values()))))
+    orphans = [name for name, filename in filenames.items() if filename in unnamed]
+    await blobs.delete(orphans)
     SWEPT.inc(len(orphans))
     return len(orphans)
 

@@ -1,4 +1,4 @@
-"""`POST /api/photos/upload`: takes a photo and answers before anyone has looked at it.
+"""`POST /api/photos/upload`: takes photos and answers before anyone has looked at them.
 
 The bytes go to the blob store, then one script writes record, indexes and queue entry,
 then the client gets its 202. A crash in between leaves a blob that no record names, which
@@ -7,8 +7,10 @@ a sweep removes: never a record without a message, nor a message without a recor
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,11 +18,19 @@ import structlog
 from aiohttp import BodyPartReader, web
 from aiohttp.http import HttpProcessingError
 
+from services.gateway.admission import Admission
+from services.gateway.bodies import continue_when_read
 from services.gateway.callers import owner_of
-from services.gateway.errors import Problem, bad_request, too_large
+from services.gateway.errors import Problem, bad_request, too_large, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS
-from services.gateway.receiving import Limits, Received, receive
-from services.gateway.requests import idempotency_key, json_response, locale_of, socket_id_in
+from services.gateway.receiving import Limits, Received, as_data, receive
+from services.gateway.requests import (
+    accepted_view,
+    idempotency_key,
+    json_response,
+    locale_of,
+    socket_id_in,
+)
 from shared import messages
 from shared.blobs import BlobStore
 from shared.blobs.names import original
@@ -32,8 +42,21 @@ from shared.photos import ANSWER_KEPT_MS, IDEMPOTENCY_KEPT_MS, Answer, NewPhoto,
 FIELD_BYTES: Final = 1024
 """Most bytes of a form field that is not the photo."""
 
+PART_BYTES: Final = 1024
+"""What a photo's part may hold besides its bytes: boundary and headers."""
+
 ENVELOPE_BYTES: Final = 64 * 1024
-"""What a request's body may hold besides the photo: boundaries, headers, fields."""
+"""What a request's body may hold besides the photos: fields, above all."""
+
+_MALFORMED: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+)
+"""What aiohttp raises on boundaries, headers and encodings that are not well-formed."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -42,12 +65,22 @@ logger = structlog.stdlib.get_logger()
 class _Form:
     """The parts of an upload."""
 
-    photo: Received | None = None
+    photos: list[Received] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the photo, or of those of a batch in their order."""
+        if len(self.photos) == 1:
+            return self.photos[0].sha256
+        return hashlib.sha256("".join(photo.sha256 for photo in self.photos).encode()).hexdigest()
 
 
 class Uploads:
-    """Takes uploads into the blob store and the queue."""
+    """Takes uploads into the blob store and the queue.
+
+    `max_batch`: how many photos one request may bring.
+    """
 
     def __init__(
         self,
@@ -55,14 +88,26 @@ class Uploads:
         blobs: BlobStore,
         *,
         limits: Limits,
+        max_batch: int,
         lanes: int,
         locale: str,
     ) -> None:
         self._photos = photos
         self._blobs = blobs
         self._limits = limits
+        self._max_batch = max_batch
         self._lanes = lanes
         self._locale = locale
+
+    def routes(self, admission: Admission) -> Sequence[web.RouteDef]:
+        """Return the route; `admission` decides whose request is taken."""
+        return [
+            web.post(
+                "/api/photos/upload",
+                admission.of(self.upload),
+                expect_handler=continue_when_read,
+            )
+        ]
 
     async def upload(self, request: web.Request) -> web.Response:
         """Handle the request."""
@@ -85,8 +130,7 @@ class Uploads:
     async def _accept(self, request: web.Request, form: _Form) -> web.Response:
         key = idempotency_key(request)
         await self._read(request, form)
-        photo = form.photo
-        if photo is None:
+        if not form.photos:
             raise bad_request("The form has no part named photo")
         socket_id = socket_id_in(request, form.fields.get("socketId"), lanes=self._lanes)
         priority = form.fields.get("priority", "normal")
@@ -94,29 +138,26 @@ class Uploads:
             raise bad_request(f"priority must be one of {', '.join(PRIORITIES)}")
         locale = locale_of(request, form.fields.get("locale"), default=self._locale)
 
-        job_id = str(uuid.uuid4())
+        request_id = str(uuid.uuid4())
         answer = await self._photos.submit(
-            [
-                NewPhoto(
-                    fields=_fields(photo, job_id=job_id, locale=locale, priority=priority),
-                    entry=tag_photo_entry(job_id, priority),
-                )
-            ],
+            [_new_photo(photo, locale=locale, priority=priority) for photo in form.photos],
             owner=owner_of(request),
             socket_id=socket_id,
-            request_id=key or job_id,
-            digest=photo.sha256,
+            request_id=key or request_id,
+            digest=form.digest,
             kept_ms=IDEMPOTENCY_KEPT_MS if key else ANSWER_KEPT_MS,
+            batch_id=request_id if len(form.photos) > 1 else None,
         )
-        if answer.digest != photo.sha256:
+        if answer.digest != form.digest:
             raise Problem(
                 422,
                 "idempotency_mismatch",
                 "This Idempotency-Key was used with other bytes; take a new key for a new photo",
             )
         if answer.new:
-            UPLOAD_BYTES.inc(photo.size_bytes)
-            logger.info("photo_accepted", photo_id=answer.photos[0].id, job_id=job_id)
+            UPLOAD_BYTES.inc(sum(photo.size_bytes for photo in form.photos))
+            for photo in answer.photos:
+                logger.info("photo_accepted", photo_id=photo.id, job_id=photo.job_id)
         else:
             await self._discard(form)
         return _accepted(answer, locale)
@@ -124,7 +165,8 @@ class Uploads:
     async def _read(self, request: web.Request, form: _Form) -> None:
         if request.content_type != "multipart/form-data":
             raise bad_request("The body must be multipart/form-data with a part named photo")
-        if (request.content_length or 0) > self._limits.max_bytes + ENVELOPE_BYTES:
+        most_bytes = self._max_batch * (self._limits.max_bytes + PART_BYTES) + ENVELOPE_BYTES
+        if (request.content_length or 0) > most_bytes:
             raise too_large(self._limits.max_bytes)
         try:
             async for part in await request.multipart():
@@ -132,14 +174,21 @@ class Uploads:
                     raise bad_request("A part of the form is a multipart body itself")
                 if part.name != "photo":
                     await self._read_field(part, form)
-                elif form.photo is None:
-                    form.photo = await receive(part, self._blobs, self._limits)
+                elif len(form.photos) < self._max_batch:
+                    form.photos.append(await self._receive(part))
                 else:
-                    raise bad_request("Send one photo in a request")
-        except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
-            # What aiohttp raises on boundaries, headers and encodings that are not well-formed.
+                    raise too_many(self._max_batch)
+        except _MALFORMED as error:
             logger.info("malformed_upload", why=f"{type(error).__name__}: {error}"[:200])
             raise bad_request("The multipart body is malformed or ends early") from None
+
+    async def _receive(self, part: BodyPartReader) -> Received:
+        try:
+            return await receive(part, self._blobs, self._limits)
+        except Problem as problem:
+            # One of many, maybe: say which.
+            problem.members["file"] = as_data(part.filename or "")
+            raise
 
     async def _read_field(self, part: BodyPartReader, form: _Form) -> None:
         value = b""
@@ -151,17 +200,16 @@ class Uploads:
             form.fields[part.name] = value.decode("utf-8", "replace").strip()
 
     async def _discard(self, form: _Form) -> None:
-        """Remove the blob of an upload that was refused or had been made before."""
-        if form.photo is None:
-            return
+        """Remove the blobs of an upload that was refused or had been made before."""
         try:
-            await self._blobs.delete([original(form.photo.filename)])
+            await self._blobs.delete([original(photo.filename) for photo in form.photos])
         except UnavailableError:
-            logger.warning("blob_left_for_the_sweep", filename=form.photo.filename)
+            logger.warning("blobs_left_for_the_sweep", photos=len(form.photos))
 
 
-def _fields(photo: Received, *, job_id: str, locale: str, priority: str) -> dict[str, str]:
-    return {
+def _new_photo(photo: Received, *, locale: str, priority: str) -> NewPhoto:
+    job_id = str(uuid.uuid4())
+    fields = {
         "filename": photo.filename,
         "original_name": photo.original_name,
         "content_type": photo.content_type,
@@ -173,16 +221,18 @@ def _fields(photo: Received, *, job_id: str, locale: str, priority: str) -> dict
         "locale": locale,
         "priority": priority,
     }
+    return NewPhoto(fields, tag_photo_entry(job_id, priority))
 
 
 def _accepted(answer: Answer, locale: str) -> web.Response:
-    photo = answer.photos[0]
+    views = [accepted_view(photo, locale) for photo in answer.photos]
+    if answer.batch_id is None:
+        location = f"/api/photos/{answer.photos[0].id}"
+        return json_response(views[0], status=202, headers={"Location": location})
     body: dict[str, Any] = {
-        "id": photo.id,
-        "filename": photo.filename,
-        "tags": [],
-        "processing": True,
-        "jobId": photo.job_id,
-        "message": messages.text("accepted", locale),
+        "batchId": answer.batch_id,
+        "photos": [{**view, "batchId": answer.batch_id} for view in views],
+        "message": messages.text("batch_accepted", locale, total=len(views)),
     }
-    return json_response(body, status=202, headers={"Location": f"/api/photos/{photo.id}"})
+    location = f"/api/batches/{answer.batch_id}"
+    return json_response(body, status=202, headers={"Location": location})

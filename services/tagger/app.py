@@ -14,19 +14,28 @@ from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
-from services.tagger import pipeline
+from services.tagger import duties, pipeline
 from services.tagger.actors import EndDeadPhotos, Tagging
-from services.tagger.decoding.decoder import Decoder
+from services.tagger.cache import Cache
+from services.tagger.endings import Endings
+from services.tagger.gate import Limits
+from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
+from services.tagger.reconciler import Reconciler
+from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
+from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
 from shared import keys
+from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.broker import RedisStreamsBroker
 from shared.commands import TAG_PHOTO
+from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
+from shared.tags import Tags
 
 OUTLAST_S: Final = 20.0
 """How long an attempt waits for Redis to come back before it is given up: work that has been
@@ -43,27 +52,63 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         ),
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
+        price_input_usd=settings.price_input_usd,
+        price_output_usd=settings.price_output_usd,
         model_dir=settings.cache_dir / "models",
         threads=1,
     )
     decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
-    redis = connect(settings.redis_url, retry_for_s=OUTLAST_S, connections=settings.threads + 8)
+    redis = connect(
+        settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
+    )
+    gate = gate_for(
+        provider,
+        redis,
+        Limits(
+            max_calls=settings.max_calls,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        ),
+        # Free again before the photos of a killed tagger come to others.
+        lease_ms=settings.claim_after_ms * 4 // 5,
+    )
+    cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     async with closing(redis):
         try:
             await decoder.start()
             await provider.start()
+            await gate.start()
+            await cache.start()
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
+                attempts=Attempts(redis, retention_s=settings.retention_s),
+                tags=Tags(redis),
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,
+                gate=gate,
+                cache=cache,
             )
         finally:
             await provider.close()
+            await cache.close()
+            await gate.close()
             await decoder.close()
 
 
-def build_worker(settings: TaggerSettings, tools: Tools) -> Worker:
+@asynccontextmanager
+async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterator[Running]:
+    """Open what knows the attempts under way, with all that a tagger does besides them."""
+    attempts = Running(tools.attempts)
+    async with closing(connect(settings.redis_url, connections=4)) as redis:
+        positions = Positions(redis, retention_s=settings.retention_s)
+        async with duties.running(
+            attempts.watch_forever(), positions.tell_forever(), Reconciler(redis).run_forever()
+        ):
+            yield attempts
+
+
+def build_worker(settings: TaggerSettings, tools: Tools, running: Running) -> Worker:
     """Return a worker, not started, whose broker knows the actor."""
     middleware: list[Middleware] = [CurrentMessage()]
     broker = RedisStreamsBroker(
@@ -73,10 +118,11 @@ def build_worker(settings: TaggerSettings, tools: Tools) -> Worker:
         claim_after_ms=settings.claim_after_ms,
     )
     tagging = Tagging(
-        broker,
         tools,
-        max_attempts=settings.max_attempts,
+        Endings(broker, max_attempts=settings.max_attempts),
+        running,
         attempt_timeout_s=settings.attempt_timeout_s,
+        max_age_s=settings.max_age_s,
     )
     dramatiq.actor(broker=broker, actor_name=TAG_PHOTO, queue_name=keys.TAGGING_QUEUE)(
         tagging.tag_photo

@@ -21,11 +21,37 @@ class PermanentError(TaggingError):
 
 
 class RetryableError(TaggingError):
-    """Another try may succeed. `retry_after_s`: what the other side asked for, if it did."""
+    """Another try may succeed.
 
-    def __init__(self, code: str, text: str, *, retry_after_s: float | None = None) -> None:
+    `retry_after_s`: the wait before it, if the other side asked for one. `counts`: whether the
+    failure uses up one of the photo's tries; not if it was nobody's fault on this side.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        text: str,
+        *,
+        retry_after_s: float | None = None,
+        counts: bool = True,
+    ) -> None:
         super().__init__(code, text)
         self.retry_after_s = retry_after_s
+        self.counts = counts
+
+
+class RateLimitedError(RetryableError):
+    """The provider wants no calls for now: none at all, not only this one."""
+
+    def __init__(self, text: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__("provider_rate_limited", text, retry_after_s=retry_after_s, counts=False)
+
+
+class PlaceLostError(RetryableError):
+    """A call was cut off: this process was not heard of, and its place went to another."""
+
+    def __init__(self) -> None:
+        super().__init__("provider_place_lost", "The call was cut off", counts=False)
 
 
 class LeaseLostError(Exception):

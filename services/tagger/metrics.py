@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 PICKUP_SECONDS: Final = Histogram(
-    "tagline_pickup_seconds", "From the message's creation to the start of an attempt.",
+    "tagline_pickup_seconds", "From when a photo could be begun to the start of its attempt.",
     buckets=_SECONDS,
 )  # fmt: skip
 STAGE_SECONDS: Final = Histogram(
-    "tagline_stage_seconds", "Time spent in a stage.", ["stage"], buckets=_SECONDS
+    "tagline_stage_seconds",
+    "Time spent in a stage, without waiting for others.",
+    ["stage"],
+    buckets=_SECONDS,
 )
 ATTEMPTS: Final = Counter(
     "tagline_attempts_total",
@@ -22,3 +25,36 @@ ATTEMPTS: Final = Counter(
     ["result"],
 )
 FAILURES: Final = Counter("tagline_failures_total", "Failed attempts by code.", ["code"])
+IN_LINE: Final = Gauge(
+    "tagline_photos_in_line", "Photos that wait, as the tagger that tells them last counted them."
+)
+RECONCILED: Final = Counter(
+    "tagline_photos_put_back_total", "Photos whose message was lost, and that were queued again."
+)
+PROVIDER_CALLS: Final = Counter(
+    "tagline_provider_calls_total",
+    "Calls of the provider by how they ended: ok, rejected (for good), rate_limited, failed, or "
+    "dropped (cut off by us).",
+    ["provider", "result"],
+)
+PROVIDER_TOKENS: Final = Counter(
+    "tagline_provider_tokens_total", "Tokens used, by kind: prompt, completion.",
+    ["provider", "kind"],
+)  # fmt: skip
+PROVIDER_COST: Final = Counter(
+    "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
+)
+CACHE_LOOKUPS: Final = Counter(
+    "tagline_cache_lookups_total",
+    "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "
+    "fresh (wanted so).",
+    ["result"],
+)
+GATE_SECONDS: Final = Histogram(
+    "tagline_gate_wait_seconds", "What a call waited for its turn.", ["provider"], buckets=_SECONDS
+)
+GATE_STATE: Final = Gauge(
+    "tagline_gate_state",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    ["provider"],
+)

@@ -25,6 +25,10 @@ class TaggerSettings(Settings):
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
 
+    price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
+    price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
+    """Of a million tokens; None: what is known of the model."""
+
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
 
@@ -32,8 +36,15 @@ class TaggerSettings(Settings):
     processes: int = Field(1, ge=1, le=1, validation_alias="TAGLINE_PROCESSES")
     """Only 1 in this version: for more, start more taggers."""
 
-    max_calls: int = Field(0, ge=0, le=0, validation_alias="TAGLINE_MAX_CALLS")
-    """Only 0 in this version: provider calls are not limited."""
+    max_calls: int = Field(0, ge=0, validation_alias="TAGLINE_MAX_CALLS")
+    """Provider calls in flight, over all taggers together; 0: any number."""
+
+    requests_per_minute: int = Field(0, ge=0, validation_alias="TAGLINE_REQUESTS_PER_MINUTE")
+    tokens_per_minute: int = Field(0, ge=0, validation_alias="TAGLINE_TOKENS_PER_MINUTE")
+    """Over all taggers together; 0: any number."""
+
+    cache_ttl_s: int = Field(30 * 24 * 3600, ge=0, validation_alias="TAGLINE_CACHE_TTL_S")
+    """How long a provider's answer is used again for the same photo; 0: never."""
 
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
@@ -43,6 +54,9 @@ class TaggerSettings(Settings):
     claim_after_ms: int = Field(15_000, ge=100, validation_alias="TAGLINE_CLAIM_AFTER_MS")
     attempt_timeout_s: float = Field(180, gt=0, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S")
     """How long one attempt may take in all."""
+
+    max_age_s: float = Field(0, ge=0, validation_alias="TAGLINE_MAX_AGE_S")
+    """How long after it was accepted a photo is still begun; 0 is for ever."""
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""

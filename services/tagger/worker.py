@@ -13,7 +13,13 @@ from typing import Any
 import structlog
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
-from services.tagger.app import build_worker, opened_tools, publish_stages, serving_health
+from services.tagger.app import (
+    build_worker,
+    opened_running,
+    opened_tools,
+    publish_stages,
+    serving_health,
+)
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
@@ -37,6 +43,7 @@ def run(settings: TaggerSettings) -> None:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
             worker.start()
+            health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
             stop.wait()
             health.draining = True
@@ -52,11 +59,15 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
     blobs = open_store(settings.blob_url)
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs))
+        # It answers while the model is loaded, but takes no photos yet.
+        health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
             await wait_until_there(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
-        return health, build_worker(settings, tools)
+        health.add("provider", tools.gate.check)
+        running = await opened.enter_async_context(opened_running(settings, tools))
+        return health, build_worker(settings, tools, running)
     except BaseException:
         await opened.aclose()
         raise

@@ -1,43 +1,51 @@
--- Ends a photo: state, tags, tag index, last events and acknowledgement, in one step.
+-- Ends a photo: state, tags, tag index, last events, batch and acknowledgement, in one step.
 --
--- KEYS[1]  photo       hash
--- KEYS[2]  stream      of the queue entry
--- KEYS[3]  unfinished  sorted set
--- KEYS[4]  tag-counts  sorted set of tag ids by number of photos
--- KEYS[5]  dead        stream of dead letters; used if a letter is given
+-- KEYS[1]  photo   hash
+-- KEYS[2]  stream  of the queue entry
+-- KEYS[3]  dead    stream of dead letters; used if a letter is given
 -- ARGV[1]  prefix of the shard's keys
--- ARGV[2]  fencing token: the attempt's number
+-- ARGV[2]  fencing token: `<job id>:<attempt>`
 -- ARGV[3]  how long events are kept, ms
 -- ARGV[4]  group
 -- ARGV[5]  entry id
--- ARGV[6]  JSON object of strings: the fields of the record that change, `status` among them
--- ARGV[7]  JSON list of tag ids
--- ARGV[8]  JSON list of [event, data]
--- ARGV[9..] fields and values of the dead letter
+-- ARGV[6]  status: `complete` or `error`
+-- ARGV[7]  how often the tags had been edited by hand, as the last event tells them
+-- ARGV[8]  JSON object of strings: the fields of the record that change
+-- ARGV[9]  JSON list of the ids of all tags it carries now; '' leaves them as they are
+-- ARGV[10] JSON list of [event, data]
+-- ARGV[11] JSON object: how the attempt ended, for the job
+-- ARGV[12] JSON object of numbers: what to count
+-- ARGV[13..] fields and values of the dead letter
 --
--- Returns 1, or 0 if the token is not current or the photo has ended otherwise.
-local photo = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'watchers', 'id')
-if photo[2] ~= ARGV[2] then return 0 end
-local changes = cjson.decode(ARGV[6])
-if photo[1] ~= 'processing' then
-  -- The same attempt ended it so before: its reply was lost.
-  return photo[1] == changes.status and 1 or 0
-end
+-- Returns 1, 0 if the token is not current or the photo has ended otherwise, or -1 if the tags
+-- have been edited since.
+local prefix, status, now = ARGV[1], ARGV[6], now_ms()
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
+  'batch_id', 'batch_open', 'started_at_ms')
+if not holds(photo, ARGV[2]) then return 0 end
+-- The same attempt ended it so before: its reply was lost.
+if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
+if photo.edits ~= ARGV[7] then return -1 end
 
-local fields = {'updated_at_ms', now_ms()}
-for name, value in pairs(changes) do
-  fields[#fields + 1] = name
-  fields[#fields + 1] = value
+local job = prefix .. ':job:' .. photo.job_id
+write(KEYS[1], ARGV[8])
+if ARGV[9] ~= '' then
+  retag(prefix, photo.owner, photo.id, photo.tag_ids, cjson.decode(ARGV[9]))
+  redis.call('HSET', KEYS[1], 'tag_ids', ARGV[9])
 end
-redis.call('HSET', KEYS[1], unpack(fields))
-for _, tag in ipairs(cjson.decode(ARGV[7])) do
-  redis.call('ZADD', ARGV[1] .. ':tag:' .. tag, photo[4], photo[4])
-  redis.call('ZINCRBY', KEYS[4], 1, tag)
+for _, event in ipairs(cjson.decode(ARGV[10])) do
+  emit(prefix, photo.watchers, ARGV[3], event[1], event[2])
 end
-for _, event in ipairs(cjson.decode(ARGV[8])) do
-  emit(ARGV[1], photo[3], ARGV[3], event[1], event[2])
+redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11])
+if ARGV[13] then
+  redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
 end
-redis.call('ZREM', KEYS[3], photo[4])
+end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now)
 settle(KEYS[2], ARGV[4], ARGV[5])
-if ARGV[9] then redis.call('XADD', KEYS[5], '*', unpack(ARGV, 9)) end
+
+local enqueued = redis.call('HGET', job, 'enqueued_at_ms') or now
+redis.call('LPUSH', prefix .. ':durations', now - photo.started_at_ms)
+redis.call('LTRIM', prefix .. ':durations', 0, 63)
+count(prefix, cjson.decode(ARGV[12]))
+count(prefix, {[status] = 1, [bucket('total', (now - enqueued) * 1000)] = 1})
 return 1

@@ -5,15 +5,16 @@
 -- ARGV[2]  JSON list of objects: a tag's name by locale
 --
 -- Returns {the server's time in ms, the ids in the order of the tags}.
-local ids = {}
+local prefix, ids = ARGV[1], {}
 for i, names in ipairs(cjson.decode(ARGV[2])) do
   local id
   for locale, name in pairs(names) do
-    id = id or redis.call('HGET', ARGV[1] .. ':tag-names:' .. locale, name)
+    id = id or redis.call('HGET', prefix .. ':tag-names:' .. locale, name)
   end
   id = id or redis.call('INCR', KEYS[1])
   for locale, name in pairs(names) do
-    redis.call('HSETNX', ARGV[1] .. ':tag-names:' .. locale, name, id)
+    redis.call('HSETNX', prefix .. ':tag-names:' .. locale, name, id)
+    redis.call('HSETNX', prefix .. ':tag-labels:' .. locale, id, name)
   end
   ids[i] = tonumber(id)
 end

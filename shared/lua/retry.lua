@@ -6,7 +6,7 @@
 -- KEYS[3]  delayed  sorted set of the queue
 -- KEYS[4]  wake     stream of the queue
 -- ARGV[1]  prefix of the shard's keys
--- ARGV[2]  fencing token: the attempt's number
+-- ARGV[2]  fencing token: `<job id>:<attempt>`
 -- ARGV[3]  how long events are kept, ms
 -- ARGV[4]  group
 -- ARGV[5]  entry id
@@ -15,19 +15,31 @@
 -- ARGV[8]  1 if the failure counts as a try, else 0
 -- ARGV[9]  event
 -- ARGV[10] its data
+-- ARGV[11] JSON object: how the attempt ended, for the job
+-- ARGV[12] JSON object of numbers: what to count
 --
 -- Returns 1, or 0 if the token is not current or the photo has ended.
-local photo = redis.call('HMGET', KEYS[1], 'status', 'attempt', 'watchers')
-if photo[2] ~= ARGV[2] or ENDED[photo[1]] then return 0 end
-if photo[1] == 'queued' then return 1 end
+local prefix, now = ARGV[1], now_ms()
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'watchers')
+if not holds(photo, ARGV[2]) or ENDED[photo.status] then return 0 end
+if photo.status == 'queued' then return 1 end
 
-local now = now_ms()
-redis.call('HSET', KEYS[1], 'status', 'queued', 'stage', '', 'progress', 0, 'updated_at_ms', now)
+local job, due = prefix .. ':job:' .. photo.job_id, now + ARGV[7]
+set_status(prefix, photo, 'queued')
+set_state(prefix, photo.job_id, 'delayed')
+redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'position', '', 'updated_at_ms', now,
+  'queued_at_us', due * 1000)
 redis.call('HINCRBY', KEYS[1], 'tries', ARGV[8])
-redis.call('ZADD', KEYS[3], 'NX', now + ARGV[7], ARGV[6])
+redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11],
+  'member', ARGV[6], 'due_at_ms', due)
+redis.call('ZADD', prefix .. ':due', due, photo.job_id)
+redis.call('ZREM', prefix .. ':working', photo.id)
+redis.call('ZADD', KEYS[3], 'NX', due, ARGV[6])
 if redis.call('ZRANGE', KEYS[3], 0, 0)[1] == ARGV[6] then
-  redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', 'due', now + ARGV[7])
+  redis.call('XADD', KEYS[4], 'MAXLEN', 1, '*', 'due', due)
 end
-emit(ARGV[1], photo[3], ARGV[3], ARGV[9], ARGV[10])
+emit(prefix, photo.watchers, ARGV[3], ARGV[9], ARGV[10])
 settle(KEYS[2], ARGV[4], ARGV[5])
+count(prefix, cjson.decode(ARGV[12]))
+count(prefix, {retries = 1})
 return 1

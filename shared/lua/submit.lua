@@ -1,12 +1,11 @@
--- Accepts photos: records, indexes and queue entries in one step, or none of it.
+-- Accepts photos: records, jobs, indexes, batch and queue entries in one step, or none of it.
 --
 -- KEYS[1]  answer          string; what this idempotency key was answered, JSON
 -- KEYS[2]  photo-sequence  string, counter
 -- KEYS[3]  photos          sorted set of the owner's photo ids
--- KEYS[4]  unfinished      sorted set of photo ids by the time they were accepted, ms
--- KEYS[5]  files           hash: photo id by file name
--- KEYS[6]  stream          of the queue
--- KEYS[7]  watched         set of the photo ids that the socket watches; unused without one
+-- KEYS[4]  files           hash: photo id by file name
+-- KEYS[5]  stream          of the queue
+-- KEYS[6]  watched         set of the photo ids that the socket watches; unused without one
 -- ARGV[1]  prefix of the shard's keys
 -- ARGV[2]  digest of the request
 -- ARGV[3]  how long the answer is kept, ms
@@ -14,40 +13,47 @@
 -- ARGV[5]  how long `watched` is kept, ms
 -- ARGV[6]  what stands for the photo's id in a message
 -- ARGV[7]  the message's field in a queue entry
--- ARGV[8..] per photo: its record (JSON object of strings), its message
+-- ARGV[8]  batch id, or ''
+-- ARGV[9..] per photo: its record (JSON object of strings), its message
 --
--- Returns {digest, JSON list of [id, file name, job id], 1 if accepted now and 0 if before}.
+-- Returns {digest, JSON list of [id, file name, job id], batch id, 1 if accepted now and 0 if before}.
 local known = redis.call('GET', KEYS[1])
 if known then
   local before = cjson.decode(known)
-  return {before.digest, before.photos, 0}
+  return {before.digest, before.photos, before.batch, 0}
 end
 
-local prefix, socket, now = ARGV[1], ARGV[4], now_ms()
-local accepted = {}
-for i = 8, #ARGV, 2 do
+local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[8], now_ms()
+local accepted, ids, owner = {}, {}, nil
+for i = 9, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
-  local fields = {
-    'id', id, 'status', 'queued', 'stage', '', 'progress', 0, 'attempt', 0, 'tries', 0,
-    'watchers', socket, 'created_at_ms', now, 'updated_at_ms', now,
-  }
-  for name, value in pairs(record) do
-    fields[#fields + 1] = name
-    fields[#fields + 1] = value
-  end
-  redis.call('HSET', prefix .. ':photo:' .. id, unpack(fields))
+  local key = prefix .. ':photo:' .. id
+  owner = record.owner
+  redis.call('HSET', key, 'id', id, 'attempt', 0, 'tries', 0, 'edits', 0, 'watchers', socket,
+    'created_at_ms', now)
+  write(key, ARGV[i])
+  if batch ~= '' then redis.call('HSET', key, 'batch_id', batch, 'batch_open', '1') end
   redis.call('ZADD', KEYS[3], id, id)
-  redis.call('ZADD', KEYS[4], now, id)
-  redis.call('HSET', KEYS[5], record.filename, id)
-  if socket ~= '' then redis.call('SADD', KEYS[7], id) end
+  redis.call('HSET', KEYS[4], record.filename, id)
+  if socket ~= '' then redis.call('SADD', KEYS[6], id) end
+  local photo = {id = id, owner = owner, batch_id = batch ~= '' and batch or nil}
+  enqueue(prefix, photo, {id = record.job_id, priority = record.priority}, now)
   local start, stop = string.find(message, ARGV[6], 1, true)
   message = string.sub(message, 1, start - 1) .. id .. string.sub(message, stop + 1)
-  redis.call('XADD', KEYS[6], '*', ARGV[7], message)
+  local entry = redis.call('XADD', KEYS[5], '*', ARGV[7], message)
+  redis.call('HSET', prefix .. ':job:' .. record.job_id, 'stream', KEYS[5], 'entry', entry)
   accepted[#accepted + 1] = {id, record.filename, record.job_id}
+  ids[#ids + 1] = id
 end
-if socket ~= '' then redis.call('PEXPIRE', KEYS[7], ARGV[5]) end
+if socket ~= '' then redis.call('PEXPIRE', KEYS[6], ARGV[5]) end
+if batch ~= '' then
+  redis.call('HSET', prefix .. ':batch:' .. batch, 'id', batch, 'owner', owner, 'total', #ids,
+    'complete', 0, 'failed', 0, 'cancelled', 0, 'watchers', socket, 'photos', table.concat(ids, ' '),
+    'created_at_ms', now)
+end
+count(prefix, {accepted = #ids})
 
 local photos = cjson.encode(accepted)
-redis.call('SET', KEYS[1], cjson.encode({digest = ARGV[2], photos = photos}), 'PX', ARGV[3])
-return {ARGV[2], photos, 1}
+redis.call('SET', KEYS[1], cjson.encode({digest = ARGV[2], photos = photos, batch = batch}), 'PX', ARGV[3])
+return {ARGV[2], photos, batch, 1}

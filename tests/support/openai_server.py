@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import hashlib
 import io
 import json
+import random
 import signal
 import time
 from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -42,8 +45,40 @@ def api_error(status: int, code: str | None = None, **headers: str) -> Reply:
     return Reply(status, body, named)
 
 
+@dataclass
+class Seen:
+    """One call as this side saw it; times by the monotonic clock, s."""
+
+    photo: str
+    """Hash of the picture that was sent."""
+
+    came_s: float
+    answered_s: float | None = None
+    """None while it is under way, and for ever if the client went away."""
+
+    status: int | None = None
+
+
+Rule = Callable[[], Reply]
+"""Says how the next call is answered."""
+
+
+def unlucky(seed: int, *, retry_after_s: float) -> Rule:
+    """Of every ten calls, in a random order: five are refused with 429, one fails with 500."""
+
+    def replies() -> Iterator[Reply]:
+        chance = random.Random(seed)
+        while True:
+            ten = [api_error(429, Retry_After=f"{retry_after_s:g}")] * 5
+            ten += [api_error(500), *[Reply()] * 4]
+            chance.shuffle(ten)
+            yield from ten
+
+    return replies().__next__
+
+
 class OpenAIServer:
-    """Answers `tags` to whoever has the key; `replies` come first, one a call."""
+    """Answers `tags` to whoever has the key; `replies` come first, one a call, then `rule`."""
 
     def __init__(self, *, delay_s: float = 0.0, key: str = "sk-test", port: int = 0) -> None:
         self.key = key
@@ -54,9 +89,9 @@ class OpenAIServer:
             {"name": "animal ", "confidence": 0.9},
         ]
         self.replies: deque[Reply] = deque()
+        self.rule: Rule = Reply
         self.requests: list[dict[str, Any]] = []
-        self.times_s: list[float] = []
-        """When each request came, by the monotonic clock."""
+        self.calls: list[Seen] = []
         self.in_flight = 0
         self.most_in_flight = 0
         self.url = ""
@@ -87,15 +122,23 @@ class OpenAIServer:
             self.in_flight -= 1
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        self.times_s.append(time.monotonic())
+        came_s = time.monotonic()
         asked = await request.json()
         self.requests.append(asked)
         if request.headers.get("Authorization") != f"Bearer {self.key}":
             return web.json_response(api_error(401, "invalid_api_key").body, status=401)
         if not _well_formed(asked):
             return web.json_response(api_error(400).body, status=400)
+        seen = Seen(_photo(asked), came_s)
+        self.calls.append(seen)
+        reply = self.replies.popleft() if self.replies else self.rule()
         await asyncio.sleep(self.delay_s)
-        reply = self.replies.popleft() if self.replies else Reply()
+        seen.answered_s, seen.status = time.monotonic(), reply.status
+        return self._reply(request, asked, reply)
+
+    def _reply(
+        self, request: web.Request, asked: dict[str, Any], reply: Reply
+    ) -> web.StreamResponse:
         if reply.drop:
             assert request.transport is not None
             request.transport.abort()
@@ -121,10 +164,18 @@ class OpenAIServer:
         )
 
 
-def _well_formed(asked: dict[str, Any]) -> bool:
+def _image_url(asked: dict[str, Any]) -> str:
     (message,) = asked["messages"]
     image = next(part for part in message["content"] if part["type"] == "image_url")
-    head, _, data = image["image_url"]["url"].partition(",")
+    return str(image["image_url"]["url"])
+
+
+def _photo(asked: dict[str, Any]) -> str:
+    return hashlib.sha256(_image_url(asked).encode()).hexdigest()[:16]
+
+
+def _well_formed(asked: dict[str, Any]) -> bool:
+    head, _, data = _image_url(asked).partition(",")
     with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
         fits = picture.format == "JPEG" and max(picture.size) <= 1024
     strict = asked["response_format"]["type"] == "json_schema"

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 from PIL import Image, ImageCms
 
-from services.tagger.decoding.decoder import Decoder
-from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.provider import Picture
+from shared.decoding.decoder import Decoder
+from shared.decoding.picture import Picture
+from shared.decoding.protocol import Form
+from shared.errors import BadImageError, UnavailableError
 from tests.support.waiting import wait_until
 
 MIB = 1024 * 1024
@@ -273,23 +274,18 @@ async def test_of_an_animation_the_first_frame_is_taken(decoder: Decoder) -> Non
 async def test_a_truncated_picture_is_an_error(decoder: Decoder, kind: str) -> None:
     data = encoded(noise((300, 200)), kind)
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoder.decode(data[: len(data) // 2], longest_side_px=512)
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the image data ends too early",
-    )
+    assert str(raised.value) == "the image data ends too early"
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "GIF", "AVIF", "HEIC"])
 async def test_half_a_picture_of_any_format_is_an_error(decoder: Decoder, kind: str) -> None:
     data = TURNED_HEIC if kind == "HEIC" else encoded(noise((300, 200)), kind)
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError):
         await decoder.decode(data[: len(data) // 2], longest_side_px=512)
-
-    assert raised.value.code == "bad_image"
 
 
 @pytest.mark.parametrize(
@@ -308,13 +304,10 @@ async def test_half_a_picture_of_any_format_is_an_error(decoder: Decoder, kind: 
 async def test_what_is_no_picture_of_an_allowed_format_is_an_error(
     decoder: Decoder, data: bytes
 ) -> None:
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoder.decode(data, longest_side_px=512)
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the file is not an image that can be read",
-    )
+    assert str(raised.value) == "the file is not an image that can be read"
 
 
 @pytest.mark.parametrize(("width", "height"), [(1001, 1000), (20_000, 20_000)])
@@ -326,13 +319,10 @@ async def test_a_picture_over_the_pixel_limit_is_refused_by_its_header(
     header = data[12:29]
     data = data[:29] + struct.pack("!I", zlib.crc32(header)) + data[33:]
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoder.decode(data, longest_side_px=512)
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the image has more than 1000000 pixels",
-    )
+    assert str(raised.value) == "the image has more than 1000000 pixels"
 
 
 async def test_a_picture_that_needs_too_much_memory_is_an_error_and_the_next_one_is_decoded() -> (
@@ -341,15 +331,12 @@ async def test_a_picture_that_needs_too_much_memory_is_an_error_and_the_next_one
     decoder = Decoder(processes=1, memory_bytes=64 * MIB, max_pixels=100_000_000)
     await decoder.start()
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoder.decode(png_of_zeros(6000, 4000), longest_side_px=512)
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
     await decoder.close()
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the image needed more memory than 64 MiB to decode",
-    )
+    assert str(raised.value) == "the image needed more memory than 64 MiB to decode"
     assert picture.width == 64
 
 
@@ -359,14 +346,13 @@ async def test_every_format_that_runs_out_of_memory_is_an_error_and_no_more(kind
     await decoder.start()
     options = {"progressive": True} if kind == "JPEG" else {}
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError):
         await decoder.decode(
             encoded(Image.new("RGB", (4000, 3500), RED), kind, **options), longest_side_px=2048
         )
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
     await decoder.close()
 
-    assert raised.value.code == "bad_image"
     assert picture.width == 64
 
 
@@ -375,15 +361,12 @@ async def test_a_decode_over_its_time_is_an_error_and_the_next_one_is_decoded() 
     await decoder.start()
     slow = png_of_zeros(9000, 9000)
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoder.decode(slow, longest_side_px=512)
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
     await decoder.close()
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the image took longer than 0.2 s to decode",
-    )
+    assert str(raised.value) == "the image took longer than 0.2 s to decode"
     assert picture.width == 64
 
 
@@ -396,14 +379,14 @@ async def test_a_child_killed_while_it_decodes_is_replaced() -> None:
     decoding = asyncio.create_task(decoder.decode(png_of_zeros(9000, 9000), longest_side_px=512))
     await wait_until(lambda: working(child), what="the child decodes")
     os.kill(child, signal.SIGKILL)
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(BadImageError) as raised:
         await decoding
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
     await decoder.close()
 
-    assert (raised.value.code, raised.value.text) == (
-        "bad_image",
-        "the image needed more memory than 1024 MiB to decode, or crashed the decoder",
+    assert (
+        str(raised.value)
+        == "the image needed more memory than 1024 MiB to decode, or crashed the decoder"
     )
     assert picture.width == 64
 
@@ -474,12 +457,16 @@ async def test_waiting_for_a_free_child_does_not_count_as_decoding() -> None:
     assert [picture.width for picture in pictures] == [512] * 20
 
 
-async def test_ctrl_c_to_the_whole_group_does_not_break_a_decode(decoder: Decoder) -> None:
-    for child in children():
+async def test_ctrl_c_to_the_whole_group_does_not_break_a_decode() -> None:
+    before = children()  # the server of other tests among them
+    decoder = Decoder(processes=2, max_pixels=1_000_000)
+    await decoder.start()
+    for child in children() - before:
         os.kill(child, signal.SIGINT)
         os.kill(child, signal.SIGTERM)
 
     picture = await decoder.decode(encoded(halves(), "PNG"), longest_side_px=512)
+    await decoder.close()
 
     assert picture.width == 64
 
@@ -505,12 +492,36 @@ async def test_the_children_are_limited_and_know_no_secrets(
     assert 64 * MIB < int(limits["Max address space"]) < 192 * MIB
 
 
+@pytest.mark.parametrize("form", [Form.JPEG, Form.WEBP])
+async def test_a_thumbnail_is_a_small_file_without_the_metadata_of_the_original(
+    decoder: Decoder, form: Form
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112], exif[0x010E] = 6, "at home"
+    data = encoded(halves((640, 320)), "JPEG", exif=exif, comment=b"at home")
+
+    file = await decoder.thumbnail(data, form=form, longest_side_px=128)
+
+    image = Image.open(io.BytesIO(file))
+    assert (image.format, image.size) == (form.name, (64, 128))
+    assert b"at home" not in file
+
+
+@pytest.mark.parametrize("form", [Form.JPEG, Form.WEBP])
+async def test_a_picture_of_one_pixel_makes_a_thumbnail(decoder: Decoder, form: Form) -> None:
+    data = encoded(halves((1, 1)), "PNG")  # its file is larger than its pixels
+
+    file = await decoder.thumbnail(data, form=form, longest_side_px=64)
+
+    assert Image.open(io.BytesIO(file)).size == (1, 1)
+
+
 async def test_closing_leaves_no_process_and_no_open_file() -> None:
     gc.collect()
     processes, files = children(), open_files()
     decoder = Decoder(processes=3, max_pixels=100_000_000)
     await decoder.start()
-    with pytest.raises(PermanentError):
+    with pytest.raises(BadImageError):
         await decoder.decode(b"only words", longest_side_px=512)
     decoding = asyncio.create_task(decoder.decode(png_of_zeros(8000, 8000), longest_side_px=512))
     await asyncio.sleep(0)
@@ -524,7 +535,7 @@ async def test_closing_leaves_no_process_and_no_open_file() -> None:
     assert open_files() == files
 
 
-async def test_closing_fails_the_decodes_under_way_as_retryable() -> None:
+async def test_closing_fails_the_decodes_under_way_as_unavailable() -> None:
     before = children()
     decoder = Decoder(processes=1, memory_bytes=1024 * MIB, max_pixels=100_000_000)
     await decoder.start()
@@ -536,12 +547,12 @@ async def test_closing_fails_the_decodes_under_way_as_retryable() -> None:
 
     await decoder.close()
     outcomes = await asyncio.gather(decoding, waiting, return_exceptions=True)
-    with pytest.raises(RetryableError):
+    with pytest.raises(UnavailableError):
         await decoder.decode(data, longest_side_px=512)
 
     assert [(type(outcome), str(outcome)) for outcome in outcomes] == [
-        (RetryableError, "the decoder is not available"),
-        (RetryableError, "the decoder is not available"),
+        (UnavailableError, "decoder does not answer"),
+        (UnavailableError, "decoder does not answer"),
     ]
 
 

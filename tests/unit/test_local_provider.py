@@ -9,7 +9,8 @@ from PIL import Image, ImageOps
 
 from services.tagger.providers import efficientnet
 from services.tagger.providers.local import MODEL_FILE, LocalProvider
-from services.tagger.providers.provider import Picture, Recognition
+from services.tagger.providers.provider import Recognition
+from shared.decoding.picture import Picture
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -7,6 +7,7 @@ and texts are not: ImageNet, which the model learned from, has no classes for th
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import tempfile
 import time
@@ -22,8 +23,15 @@ from PIL import Image
 
 from services.tagger.providers import efficientnet
 from services.tagger.providers.efficientnet import SIDE_PX, WEIGHTS_SHA256
-from services.tagger.providers.labels import Labels, read_concepts
-from services.tagger.providers.provider import Picture, Provider, Recognition
+from services.tagger.providers.labels import TABLE, Labels, read_concepts
+from services.tagger.providers.provider import (
+    FREE,
+    Provider,
+    Recognition,
+    Turn,
+    at_once,
+)
+from shared.decoding.picture import Picture
 
 logger = structlog.stdlib.get_logger()
 
@@ -45,6 +53,8 @@ class LocalProvider(Provider):
 
     name = "local"
     picture_side_px = 512
+    endpoint = None
+    price = FREE
 
     def __init__(self, model_dir: Path, *, threads: int = 1) -> None:
         self._model = model_dir / MODEL_FILE
@@ -52,6 +62,7 @@ class LocalProvider(Provider):
         self._executor = ThreadPoolExecutor(_CONCURRENCY, thread_name_prefix="local-model")
         self._session: Any = None
         self._labels: Labels | None = None
+        self._fingerprint = ""
 
     async def start(self) -> None:
         """Load the model, converting it first where `model_dir` has none that works.
@@ -61,10 +72,21 @@ class LocalProvider(Provider):
         """
         await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
 
-    async def recognize(self, picture: Picture, *, locale: str) -> Recognition:  # noqa: ARG002
+    def fingerprint(self, locale: str) -> str:  # noqa: ARG002
+        """Return a hash of the model and its labels."""
+        return self._fingerprint
+
+    async def recognize(
+        self,
+        picture: Picture,
+        *,
+        locale: str,  # noqa: ARG002
+        turn: Turn = at_once,
+    ) -> Recognition:
         """Look at the centre of `picture`. Every tag has both names, whatever the locale."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, self._look, picture)
+        async with turn():
+            return await loop.run_in_executor(self._executor, self._look, picture)
 
     async def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
@@ -72,6 +94,7 @@ class LocalProvider(Provider):
 
     def _load(self) -> None:
         self._labels = Labels(read_concepts())
+        self._fingerprint = hashlib.sha256(MODEL_FILE.encode() + TABLE.read_bytes()).hexdigest()
         if self._model.exists():
             try:
                 self._session = self._open()

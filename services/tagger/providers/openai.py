@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import io
 import math
 import time
@@ -15,8 +16,22 @@ from openai import AsyncOpenAI
 from PIL import Image
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
-from services.tagger.errors import PermanentError, RetryableError, TaggingError
-from services.tagger.providers.provider import FoundTag, Picture, Recognition
+from services.tagger.errors import (
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+    TaggingError,
+)
+from services.tagger.providers.provider import (
+    FREE,
+    FoundTag,
+    Price,
+    Recognition,
+    Turn,
+    Usage,
+    at_once,
+)
+from shared.decoding.picture import Picture
 
 JPEG_QUALITY: Final = 80
 MAX_TAGS: Final = 12
@@ -24,6 +39,9 @@ NAME_CHARS: Final = 64
 
 ERROR_TEXT: Final = "OpenAI API error"
 """What clients read of every failure; the code says which. Answers and keys stay out of it."""
+
+PRICES: Final = {"gpt-4o-mini": Price(0.15, 0.60)}
+"""By model, where we know it."""
 
 _LANGUAGES: Final = {"fr": "French", "en": "English"}
 
@@ -72,6 +90,17 @@ class _Completion(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
 
 
+class _Usage(BaseModel):
+    prompt_tokens: int = Field(ge=0)
+    completion_tokens: int = Field(ge=0)
+
+
+class _Used(BaseModel):
+    """What is read of any response: an answer that we cannot use is paid for, too."""
+
+    usage: _Usage
+
+
 class _Tag(BaseModel):
     name: str
     confidence: float | None = None
@@ -90,13 +119,26 @@ class OpenAIProvider:
     picture_side_px = 768
 
     def __init__(
-        self, *, api_key: str, base_url: str | None, model: str, timeout_s: float = 60
+        self,
+        *,
+        api_key: str,
+        base_url: str | None,
+        model: str,
+        price: Price = FREE,
+        timeout_s: float = 60,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._model = model
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
+        self.price = price
+        self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
+
+    def fingerprint(self, locale: str) -> str:
+        """Return a hash of server, model and question."""
+        asked = (_question(locale), str(_SCHEMA), str(self.picture_side_px), str(JPEG_QUALITY))
+        return _digest(self._base_url or "", self._model, *asked)
 
     async def start(self) -> None:
         """Make the client; nothing is sent."""
@@ -108,7 +150,9 @@ class OpenAIProvider:
             max_retries=0,
         )
 
-    async def recognize(self, picture: Picture, *, locale: str) -> Recognition:
+    async def recognize(
+        self, picture: Picture, *, locale: str, turn: Turn = at_once
+    ) -> Recognition:
         """Ask the model."""
         if self._client is None:
             raise RuntimeError("start the provider first")
@@ -117,7 +161,7 @@ class OpenAIProvider:
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": _PROMPT.format(language=_LANGUAGES[locale])},
+                    {"type": "text", "text": _question(locale)},
                     # `low`: a fixed, small number of tokens, and enough to name things.
                     {"type": "image_url", "image_url": {"url": image, "detail": "low"}},
                 ],
@@ -127,15 +171,17 @@ class OpenAIProvider:
             "type": "json_schema",
             "json_schema": {"name": "photo", "strict": True, "schema": _SCHEMA},
         }
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                response = await self._client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=messages, response_format=schema
-                )
-        except TimeoutError:
-            raise RetryableError("provider_timeout", ERROR_TEXT) from None
-        except openai.OpenAIError as error:
-            raise _failure(error) from None
+        async with turn() as call:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    response = await self._client.chat.completions.with_raw_response.create(
+                        model=self._model, messages=messages, response_format=schema
+                    )
+            except TimeoutError:
+                raise RetryableError("provider_timeout", ERROR_TEXT) from None
+            except openai.OpenAIError as error:
+                raise _failure(error) from None
+            call.usage = _usage(response.content)
         return _recognition(response.content, locale)
 
     async def close(self) -> None:
@@ -144,11 +190,27 @@ class OpenAIProvider:
             await self._client.close()
 
 
+def _question(locale: str) -> str:
+    return _PROMPT.format(language=_LANGUAGES[locale])
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
 def _data_url(picture: Picture) -> str:
     image = Image.frombytes("RGB", (picture.width, picture.height), picture.rgb)
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
+
+
+def _usage(response: bytes) -> Usage | None:
+    try:
+        used = _Used.model_validate_json(response).usage
+    except ValidationError:
+        return None
+    return Usage(used.prompt_tokens, used.completion_tokens)
 
 
 def _recognition(response: bytes, locale: str) -> Recognition:
@@ -185,7 +247,7 @@ def _failure(error: openai.OpenAIError) -> TaggingError:  # noqa: PLR0911  # a t
             return PermanentError("provider_quota", ERROR_TEXT)
         case openai.APIStatusError(status_code=429):
             wait_s = _retry_after_s(error.response.headers.get("retry-after"))
-            return RetryableError("provider_rate_limited", ERROR_TEXT, retry_after_s=wait_s)
+            return RateLimitedError(ERROR_TEXT, retry_after_s=wait_s)
         case openai.APIStatusError(status_code=status) if 400 <= status < 500 and status != 408:  # noqa: PLR2004
             return PermanentError("provider_rejected", ERROR_TEXT)
         case openai.APIStatusError() | openai.APIConnectionError():

@@ -5,21 +5,12 @@ A provider is one file of this folder and one line in `choose.py`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A photo, decoded, upright, its longest side at most what the provider asked for.
-
-    `rgb` holds `height * width * 3` bytes: rows from the top, 8 bits a channel, sRGB.
-    """
-
-    width: int
-    height: int
-    rgb: bytes
+from shared.decoding.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +29,53 @@ class Recognition:
     caption: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What calls have used, in the provider's tokens."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a million tokens cost, US dollars."""
+
+    input_usd: float
+    output_usd: float
+
+    def of(self, usage: Usage) -> float:
+        """Return what `usage` costs, US dollars."""
+        spent = usage.prompt_tokens * self.input_usd + usage.completion_tokens * self.output_usd
+        return spent / 1_000_000
+
+
+FREE: Final = Price(0.0, 0.0)
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a provider while it is made; the provider notes what it used."""
+
+    usage: Usage | None = None
+
+
+Turn = Callable[[], AbstractAsyncContextManager[Call]]
+"""Waits for the moment at which a call may be made; the call is the body of the `async with`."""
+
+
+@asynccontextmanager
+async def at_once() -> AsyncIterator[Call]:
+    """Give the turn without a wait."""
+    yield Call()
+
+
 class Provider(Protocol):
     """Names what is on a photo. One instance serves many photos at once."""
 
@@ -47,14 +85,32 @@ class Provider(Protocol):
     picture_side_px: int
     """The longest side a `Picture` for this provider needs."""
 
+    endpoint: str | None
+    """Stands for the other side and our account there: what limits on calls are kept by, over
+    all taggers. A short hash, so that it tells no key. None where the calls leave no process."""
+
+    price: Price
+
+    def fingerprint(self, locale: str) -> str:
+        """Return what, together with the photo's bytes, decides on the answer.
+
+        The same text means: the same model, asked the same question, in the same language.
+        """
+
     async def start(self) -> None:
         """Load what is needed. Raises `RuntimeError`, saying what is wrong, if it cannot work."""
 
-    async def recognize(self, picture: Picture, *, locale: str) -> Recognition:
+    async def recognize(
+        self, picture: Picture, *, locale: str, turn: Turn = at_once
+    ) -> Recognition:
         """Look at `picture`; the names hold at least `locale`.
 
-        Raises `PermanentError` or `RetryableError`, within the provider's own deadline;
-        gives up at once when cancelled.
+        Each call is made in a turn of its own, and whatever can be done before is: others wait.
+        What a call fails of is raised inside the turn: `RateLimitedError` there holds back all
+        calls, and any other `RetryableError` says that the other side is not well.
+
+        Raises `PermanentError` or `RetryableError`, within the provider's own deadline (the
+        wait for a turn is not part of it); gives up at once when cancelled.
         """
 
     async def close(self) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.tagger.errors import PermanentError
+from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.stages.stage import Stage, Work
 from shared.blobs.names import original
-from shared.errors import BlobMissingError
+from shared.errors import BadImageError, BlobMissingError, UnavailableError
 
 
 async def _run(work: Work) -> None:
@@ -13,9 +13,14 @@ async def _run(work: Work) -> None:
         data = await work.tools.blobs.get(original(work.record.filename))
     except BlobMissingError:
         raise PermanentError("blob_missing", "The file of the photo is gone") from None
-    work.picture = await work.tools.decoder.decode(
-        data, longest_side_px=work.tools.provider.picture_side_px
-    )
+    try:
+        work.picture = await work.tools.decoder.decode(
+            data, longest_side_px=work.tools.provider.picture_side_px
+        )
+    except BadImageError as error:
+        raise PermanentError("bad_image", str(error)) from None
+    except UnavailableError:
+        raise RetryableError("decoder_unavailable", "the decoder is not available") from None
 
 
 ANALYZE = Stage(

@@ -9,11 +9,17 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.tagger.decoding.decoder import Decoder
-from services.tagger.providers.provider import Picture, Provider, Recognition
+from services.tagger.cache import Cache
+from services.tagger.clock import Clock
+from services.tagger.gate import Gate
+from services.tagger.providers.provider import Provider, Recognition, Usage
+from shared.attempts import Attempts
 from shared.blobs import BlobStore
+from shared.decoding.decoder import Decoder
+from shared.decoding.picture import Picture
 from shared.photos import Photos
 from shared.record import PhotoTag, Record
+from shared.tags import Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,9 +27,13 @@ class Tools:
     """What stages work with; one for the whole process."""
 
     photos: Photos
+    attempts: Attempts
+    tags: Tags
     blobs: BlobStore
     decoder: Decoder
     provider: Provider
+    gate: Gate
+    cache: Cache
 
 
 @dataclass(slots=True)
@@ -37,6 +47,21 @@ class Work:
     tags: tuple[PhotoTag, ...] = ()
     fields: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change when the photo is complete."""
+
+    clock: Clock = field(default_factory=Clock)
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    """How long each stage took that has begun, by its id, without what it waited for others."""
+
+    cached: bool = False
+    """Whether the recognition came from the cache: it cost nothing then."""
+
+    calls: int = 0
+    """How many calls of the provider this attempt has made."""
+
+    usage: Usage | None = None
+    """What these calls used, where the provider told."""
+
+    cost_usd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

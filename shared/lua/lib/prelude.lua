@@ -1,12 +1,40 @@
--- Put before every script of this folder.
+-- Put, with the rest of this folder, before every script.
 
--- The server's time, ms since the epoch: the only clock that the records know.
-local function now_ms()
+-- The server's time, the only clock that the records know.
+local function now_us()
   local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  return time[1] * 1000000 + time[2]
+end
+
+-- In ms since the epoch.
+local function now_ms()
+  return math.floor(now_us() / 1000)
 end
 
 local ENDED = {complete = true, error = true, cancelled = true}
+
+-- Returns the named fields of a hash, as a table without those it lacks.
+local function read(key, ...)
+  local fields = {}
+  local values = redis.call('HMGET', key, ...)
+  for i, name in ipairs({...}) do fields[name] = values[i] or nil end
+  return fields
+end
+
+-- Writes the fields of a JSON object of strings into a hash.
+local function write(key, object)
+  local flat = {}
+  for name, value in pairs(cjson.decode(object)) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+  end
+  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+end
+
+-- Whether `token`, `<job id>:<attempt>`, is the one that the photo's last claim gave out.
+local function holds(photo, token)
+  return photo.attempt and photo.job_id .. ':' .. photo.attempt == token
+end
 
 -- Writes an event once for every socket that watches, to the lane its ID begins with.
 -- `prefix`: the shard's hash tag. `watchers`: socket IDs, separated by blanks.

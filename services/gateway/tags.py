@@ -1,0 +1,38 @@
+"""`GET /api/tags`: the caller's tags, most used first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import web
+
+from services.gateway.callers import owner_of
+from services.gateway.requests import json_response, locale_of, number_in, only_queries
+from shared.tags import Tags
+
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+
+
+class TagRoutes:
+    """Lists tags."""
+
+    def __init__(self, tags: Tags, *, locale: str) -> None:
+        self._tags = tags
+        self._locale = locale
+
+    def routes(self) -> Sequence[web.RouteDef]:
+        return [web.get("/api/tags", self.list)]
+
+    async def list(self, request: web.Request) -> web.Response:
+        only_queries(request, frozenset({"prefix", "limit"}))
+        found = await self._tags.most_used(
+            owner_of(request),
+            prefix=request.query.get("prefix", ""),
+            limit=number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT),
+            locale=locale_of(request, default=self._locale),
+        )
+        return json_response(
+            {"items": [{"id": tag.id, "name": tag.name, "count": tag.count} for tag in found]}
+        )

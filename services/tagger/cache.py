@@ -1,0 +1,160 @@
+"""What providers have said, so that nobody pays twice for the same answer.
+
+Kept in Redis by photo, provider, model, question and language. Of several attempts that want
+the same at the same moment, in whatever tagger, one asks and the others wait for its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import random
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import structlog
+from pydantic import TypeAdapter
+from redis.asyncio import Redis
+
+from services.tagger.clock import Clock
+from services.tagger.metrics import CACHE_LOOKUPS
+from services.tagger.providers.provider import Provider, Recognition
+from shared import keys
+from shared.errors import UnavailableError
+from shared.redis import away_is_unavailable, script
+from shared.tasks import end
+
+SAID_PER_LEASE: Final = 4
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 0.5
+
+FORMAT: Final = "1"
+"""Of what is kept. Another one: nothing that was kept before is found any more."""
+
+_JSON: Final = TypeAdapter(Recognition)
+
+Make = Callable[[], Awaitable[Recognition]]
+
+logger = structlog.stdlib.get_logger()
+
+
+def digest_of(photo_sha256: str, provider: Provider, locale: str) -> str:
+    """Return what the recognition of a photo is kept under."""
+    parts = (FORMAT, photo_sha256, provider.name, provider.fingerprint(locale))
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+class Cache:
+    """The recognitions, for `ttl_s` each; 0 keeps none. Raises `UnavailableError`.
+
+    `lease_ms`: how long others wait for one that is not heard of, before they ask themselves.
+    """
+
+    def __init__(self, redis: Redis, *, ttl_s: int, lease_ms: int) -> None:
+        self._lease_ms = lease_ms
+        self._ttl_ms = ttl_s * 1000
+        self._ask = script(redis, "cache_ask")
+        self._keep = script(redis, "cache_keep")
+        self._leave = script(redis, "cache_leave")
+        self._process = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._making: dict[str, str] = {}
+        self._farewells: set[asyncio.Task[None]] = set()
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to say what this process is making."""
+        self._keeping = asyncio.create_task(self._keep_saying())
+
+    async def close(self) -> None:
+        """Leave to others what this process was making."""
+        await end(self._keeping)
+        await asyncio.gather(*self._farewells, return_exceptions=True)
+
+    async def recognition(
+        self, digest: str, make: Make, *, clock: Clock, fresh: bool = False
+    ) -> tuple[Recognition, bool]:
+        """Return the recognition kept under `digest`, made if there is none, and if it was kept.
+
+        `clock` stands still while another makes it. `fresh`: make it anew, whatever there is.
+        """
+        if not self._ttl_ms:
+            return await make(), False
+        token = f"{self._process}:{next(self._numbers)}"
+        if fresh:
+            CACHE_LOOKUPS.labels(result="fresh").inc()
+        else:
+            with clock.stopped():
+                kept = await self._kept(digest, token)
+            if kept is not None:
+                return kept, True
+        self._making[token] = digest
+        try:
+            made = await make()
+        except BaseException:
+            self._give_up(digest, token)
+            raise
+        finally:
+            del self._making[token]
+        await self._end(digest, token, _JSON.dump_json(made))
+        return made, False
+
+    async def _kept(self, digest: str, token: str) -> Recognition | None:
+        """Return what is kept, None if it is on this one to make it."""
+        pause_s, found = FIRST_PAUSE_S, "hit"
+        while (answer := await self._asked(digest, token)) == [b"wait"]:
+            found = "shared"
+            await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret
+            pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)
+        if answer == [b"yours"]:
+            CACHE_LOOKUPS.labels(result="miss").inc()
+            return None
+        CACHE_LOOKUPS.labels(result=found).inc()
+        return _JSON.validate_json(answer[1])
+
+    async def _asked(self, digest: str, token: str) -> Any:
+        try:
+            with away_is_unavailable():
+                return await self._ask(
+                    keys=[keys.recognition(digest), keys.recognizing(digest)],
+                    args=[token, self._lease_ms],
+                )
+        except asyncio.CancelledError:
+            self._give_up(digest, token)
+            raise
+
+    async def _end(self, digest: str, token: str, json: bytes = b"") -> None:
+        with away_is_unavailable():
+            await self._leave(
+                keys=[keys.recognition(digest), keys.recognizing(digest)],
+                args=[token, json, self._ttl_ms],
+            )
+
+    def _give_up(self, digest: str, token: str) -> None:
+        task = asyncio.create_task(self._end(digest, token))
+        self._farewells.add(task)
+        task.add_done_callback(self._gave_up)
+
+    def _gave_up(self, task: asyncio.Task[None]) -> None:
+        self._farewells.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("recognition_not_left", why=str(error))
+
+    async def _keep_saying(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_ms / SAID_PER_LEASE / 1000)
+            making = dict(self._making)
+            if not making:
+                continue
+            try:
+                with away_is_unavailable():
+                    await self._keep(
+                        keys=[keys.recognizing(digest) for digest in making.values()],
+                        args=[self._lease_ms, *making],
+                    )
+            except UnavailableError as error:
+                logger.warning("recognitions_not_kept", why=str(error))
+            except Exception:  # without this task others make them again
+                logger.exception("cache_broke")

@@ -1,1 +1,0 @@
-"""Turns the bytes of a photo into pixels, in a process that can be killed."""

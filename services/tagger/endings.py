@@ -1,0 +1,167 @@
+"""How an attempt ends: complete, error, or another try; each is one step in Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import orjson
+import structlog
+from dramatiq import Message
+from dramatiq.common import compute_backoff
+
+from services.tagger import pipeline
+from services.tagger.accounts import outcome_of, problem_of
+from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
+from services.tagger.metrics import ATTEMPTS, FAILURES
+from services.tagger.stages.stage import Work
+from shared import messages
+from shared.attempts import Ending, Finish
+from shared.broker import RedisStreamsBroker, StreamMessage
+from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
+from shared.record import Record
+
+BACKOFF_FIRST_MS: Final = 1_000
+BACKOFF_MOST_MS: Final = 300_000
+RETRY_AFTER_MOST_MS: Final = 3_600_000
+"""A provider may ask for any wait; a photo is tried again after an hour at the latest."""
+
+logger = structlog.stdlib.get_logger()
+
+
+class Endings:
+    """Ends attempts. Raises `LeaseLostError` where it is no longer their turn."""
+
+    def __init__(self, broker: RedisStreamsBroker, *, max_attempts: int) -> None:
+        self._broker = broker
+        self._max_attempts = max_attempts
+
+    async def complete(self, work: Work, message: StreamMessage) -> None:
+        """End the photo as complete."""
+        outcome = outcome_of(work, "complete")
+        changes = {**work.fields, "stage": "done", "progress": "100"}
+
+        def ending(record: Record) -> Ending:
+            done = record.changed({**changes, "status": "complete"})
+            return Ending(
+                "complete", changes, _last_events(done, work), outcome, [t.id for t in done.tags]
+            )
+
+        record = work.record
+        while (finish := await self._finish(work, record, message, ending)) is Finish.EDITED:
+            # The last event tells the tags: those given by hand meanwhile, too.
+            again = await work.tools.photos.get(record.id)
+            if again is None or again.token != record.token:
+                raise LeaseLostError
+            record = again
+        if finish is Finish.LOST:
+            raise LeaseLostError
+        ATTEMPTS.labels(result="complete").inc()
+
+    async def fail(self, work: Work, message: StreamMessage, error: TaggingError) -> None:
+        """End the photo as `error`, and keep its message among the dead letters."""
+        FAILURES.labels(code=error.code).inc()
+        record = work.record
+        fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
+        event = PhotoError(
+            photo_id=record.id,
+            error=error.text,
+            message=messages.text("failed", record.locale),
+            code=error.code,
+            attempts=record.attempt,
+            batch_id=record.batch_id,
+        )
+        message.stuff_exception(error)
+        letter = self._broker.dead_letter_for(message)
+        outcome = outcome_of(work, "error", error)
+        ending = Ending("error", fields, [event], outcome, letter=letter)
+        if await self._finish(work, record, message, lambda _: ending) is not Finish.ENDED:
+            raise LeaseLostError
+        ATTEMPTS.labels(result="error").inc()
+        logger.warning("photo_failed", code=error.code, why=error.text, attempt=record.attempt)
+
+    async def fail_or_retry(
+        self, work: Work, message: StreamMessage, error: RetryableError
+    ) -> None:
+        """Have the photo tried again; end it if all its tries are used up."""
+        record = work.record
+        if error.counts and record.tries + 1 >= self._max_attempts:
+            await self.fail(work, message, error)
+            return
+        FAILURES.labels(code=error.code).inc()
+        delay_ms = backoff_ms(record, error)
+        if not await work.tools.attempts.retry(
+            record,
+            receipt=message.receipt,
+            delayed=self._broker.delayed_entry_for(_plain(message), deaths=message.deaths),
+            delay_ms=delay_ms,
+            counts=error.counts,
+            event=self._retrying(record, error, delay_ms),
+            outcome=outcome_of(work, "retry", error),
+        ):
+            raise LeaseLostError
+        ATTEMPTS.labels(result="retry").inc()
+        logger.warning("photo_retried", code=error.code, why=error.text, delay_ms=delay_ms)
+
+    def _retrying(self, record: Record, error: RetryableError, delay_ms: int) -> PhotoRetrying:
+        return PhotoRetrying(
+            photo_id=record.id,
+            attempt=record.attempt,
+            max_attempts=self._max_attempts,
+            retry_in_ms=delay_ms,
+            error=error.text,
+            message=messages.text(
+                "retrying",
+                record.locale,
+                seconds=max(1, round(delay_ms / 1000)),
+                attempt=record.attempt,
+                max_attempts=self._max_attempts,
+            ),
+            batch_id=record.batch_id,
+        )
+
+    async def _finish(
+        self,
+        work: Work,
+        record: Record,
+        message: StreamMessage,
+        ending: Callable[[Record], Ending],
+    ) -> Finish:
+        return await work.tools.attempts.finish(
+            record, receipt=message.receipt, ending=ending(record)
+        )
+
+
+def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete]:
+    return [
+        PhotoProgress(
+            photo_id=done.id,
+            job_id=done.job_id,
+            stage="done",
+            progress=100,
+            message=pipeline.DONE["labels"][done.locale],
+            attempt=done.attempt,
+            batch_id=done.batch_id,
+        ),
+        PhotoComplete(
+            photo_id=done.id,
+            photo=done.photo().view(),
+            message=messages.text("complete", done.locale, count=len(work.tags)),
+            batch_id=done.batch_id,
+        ),
+    ]
+
+
+def _plain(message: StreamMessage) -> Message[Any]:
+    plain: Message[Any] = message.copy()
+    return plain
+
+
+def backoff_ms(record: Record, error: RetryableError) -> int:
+    """Return the wait before the next try: what was asked for, else longer with each try."""
+    if error.retry_after_s is not None:
+        return min(RETRY_AFTER_MOST_MS, round(error.retry_after_s * 1000))
+    _, delay_ms = compute_backoff(
+        record.tries, factor=BACKOFF_FIRST_MS, max_backoff=BACKOFF_MOST_MS
+    )
+    return delay_ms

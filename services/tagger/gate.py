@@ -1,0 +1,58 @@
+"""The contract of a gate: what stands before a provider, and says when a call may be made."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.tagger.clock import Clock
+from services.tagger.providers.provider import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a gate lets through; 0 is any number."""
+
+    max_calls: int = 0
+    requests_per_minute: int = 0
+    tokens_per_minute: int = 0
+
+
+class Gate(Protocol):
+    """Gives turns for calls of one provider."""
+
+    def turn(self, clock: Clock, *, priority: str) -> AbstractAsyncContextManager[Call]:
+        """Wait, `clock` stopped, until a call may be made; the body makes it.
+
+        What the body raises tells how the provider is, see `Provider.recognize`. While the
+        provider is down, its failures are changed to count as no try. Raises
+        `PlaceLostError`, and `UnavailableError` when Redis is away.
+        """
+
+    async def check(self) -> str:
+        """Return a word for how the provider is. Raises `UnavailableError` if it is down."""
+
+    async def start(self) -> None:
+        """Begin to give turns."""
+
+    async def close(self) -> None:
+        """Give all places back."""
+
+
+class OpenGate(Gate):
+    """Lets every call through: for what happens in this process, and has no limits."""
+
+    @asynccontextmanager
+    async def turn(self, clock: Clock, *, priority: str) -> AsyncIterator[Call]:  # noqa: ARG002
+        yield Call()
+
+    async def check(self) -> str:
+        return "ok"
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass

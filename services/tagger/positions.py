@@ -1,0 +1,74 @@
+"""Tells the owners of waiting photos where they stand in line, and for about how long."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from services.tagger.metrics import IN_LINE
+from shared import keys, messages
+from shared.errors import UnavailableError
+from shared.redis import away_is_unavailable, script
+
+EVERY_S: Final = 2.0
+"""How often a photo is told at most; of all taggers one does it."""
+
+PLACES: Final = 500
+"""How many places are looked at each time: the first ones, and as many of those behind in turn."""
+
+WAITED_MS: Final = 1_000
+"""A photo that has waited for less than this is most likely begun before anyone could read it."""
+
+
+class Positions:
+    """The photos that wait. Raises `UnavailableError` when Redis is away."""
+
+    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+        self._redis = redis
+        self._retention_ms = retention_s * 1000
+        self._line = script(redis, "line")
+        self._next = PLACES
+        self._logger = structlog.stdlib.get_logger()
+
+    async def tell_forever(self) -> None:
+        """Tell every `EVERY_S`, in one of all taggers."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                with away_is_unavailable():
+                    ours = await self._redis.set(
+                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 900)
+                    )
+                if ours:
+                    await self.tell()
+            except UnavailableError as error:
+                self._logger.warning("positions_not_told", why=str(error))
+
+    async def tell(self, *, waited_ms: int = WAITED_MS) -> None:
+        """Tell those whose place has changed and who have waited for `waited_ms`."""
+        length = await self._tell(0, waited_ms)
+        IN_LINE.set(length)
+        if length > PLACES:
+            if self._next >= length:
+                self._next = PLACES
+            await self._tell(self._next, waited_ms)
+            self._next += PLACES
+
+    async def _tell(self, first: int, waited_ms: int) -> int:
+        with away_is_unavailable():
+            length = await self._line(
+                keys=[keys.line(), keys.working(), keys.durations()],
+                args=[
+                    keys.SHARD,
+                    self._retention_ms,
+                    first,
+                    PLACES,
+                    waited_ms,
+                    orjson.dumps(messages.texts("queued")),
+                ],
+            )
+        return int(length)

@@ -1,0 +1,127 @@
+"""Finds photos that are neither queued nor pending nor delayed nor ended, and puts them back.
+
+By construction there are none; a queue that was flushed, or a database that was restored from
+two moments, would leave some.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+import orjson
+import structlog
+from redis.asyncio import Redis
+
+from services.tagger.metrics import RECONCILED
+from shared import keys
+from shared.broker import MESSAGE
+from shared.commands import TAGGING, tag_photo_entry
+from shared.errors import UnavailableError
+from shared.record import Record
+from shared.redis import away_is_unavailable, script
+
+EVERY_S: Final = 30.0
+STILL_S: Final = 30.0
+"""How long nothing has happened to a photo before its message is looked for."""
+
+CANDIDATES: Final = 5_000
+"""How many photos are looked after each time, in turn: a backlog has many that just wait."""
+
+PAGE: Final = 1_000
+
+logger = structlog.stdlib.get_logger()
+
+
+class Reconciler:
+    """Looks for lost messages. Raises `UnavailableError` when Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._requeue = script(redis, "requeue")
+        self._offset = 0
+
+    async def run_forever(self) -> None:
+        """Reconcile every `EVERY_S`, in one of all taggers."""
+        while True:
+            await asyncio.sleep(EVERY_S)
+            try:
+                with away_is_unavailable():
+                    ours = await self._redis.set(
+                        keys.reconciler_lock(), "1", nx=True, px=round(EVERY_S * 900)
+                    )
+                if ours:
+                    await self.reconcile()
+            except UnavailableError as error:
+                logger.warning("not_reconciled", why=str(error))
+
+    async def reconcile(self, *, still_s: float = STILL_S) -> int:
+        """Put back what is lost and has not moved for `still_s`; returns how many photos."""
+        lost = await self._candidates(still_s)
+        if lost:
+            # A message moves only onwards in this order, except where its record changes, too.
+            async for photo_id in self._queued():
+                lost.pop(photo_id, None)
+        put_back = 0
+        for record in lost.values():
+            put_back += await self._put_back(record)
+        RECONCILED.inc(put_back)
+        return put_back
+
+    async def _candidates(self, still_s: float) -> dict[int, Record]:
+        with away_is_unavailable():
+            ids: Any = await self._redis.zrange(
+                keys.unfinished(), self._offset, self._offset + CANDIDATES - 1
+            )
+            self._offset = self._offset + CANDIDATES if len(ids) == CANDIDATES else 0
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for photo_id in ids:
+                    pipeline.hgetall(keys.photo(int(photo_id)))
+                records = [Record.of(raw) for raw in await pipeline.execute() if raw]
+        before_ms = (time.time() - still_s) * 1000
+        return {
+            record.id: record
+            for record in records
+            if int(record.fields["updated_at_ms"]) <= before_ms
+        }
+
+    async def _queued(self) -> AsyncIterator[int]:
+        """Yield the ids of the photos that have a message: delayed, waiting or pending."""
+        with away_is_unavailable():
+            async for member, _ in self._redis.zscan_iter(TAGGING.delayed, count=PAGE):
+                yield _photo_id(member.split(b":", 2)[2])
+            for stream in reversed(TAGGING.streams):
+                after = "-"
+                while True:
+                    page: Any = await self._redis.xrange(stream, after, count=PAGE)
+                    if not page:
+                        break
+                    for _, fields in page:
+                        yield _photo_id(fields.get(MESSAGE.encode(), b""))
+                    after = f"({page[-1][0].decode()}"
+
+    async def _put_back(self, record: Record) -> int:
+        entry = tag_photo_entry(record.job_id, record.priority, record.id)
+        with away_is_unavailable():
+            done = await self._requeue(
+                keys=[keys.photo(record.id), entry.stream],
+                args=[
+                    keys.SHARD,
+                    record.token,
+                    record.fields["updated_at_ms"],
+                    MESSAGE,
+                    entry.fields[MESSAGE],
+                ],
+            )
+        if done:
+            logger.error("photo_put_back", photo_id=record.id, job_id=record.job_id)
+        return int(done)
+
+
+def _photo_id(message: bytes) -> int:
+    try:
+        return int(orjson.loads(message)["kwargs"]["photo_id"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return 0  # no message of ours; it will be a dead letter

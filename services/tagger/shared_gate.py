@@ -1,0 +1,291 @@
+"""The gate of one provider's endpoint, over all taggers together.
+
+What is known of the endpoint is in Redis, and decided there by `gate_enter` and `gate_leave`:
+places for `max_calls`, the pause that a 429 asked for, a circuit breaker, requests and tokens
+a minute. A photo waits here with its clock stopped; it goes nowhere, and costs no try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import math
+import random
+import secrets
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+from redis.asyncio import Redis
+
+from services.tagger.clock import Clock
+from services.tagger.errors import (
+    PermanentError,
+    PlaceLostError,
+    RateLimitedError,
+    RetryableError,
+)
+from services.tagger.gate import Gate, Limits, OpenGate
+from services.tagger.line import Asked, Line
+from services.tagger.metrics import GATE_SECONDS, GATE_STATE
+from services.tagger.providers.provider import Call, Provider
+from shared import gates, keys
+from shared.broker import PRIORITIES
+from shared.errors import UnavailableError
+from shared.redis import away_is_unavailable, script
+from shared.tasks import end
+
+RENEWALS_PER_LEASE: Final = 4
+RENEWALS_PER_NEWS: Final = 5
+"""A tagger without calls says that it is there once in so many times."""
+
+KEPT_MS: Final = 24 * 3600 * 1000
+"""How long Redis keeps what it knows of an endpoint that no tagger uses any more."""
+
+LINGER_MS: Final = 250
+"""How long a place stays taken by a call that we cut off: the other side has to notice."""
+
+FAILURES_TO_OPEN: Final = 5
+FIRST_PAUSE_MS: Final = 1_000
+LONGEST_PAUSE_MS: Final = 60_000
+RETRY_AFTER_MOST_MS: Final = 3_600_000
+"""A provider may ask for any pause; after an hour it is asked again."""
+
+STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2}
+
+logger = structlog.stdlib.get_logger()
+
+
+def gate_for(provider: Provider, redis: Redis, limits: Limits, *, lease_ms: int) -> Gate:
+    """Return the gate before `provider`.
+
+    What calls no other side and has no limits has nobody to spare.
+    """
+    if provider.endpoint is None and limits == Limits():
+        return OpenGate()
+    endpoint = provider.endpoint or provider.name
+    return SharedGate(
+        redis, provider=provider.name, endpoint=endpoint, limits=limits, lease_ms=lease_ms
+    )
+
+
+class SharedGate(Gate):
+    """The gate of one endpoint, for all taggers that call it; one object a process.
+
+    `lease_ms`: the places of a killed tagger are free after this; those of others are renewed.
+    """
+
+    def __init__(
+        self, redis: Redis, *, provider: str, endpoint: str, limits: Limits, lease_ms: int
+    ) -> None:
+        self._redis = redis
+        self._provider = provider
+        self._endpoint = endpoint
+        self._limits = limits
+        self._lease_ms = lease_ms
+        self._enter_script = script(redis, "gate_enter")
+        self._leave_script = script(redis, "gate_leave")
+        self._renew_script = script(redis, "gate_renew")
+        self._process = secrets.token_hex(6)
+        self._numbers = itertools.count(1)
+        self._line = Line(self._ask, self._drop)
+        self._calls: dict[str, asyncio.Timeout] = {}
+        self._farewells: set[asyncio.Task[Any]] = set()
+        self._renewing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._renewing = asyncio.create_task(self._keep_renewing())
+        self._line.open()
+
+    async def close(self) -> None:
+        await self._line.close()
+        await end(self._renewing)
+        for token in list(self._calls):
+            self._drop(token, linger_ms=LINGER_MS)
+        await asyncio.gather(*self._farewells, return_exceptions=True)
+
+    @asynccontextmanager
+    async def turn(self, clock: Clock, *, priority: str) -> AsyncIterator[Call]:
+        token = f"{self._process}:{next(self._numbers)}"
+        with clock.stopped(), GATE_SECONDS.labels(provider=self._provider).time():
+            await self._line.wait(token, PRIORITIES.index(priority))
+        call = Call()
+        try:
+            async with self._placed(token):
+                yield call
+        except PlaceLostError:
+            raise
+        except RateLimitedError as error:
+            _, held_ms = await self._left(token, "limited", call, error.retry_after_s)
+            error.retry_after_s = held_ms / 1000
+            raise
+        except RetryableError as error:
+            was_down, _ = await self._left(token, "failed", call, linger_ms=LINGER_MS)
+            error.counts = error.counts and not was_down
+            raise
+        except PermanentError:
+            await self._left(token, "answered", call)
+            raise
+        except BaseException:
+            self._drop(token, linger_ms=LINGER_MS)
+            raise
+        else:
+            self._say(self._leave(token, "answered", call))
+
+    @asynccontextmanager
+    async def _placed(self, token: str) -> AsyncIterator[None]:
+        """Renew the place of a call during the body, which ends if the place is lost."""
+        # No deadline but the one that comes with the loss.
+        place = asyncio.timeout(None)
+        try:
+            async with place:
+                self._calls[token] = place
+                try:
+                    yield
+                finally:
+                    del self._calls[token]
+        except TimeoutError:
+            if place.expired():
+                raise PlaceLostError from None
+            raise
+
+    async def check(self) -> str:
+        found = await gates.state(self._redis, self._endpoint)
+        left_s = math.ceil((found.until_ms or 0) / 1000)
+        if found.state == "down":
+            when = f"tried again in {left_s} s" if left_s else "being tried again"
+            raise UnavailableError("provider", f"down, {when}")
+        return f"held back for {left_s} s" if found.state == "held" else "ok"
+
+    # Waiting
+
+    async def _ask(self, places: dict[str, int]) -> Asked:
+        args = [part for each in places.items() for part in each]
+        limits = self._limits
+        with away_is_unavailable():
+            why, wait_ms, *given = await self._enter_script(
+                keys=self._keys(),
+                args=[
+                    limits.max_calls,
+                    limits.requests_per_minute,
+                    limits.tokens_per_minute,
+                    self._lease_ms,
+                    # Without asking, one that waits loses its place in the line sooner.
+                    self._lease_ms // 2,
+                    *args,
+                ],
+            )
+        GATE_STATE.labels(provider=self._provider).set(STATES[why.decode()])
+        return Asked([token.decode() for token in given], why.decode(), wait_ms)
+
+    # Leaving
+
+    async def _left(
+        self,
+        token: str,
+        outcome: str,
+        call: Call,
+        retry_after_s: float | None = None,
+        *,
+        linger_ms: int = 0,
+    ) -> tuple[bool, int]:
+        """Leave; also if this task is cancelled meanwhile."""
+        return await asyncio.shield(
+            self._say(self._leave(token, outcome, call, retry_after_s, linger_ms=linger_ms))
+        )
+
+    async def _leave(
+        self,
+        token: str,
+        outcome: str,
+        call: Call | None = None,
+        retry_after_s: float | None = None,
+        *,
+        linger_ms: int = 0,
+    ) -> tuple[bool, int]:
+        """Return whether the provider was down already, and for how long, ms, calls are held."""
+        usage = call.usage if call else None
+        # A pause of nothing would have us called away again at once, and again.
+        pause_ms = math.ceil(retry_after_s * 1000) if retry_after_s else -1
+        with away_is_unavailable():
+            was_down, held_ms = await self._leave_script(
+                keys=self._keys(),
+                args=[
+                    token,
+                    outcome,
+                    linger_ms,
+                    min(pause_ms, RETRY_AFTER_MOST_MS),
+                    usage.prompt_tokens + usage.completion_tokens if usage else 0,
+                    self._limits.tokens_per_minute,
+                    FAILURES_TO_OPEN,
+                    FIRST_PAUSE_MS,
+                    LONGEST_PAUSE_MS,
+                    random.uniform(1, 1.2),  # noqa: S311  # no secret
+                ],
+            )
+        if outcome == "answered":
+            GATE_STATE.labels(provider=self._provider).set(STATES[""])
+        self._line.look()
+        return bool(was_down), held_ms
+
+    def _drop(self, token: str, *, linger_ms: int = 0) -> None:
+        self._say(self._leave(token, "dropped", linger_ms=linger_ms))
+
+    def _say(self, farewell: Coroutine[Any, Any, tuple[bool, int]]) -> asyncio.Task[Any]:
+        """Run `farewell`, whoever waits for it; if it fails, the lease lapses."""
+        task = asyncio.create_task(farewell)
+        self._farewells.add(task)
+        task.add_done_callback(self._said)
+        return task
+
+    def _said(self, task: asyncio.Task[Any]) -> None:
+        self._farewells.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.warning("gate_not_left", why=str(error))
+
+    # Leases
+
+    async def _keep_renewing(self) -> None:
+        for number in itertools.count():
+            try:
+                if self._calls or number % RENEWALS_PER_NEWS == 0:
+                    await self._renew()
+            except UnavailableError as error:
+                logger.warning("gate_not_renewed", why=str(error))
+            except Exception:  # without this task all places are lost
+                logger.exception("gate_broke")
+            await asyncio.sleep(self._lease_ms / RENEWALS_PER_LEASE / 1000)
+
+    async def _renew(self) -> None:
+        with away_is_unavailable():
+            gone = await self._renew_script(
+                keys=[
+                    keys.gate(self._endpoint),
+                    keys.gate_calls(self._endpoint),
+                    keys.gates(),
+                ],
+                args=[
+                    self._endpoint,
+                    self._provider,
+                    self._limits.max_calls,
+                    self._lease_ms,
+                    KEPT_MS,
+                    *self._calls,
+                ],
+            )
+        for token in gone:
+            # One that has ended meanwhile has left by itself.
+            if (place := self._calls.get(token.decode())) is not None and not place.expired():
+                logger.warning("place_lost", provider=self._provider)
+                place.reschedule(asyncio.get_running_loop().time())
+
+    def _keys(self) -> list[str]:
+        endpoint = self._endpoint
+        return [
+            keys.gate(endpoint),
+            keys.gate_calls(endpoint),
+            keys.gate_waiting(endpoint),
+            keys.gate_heard(endpoint),
+            keys.gate_minute(endpoint),
+        ]

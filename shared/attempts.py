@@ -1,0 +1,188 @@
+"""A tagger's attempts at photos: each move is one script, and wants the attempt's fencing token.
+
+Claim gives the token out. Whoever comes with an older one, because another worker has claimed
+the photo since, or because it was cancelled, changes nothing.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from shared import keys
+from shared.broker import DeadLetter, DelayedEntry, Receipt
+from shared.events import Event
+from shared.record import Record
+from shared.redis import away_is_unavailable, script
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt came to: `report` is kept with the job, `counts` go into the statistics."""
+
+    report: Mapping[str, Any] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a photo ends: `complete` or `error`, the changed fields, and its last events.
+
+    `tag_ids`: all tags it carries from now on; None leaves them as they are.
+    """
+
+    status: str
+    fields: Mapping[str, str]
+    events: Sequence[Event]
+    outcome: Outcome
+    tag_ids: Sequence[int] | None = None
+    letter: DeadLetter | None = None
+
+
+class Claim(enum.Enum):
+    """Why a worker may not start on a photo."""
+
+    OVER = enum.auto()
+    """There is nothing left to do; the queue entry is acknowledged."""
+
+    LOST = enum.auto()
+    """Another worker holds the queue entry by now."""
+
+
+class Finish(enum.Enum):
+    """What became of the wish to end a photo."""
+
+    LOST = 0
+    ENDED = 1
+    EDITED = -1
+    """Its tags were edited by hand meanwhile: the last event would tell old ones."""
+
+
+class Attempts:
+    """The attempts at the photos of one shard. Raises `UnavailableError` when Redis is away."""
+
+    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+        self._redis = redis
+        self._retention_ms = retention_s * 1000
+        self._claim = script(redis, "claim")
+        self._step = script(redis, "step")
+        self._finish = script(redis, "finish")
+        self._retry = script(redis, "retry")
+
+    async def claim(self, photo_id: int, job_id: str, receipt: Receipt) -> Record | Claim:
+        """Start an attempt: the record returned holds its fencing token."""
+        with away_is_unavailable():
+            reply = await self._claim(
+                keys=[keys.photo(photo_id), receipt.stream],
+                args=[keys.SHARD, job_id, receipt.group, receipt.consumer, receipt.entry_id],
+            )
+        match reply:
+            case [b"started", flat]:
+                return Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+            case [b"over"]:
+                return Claim.OVER
+            case _:
+                return Claim.LOST
+
+    async def step(self, record: Record, *, stage: str, progress: int, event: Event) -> bool:
+        """Note how far an attempt is and tell the watchers; False if it is no longer its turn."""
+        with away_is_unavailable():
+            done = await self._step(
+                keys=[keys.photo(record.id)],
+                args=[
+                    keys.SHARD,
+                    record.token,
+                    stage,
+                    progress,
+                    self._retention_ms,
+                    event.name,
+                    event.data(),
+                ],
+            )
+        return bool(done)
+
+    async def finish(self, record: Record, *, receipt: Receipt, ending: Ending) -> Finish:
+        """End a photo and acknowledge its queue entry."""
+        letter = ending.letter
+        letter_fields: list[Any] = []
+        if letter is not None:
+            letter_fields = [part for pair in letter.fields.items() for part in pair]
+        tag_ids = b"" if ending.tag_ids is None else orjson.dumps(list(ending.tag_ids))
+        with away_is_unavailable():
+            done = await self._finish(
+                keys=[
+                    keys.photo(record.id),
+                    receipt.stream,
+                    letter.stream if letter else receipt.stream,
+                ],
+                args=[
+                    keys.SHARD,
+                    record.token,
+                    self._retention_ms,
+                    receipt.group,
+                    receipt.entry_id,
+                    ending.status,
+                    record.edits,
+                    orjson.dumps(dict(ending.fields)),
+                    tag_ids,
+                    orjson.dumps([[event.name, event.data()] for event in ending.events]),
+                    orjson.dumps(dict(ending.outcome.report)),
+                    orjson.dumps(dict(ending.outcome.counts)),
+                    *letter_fields,
+                ],
+            )
+        return Finish(done)
+
+    async def retry(
+        self,
+        record: Record,
+        *,
+        receipt: Receipt,
+        delayed: DelayedEntry,
+        delay_ms: int,
+        counts: bool,
+        event: Event,
+        outcome: Outcome,
+    ) -> bool:
+        """End an attempt that is to be repeated; False if it is no longer its turn.
+
+        `counts`: whether the failure counts against the limit of tries.
+        """
+        with away_is_unavailable():
+            done = await self._retry(
+                keys=[keys.photo(record.id), receipt.stream, delayed.delayed, delayed.wake],
+                args=[
+                    keys.SHARD,
+                    record.token,
+                    self._retention_ms,
+                    receipt.group,
+                    receipt.entry_id,
+                    delayed.member,
+                    delay_ms,
+                    int(counts),
+                    event.name,
+                    event.data(),
+                    orjson.dumps(dict(outcome.report)),
+                    orjson.dumps(dict(outcome.counts)),
+                ],
+            )
+        return bool(done)
+
+    async def void(self, records: Sequence[Record]) -> list[Record]:
+        """Return those of `records` whose attempts have lost their turn: cancelled, say."""
+        with away_is_unavailable():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for record in records:
+                    pipeline.hmget(keys.photo(record.id), ["status", "job_id", "attempt"])
+                found = await pipeline.execute()
+        ours = [(b"processing", r.job_id.encode(), str(r.attempt).encode()) for r in records]
+        return [
+            record
+            for record, now, then in zip(records, found, ours, strict=True)
+            if tuple(now) != then
+        ]

@@ -1,0 +1,102 @@
+"""A process that decodes images and may be killed: `python -m shared.decoding.child`.
+
+Its one argument is the memory, in bytes, that it may take for a decode. It
+talks on the socket it finds as its standard input (see `protocol.py`), one
+request at a time, and ends when that socket does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.decoding.protocol import REPLY, REQUEST, Form, Status
+from shared.errors import BadImageError
+
+if TYPE_CHECKING:
+    from typing import BinaryIO, Protocol
+
+    class Decode(Protocol):
+        def __call__(
+            self, data: bytes, *, form: Form, longest_side_px: int, max_pixels: int
+        ) -> tuple[int, int, bytes]: ...
+
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> None:
+    # Ctrl-C and a service manager signal the whole group: a decode that the
+    # parent still wants is finished, and the end of the socket ends the rest.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _die_with_parent()
+    # Only now: it takes a tenth of a second, in which signals may come.
+    from shared.decoding import pixels  # noqa: PLC0415
+
+    pixels.prepare()
+    _limit(memory_bytes=int(sys.argv[1]))
+    with (
+        contextlib.suppress(ConnectionError),  # the parent has gone
+        socket.socket(fileno=os.dup(sys.stdin.fileno())) as channel,
+        channel.makefile("rb") as requests,
+    ):
+        channel.sendall(REPLY.pack(Status.READY, 0, 0, 0))
+        _silence_libraries()
+        while _serve(requests, channel, pixels.decode):
+            pass
+
+
+def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
+    """Answer one request. False: there will be no other."""
+    header = requests.read(REQUEST.size)
+    if len(header) < REQUEST.size:
+        return False
+    form, longest_side_px, max_pixels, size_bytes = REQUEST.unpack(header)
+    try:
+        data = requests.read(size_bytes)
+        width, height, body = decode(
+            data, form=Form(form), longest_side_px=longest_side_px, max_pixels=max_pixels
+        )
+    except BadImageError as error:
+        text = str(error).encode()
+        channel.sendall(REPLY.pack(Status.BAD_IMAGE, 0, 0, len(text)) + text)
+    except MemoryError:
+        channel.sendall(REPLY.pack(Status.OUT_OF_MEMORY, 0, 0, 0))
+        return False
+    else:
+        channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(body)))
+        channel.sendall(body)
+    return True
+
+
+def _die_with_parent() -> None:
+    # The end of the socket says the same, but nobody reads it during a decode.
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _limit(*, memory_bytes: int) -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # sockets are not files
+    if sys.platform == "linux":  # elsewhere the address space cannot be limited
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        limit = pages * resource.getpagesize() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _silence_libraries() -> None:
+    # C libraries print what they think of a broken file, and may quote it.
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,17 @@
+"""What comes out of a decode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A photo, decoded, upright, its longest side at most what was asked for.
+
+    `rgb` holds `height * width * 3` bytes: rows from the top, 8 bits a channel, sRGB.
+    """
+
+    width: int
+    height: int
+    rgb: bytes

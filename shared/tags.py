@@ -1,0 +1,117 @@
+"""The tags: one id for a tag's names in all languages, and each owner's index of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+from redis.asyncio import Redis
+
+from shared import keys, messages
+from shared.record import PhotoTag
+from shared.redis import away_is_unavailable, script
+
+NAME_CHARS: Final = 64
+MOST_MATCHES: Final = 256
+"""How many tags with the same start a search takes into account, in alphabetical order."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagCount:
+    """A tag and how many of an owner's photos carry it."""
+
+    id: int
+    name: str
+    count: int
+
+
+def cleaned(name: str) -> str:
+    """Return a tag's name as it is kept: one line, lower case, no control characters."""
+    printable = "".join(char if char.isprintable() else " " for char in name)
+    return " ".join(printable.split()).lower()[:NAME_CHARS].strip()
+
+
+class Tags:
+    """The tags of one shard. Raises `UnavailableError` when Redis is away."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._name = script(redis, "name_tags")
+        self._edit = script(redis, "edit_tags")
+
+    async def name(self, tags: Sequence[Mapping[str, str]]) -> tuple[int, list[int]]:
+        """Return the server's time, ms, and the id of each tag, given by its names by locale."""
+        with away_is_unavailable():
+            now_ms, ids = await self._name(
+                keys=[keys.tag_sequence()],
+                args=[keys.SHARD, orjson.dumps([dict(names) for names in tags])],
+            )
+        return now_ms, ids
+
+    async def edit(self, photo_id: int, names: Sequence[str], *, locale: str) -> bool:
+        """Have a photo carry just the tags `names`, by hand; False if there is no such photo."""
+        _, ids = await self.name([{locale: name} for name in names])
+        tags = {
+            tag_id: PhotoTag(id=tag_id, name=name, confidence=None, source="user")
+            for tag_id, name in zip(ids, names, strict=True)
+        }
+        with away_is_unavailable():
+            done = await self._edit(
+                keys=[keys.photo(photo_id)],
+                args=[
+                    keys.SHARD,
+                    orjson.dumps([tag.model_dump() for tag in tags.values()]),
+                    orjson.dumps(list(tags)),
+                ],
+            )
+        return bool(done)
+
+    async def ids_named(self, name: str) -> list[int]:
+        """Return the ids of the tags of that name, in any language."""
+        with away_is_unavailable():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for locale in messages.LOCALES:
+                    pipeline.hget(keys.tag_names(locale), cleaned(name))
+                found = await pipeline.execute()
+        return sorted({int(tag_id) for tag_id in found if tag_id is not None})
+
+    async def ids_starting(self, owner: str, start: str) -> list[int]:
+        """Return the ids of the tags on photos of `owner` whose names start with `start`."""
+        key, prefix = keys.tag_index(owner), cleaned(start).encode()
+        with away_is_unavailable():
+            members: Any = await self._redis.zrange(
+                key, b"[" + prefix, b"(" + prefix + b"\xff", bylex=True, offset=0, num=MOST_MATCHES
+            )
+        return sorted({int(member.rpartition(b"\0")[2]) for member in members})
+
+    async def most_used(
+        self, owner: str, *, prefix: str, limit: int, locale: str
+    ) -> list[TagCount]:
+        """Return tags on photos of `owner`, most used first, named in `locale` where they can."""
+        key = keys.tag_counts(owner)
+        with away_is_unavailable():
+            if prefix:
+                ids = await self.ids_starting(owner, prefix)
+                scores: Any = await self._redis.zmscore(key, [str(i) for i in ids]) if ids else []
+                counted = [(i, int(s)) for i, s in zip(ids, scores, strict=True) if s]
+                counted = sorted(counted, key=lambda each: (-each[1], each[0]))[:limit]
+            else:
+                found: Any = await self._redis.zrevrange(key, 0, limit - 1, withscores=True)
+                counted = [(int(tag_id), int(score)) for tag_id, score in found]
+        names = await self._names([tag_id for tag_id, _ in counted], locale)
+        return [TagCount(tag_id, names[tag_id], count) for tag_id, count in counted]
+
+    async def _names(self, ids: Sequence[int], locale: str) -> dict[int, str]:
+        if not ids:
+            return {}
+        with away_is_unavailable():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for each in (locale, *messages.LOCALES):
+                    pipeline.hmget(keys.tag_labels(each), [str(tag_id) for tag_id in ids])
+                labels = await pipeline.execute()
+        return {
+            tag_id: next(label.decode() for label in column if label is not None)
+            for tag_id, *column in zip(ids, *labels, strict=True)
+        }
