@@ -65,6 +65,7 @@ class Holding(Middleware):
             return
         if message.reason == POISON:
             raise SkipMessage(f"{message.deaths} workers died holding it")
+        message.make_sure()
         if message.lost:
             # To skip a message is to store None as its result, which is not ours to say.
             message.options["store_results"] = False
