@@ -9,6 +9,8 @@ from typing import Final
 
 import structlog
 
+from shared.tasks import end
+
 PAUSE_S: Final = 5.0
 """The wait before a duty that broke is begun again."""
 
@@ -28,9 +30,7 @@ async def running(*duties: Duty, pause_s: float = PAUSE_S) -> AsyncIterator[None
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*(end(task) for task in tasks))
 
 
 async def _again_and_again(duty: Duty, pause_s: float) -> None:

@@ -15,10 +15,12 @@
 local prefix, now, texts = ARGV[1], now_ms(), cjson.decode(ARGV[6])
 promote_due(prefix, now)
 
-local total_ms, durations = 0, redis.call('LRANGE', KEYS[3], 0, -1)
+-- Of late only: what is slow at the start of a run says nothing of what follows.
+local working = math.max(1, redis.call('ZCARD', KEYS[2]))
+local total_ms, durations = 0, redis.call('LRANGE', KEYS[3], 0, math.max(16, 2 * working) - 1)
 for _, duration in ipairs(durations) do total_ms = total_ms + duration end
 -- By Little's law: as many photos in work, each for so long, make room at this rate.
-local ms_each = #durations > 0 and total_ms / #durations / math.max(1, redis.call('ZCARD', KEYS[2]))
+local ms_each = #durations > 0 and total_ms / #durations / working
 
 local first = tonumber(ARGV[3])
 for i, id in ipairs(redis.call('ZRANGE', KEYS[1], first, first + ARGV[4] - 1)) do

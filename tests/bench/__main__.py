@@ -19,11 +19,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deploy.local.server import find_server
-from tests.bench import backlog, idle, pickup, rates, recovery, uploads
+from tests.bench import backlog, idle, listing, pickup, rates, recovery, uploads
 from tests.bench.figures import Sizes, as_json, table
 
 CASES = {
-    module.CASE.name: module.CASE for module in (pickup, rates, backlog, idle, recovery, uploads)
+    module.CASE.name: module.CASE
+    for module in (pickup, rates, backlog, idle, recovery, uploads, listing)
 }
 FULL_GIVE_UP_S = 90.0
 

@@ -22,6 +22,7 @@ class Sizes:
     idle_s: float = 10.0
     give_up_s: float = 30.0
     photos: int = 200
+    listed: int = 200_000
 
 
 @dataclass(frozen=True)

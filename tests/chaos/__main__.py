@@ -21,6 +21,7 @@ from tests.chaos.run import Plan, execute
 
 FULL_LENGTH = {
     "TAGLINE_TEST_KILLS": "50",
+    "TAGLINE_TEST_CANCELS": "1000",
     "TAGLINE_TEST_PROVIDER_FULL": "1",
     "TAGLINE_TEST_EXAMPLES": "500",
     "TAGLINE_TEST_SOCKETS": "200",
@@ -29,6 +30,7 @@ FULL_LENGTH = {
     "TAGLINE_TEST_SLOW_MEGABYTES": "100",
 }
 TESTS = (
+    "tests/e2e/test_cancels.py",
     "tests/e2e/test_gateway_kills.py",
     "tests/e2e/test_notifier_kills.py",
     "tests/e2e/test_provider_limits.py",

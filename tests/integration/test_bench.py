@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import backlog, pickup, rates
+from tests.bench import backlog, listing, pickup, rates
 from tests.bench.figures import Case, Sizes
 
 SMALL = Sizes(pickups=3, messages=20, rounds=1, depths=(5, 50))
@@ -23,6 +23,15 @@ def test_a_case_measures_both_brokers(case: Case) -> None:
     assert all(figure.ours > 0 for figure in figures)
     assert all(figure.beside > 0 for figure in figures if figure.beside is not None)
     assert sum(figure.met is not None for figure in figures) >= 1
+
+
+def test_all_photos_are_listed_and_pages_compared() -> None:
+    figures = listing.CASE.measure(Sizes(listed=500))
+
+    assert len(figures) == 10
+    assert [figure.name for figure in figures if figure.met is not None] == [
+        "the slowest of 10 pages, 10 in all"
+    ]
 
 
 def test_cases_are_chosen_by_name_and_written_as_json(
