@@ -19,6 +19,7 @@ from redis.asyncio import Redis
 from shared import keys
 from tests.support.notifier import connect, database
 from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 READERS = int(os.environ.get("TAGLINE_TEST_SLOW_READERS", "10"))
@@ -125,19 +126,21 @@ async def held(service: ServiceProcess, transport: str) -> float:
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse", "socketio"])
-async def test_readers_that_stop_are_closed_and_delay_nobody(
-    redis_url: str, transport: str
-) -> None:
-    environment = {"REDIS_URL": redis_url, "TAGLINE_HOME_LANE": "0"}
+async def test_readers_that_stop_are_closed_and_delay_nobody(transport: str) -> None:
     waited_s: list[float] = []
-    with ServiceProcess("notifier", environment) as service:
+    with (
+        temporary_server() as server,
+        ServiceProcess("notifier", {"REDIS_URL": server.url, "TAGLINE_HOME_LANE": "0"}) as service,
+    ):
         service.wait_ready()
         async with (
-            database(redis_url) as redis,
+            database(server.url) as redis,
             aiohttp.ClientSession() as web,
             connect(service.url, web) as healthy,
             readers(service.url, transport) as stopped,
         ):
+            # Gigabytes, at full length, that nobody needs on a disk
+            await redis.config_set("appendonly", "no")
             before_mb = rss_mb(service)
             pulsing = asyncio.create_task(pulse(redis, healthy.socket_id))
             flooding = asyncio.create_task(flood(redis, [each.socket_id for each in stopped]))
