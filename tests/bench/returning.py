@@ -156,13 +156,14 @@ class Measurement:
         told = dict.fromkeys(ids, 0)
         while True:
             async with self._redis.pipeline(transaction=False) as pipeline:
-                for socket_id in random.choices(ids, k=EVENTS_A_SECOND // 20):
+                targets = random.choices(ids, k=EVENTS_A_SECOND // 20)
+                for socket_id in targets:
                     lane = keys.lane(int(socket_id.partition("-")[0]))
                     data = json.dumps({"n": told[socket_id]})
                     told[socket_id] += 1
                     pipeline.xadd(lane, {"socket": socket_id, "event": "x", "data": data})
-                    self.written += 1
                 await pipeline.execute()
+                self.written += len(targets)
             await asyncio.sleep(0.05)
 
     async def uploads(self, took_s: list[float]) -> None:
@@ -205,7 +206,7 @@ async def measure(redis_url: str, blobs: Path, count: int) -> str:
             back_s = time.monotonic() - start
             await end(uploading)
             await end(writing)
-            end = await this.until("heard", this.written)
+            last = await this.until("heard", this.written)
         finally:
             await redis.aclose()
             holder.kill()
@@ -213,8 +214,8 @@ async def measure(redis_url: str, blobs: Path, count: int) -> str:
     slower = statistics.median(meanwhile_s) / statistics.median(before_s)
     return (
         f"{count} sockets dropped at once, all back after {back_s:.1f} s; "
-        f"{this.written} events: {end['holes']} holes, {end['repeats']} repeats, "
-        f"{end['resyncs']} resyncs; an upload took {statistics.median(before_s) * 1e3:.1f} ms "
+        f"{this.written} events: {last['holes']} holes, {last['repeats']} repeats, "
+        f"{last['resyncs']} resyncs; an upload took {statistics.median(before_s) * 1e3:.1f} ms "
         f"before, {statistics.median(meanwhile_s) * 1e3:.1f} ms meanwhile ({slower:.2f} times)"
     )
 
