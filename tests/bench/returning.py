@@ -25,8 +25,8 @@ from typing import Any
 import uvloop
 from redis.asyncio import Redis
 
-from services.notifier.tasks import end
 from shared import keys
+from shared.tasks import end
 from tests.bench.realtime_load import CountingSocket, Counts, RefusedError
 from tests.support.clients import PHOTOS, upload
 from tests.support.processes import ROOT, ServiceProcess, clean_environment

@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 
 from cli.follow import follow
 from cli.transports import Cursor
-from services.notifier.tasks import end
 from shared import keys
+from shared.tasks import end
 from tests.support.notifier import database, tell
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until

@@ -16,8 +16,8 @@ import orjson
 import pytest
 from redis.asyncio import Redis
 
-from services.notifier.tasks import end
 from shared import keys
+from shared.tasks import end
 from tests.support.notifier import Socket, connect, database, tell
 from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
