@@ -69,7 +69,7 @@ class RedisStreamsBroker(Broker):
         max_dead_letters: int = Limits.max_dead_letters,
         max_dead_age_ms: int = Limits.max_dead_age_ms,
     ) -> None:
-        self._holding = Holding(max_work_ms=max_work_ms)
+        self._holding = Holding(max_work_ms=max_work_ms, max_deaths=max_deaths)
         super().__init__(middleware=middleware)
         self.queues: set[str] = set()
         self.namespace = namespace
@@ -91,10 +91,10 @@ class RedisStreamsBroker(Broker):
     ) -> None:
         """Add a middleware, as to every Dramatiq broker."""
         super().add_middleware(middleware, before=before, after=after)
+        first, last = self._holding.alone, self._holding
+        others = [each for each in self.middleware if each not in (first, last)]
         # Last: when it has a message skipped, all others have been told of its beginning.
-        if self._holding in self.middleware:
-            self.middleware.remove(self._holding)
-        self.middleware.append(self._holding)
+        self.middleware = [first, *others, last]
 
     # Enqueueing
 
