@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import redis
@@ -280,18 +280,15 @@ class RedisStreamsBroker(Broker):
         """
         keys = self.keys_of(queue_name)
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
-        while self._unfinished(keys.streams, keys.delayed):
+        while self._unfinished(keys):
             if deadline is not None and time.monotonic() >= deadline:
                 raise QueueJoinTimeout(queue_name)
             time.sleep(JOIN_INTERVAL_S)
 
-    def _unfinished(self, streams: Iterable[str], delayed: str) -> int:
-        # In one step: else a message that moves meanwhile could be missed in both places.
-        with translated(), self._client.pipeline(transaction=True) as pipeline:
-            for stream in streams:
-                pipeline.xlen(stream)
-            pipeline.zcard(delayed)
-            return sum(pipeline.execute())
+    def _unfinished(self, keys: QueueKeys) -> int:
+        with translated():
+            count: int = script(self._repeatable, "unfinished")(keys=[keys.delayed, *keys.streams])
+        return count
 
     def close(self) -> None:
         """Close the connections. A client that was passed in stays open."""

@@ -26,7 +26,8 @@ from .limits import Limits
 from .settling import Settling
 
 LOOK_EVERY_S: Final = 6.0
-"""How often a consumer looks at the delayed messages without having been told to."""
+"""How often a consumer looks at the delayed messages, and shows itself, without having been told
+to."""
 
 DUE_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
@@ -137,11 +138,13 @@ class RedisStreamsConsumer(Consumer):
             self._read_own()
             self._recover = False
         if self._paused:
-            self._wait_for_resume()
-        elif self._ready:
+            self._hand_back_unstarted()
+        if self._ready:
             pass
         elif time.monotonic() >= self._look_at:
             self._look()
+        elif self._paused:
+            self._wait_for_resume()
         else:
             self._wait()
 
@@ -168,13 +171,8 @@ class RedisStreamsConsumer(Consumer):
 
     def _wait(self) -> None:
         """Wait in a blocking read for a new entry, or until it is time to look."""
-        until_look_ms = (self._look_at - time.monotonic()) * 1000
-        block_ms = max(1, round(min(self._block_ms, until_look_ms)))
-        streams = [self._keys.wake, *self._keys.streams]
         asked_at = time.monotonic()
-        reply: Any = self._blocking.xreadgroup(
-            GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms
-        )
+        reply = self._read_blocking([self._keys.wake, *self._keys.streams])
         if not reply:
             return
         woken = False
@@ -190,10 +188,14 @@ class RedisStreamsConsumer(Consumer):
         self._look_at = 0.0
 
     def _wait_for_resume(self) -> None:
-        """Hand back what could start, and wait until the queue is resumed, which raises."""
-        self._hand_back_unstarted()
-        self._blocking.xreadgroup(
-            GROUP, self.name, {self._keys.paused: ">"}, count=1, block=self._block_ms
+        """Wait until the queue is resumed, which raises, or until it is time to look."""
+        self._read_blocking([self._keys.paused])
+
+    def _read_blocking(self, streams: list[str]) -> Any:
+        until_look_ms = (self._look_at - time.monotonic()) * 1000
+        block_ms = max(1, round(min(self._block_ms, until_look_ms)))
+        return self._blocking.xreadgroup(
+            GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms
         )
 
     def _read_own(self) -> None:
