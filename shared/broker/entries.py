@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -78,9 +79,10 @@ class StreamMessage(MessageProxy):
     it were rejected now. `settled`: set it once the entry has been acknowledged by other means,
     such as a script; the consumer then only forgets it. `given_back`: set it to have the
     message, once processed, put to the front of the queue, at no cost to it, instead of
-    acknowledged. `lost`: another worker holds it by now. `retry`: set where a middleware has it
-    tried again. `work_s`: how long it may be worked on before its lease is renewed no more;
-    None before that begins.
+    acknowledged. `lost`: another worker holds it by now. `sure_until`: before that monotonic
+    time, s, its lease has not lapsed. `retry`: set where a middleware has it tried again.
+    `work_s`: how long it may be worked on before its lease is renewed no more; None before that
+    begins.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -91,6 +93,8 @@ class StreamMessage(MessageProxy):
         self.settled = False
         self.given_back = False
         self.lost = False
+        self.sure_until = 0.0
+        self.make_sure: Callable[[], None] = _nothing
         self.retry: Retry | None = None
         self.work_s: float | None = None
         self._began_at = 0.0
@@ -104,6 +108,10 @@ class StreamMessage(MessageProxy):
     def overdue(self) -> bool:
         """Whether work on it has taken longer than it may."""
         return self.work_s is not None and time.monotonic() >= self._began_at + self.work_s
+
+
+def _nothing() -> None:
+    """Make sure of a message that no consumer holds."""
 
 
 def decode(data: bytes, queue_name: str) -> Message[Any]:

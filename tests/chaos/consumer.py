@@ -12,15 +12,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import dramatiq
-from dramatiq import Consumer, MessageProxy, Worker
+from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage, Retries
 
 from shared.broker import RedisStreamsBroker, StreamMessage
+from shared.broker.connections import script
 from shared.broker.consumer import RedisStreamsConsumer
 from tests.chaos import journal
 from tests.chaos.journal import Journal
@@ -32,49 +32,55 @@ SLOW_S = 1.0
 STOP_TIMEOUT_MS = 10_000
 
 
-class NotingConsumer(Consumer):
-    """Notes what another consumer fetches, and what the server says it has acknowledged."""
+class NotingBroker(RedisStreamsBroker):
+    """Notes what its consumers fetch, and what the server says that it acknowledged for them.
 
-    def __init__(self, consumer: RedisStreamsConsumer, notes: Journal) -> None:
-        self._consumer = consumer
+    By the script's own reply: Dramatiq's after_ack also comes where the acknowledgement was put
+    off, or came too late because the lease was lost.
+    """
+
+    def __init__(self, notes: Journal, **settings: Any) -> None:
+        super().__init__(**settings)
         self._notes = notes
-        # Dramatiq's after_ack also comes where the ack was put off, or the lease was lost.
-        self._acknowledge: Any = consumer._settling._ack
-        consumer._settling._ack = self._noting_ack  # type: ignore[assignment]
+        self._consumers: list[RedisStreamsConsumer] = []
+        self._ack_sha = script(self._repeatable, "ack").sha
+        self._evalsha: Any = self._repeatable.evalsha
+        self._repeatable.evalsha = self._noting_evalsha  # type: ignore[method-assign, assignment]
 
-    def __next__(self) -> StreamMessage | None:
-        message = next(self._consumer)
-        if message is not None:
+    def consume(
+        self, queue_name: str, prefetch: int = 1, timeout: int = 30_000
+    ) -> RedisStreamsConsumer:
+        consumer = super().consume(queue_name, prefetch, timeout)
+        held = consumer._held
+        add = held.add
+
+        def noting_add(message: StreamMessage) -> None:
+            # All of one reply, before the first of them starts and may kill the process.
             self._notes.note(journal.FETCHED, message.message_id)
-        return message
+            add(message)
 
-    def ack(self, message: MessageProxy) -> None:
-        self._consumer.ack(message)
+        held.add = noting_add  # type: ignore[method-assign]
+        self._consumers.append(consumer)
+        return consumer
 
-    def nack(self, message: MessageProxy) -> None:
-        self._consumer.nack(message)
-
-    def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        self._consumer.requeue(messages)
-
-    def close(self) -> None:
-        self._consumer.close()
-
-    def _noting_ack(self, keys: list[str], args: list[str]) -> int:
-        held = self._consumer._held._messages.get((keys[0], args[1]))
-        acked = int(self._acknowledge(keys=keys, args=args))
-        if acked == 1 and held is not None:
-            self._notes.note(journal.ACKED, held.message_id)
+    def _noting_evalsha(self, sha: str, keys_count: int, *parts: Any) -> Any:
+        if sha != self._ack_sha:
+            return self._evalsha(sha, keys_count, *parts)
+        entries = list(zip(parts[:keys_count], parts[keys_count + 1 :], strict=True))
+        held = [self._message_at(*entry) for entry in entries]
+        acked = self._evalsha(sha, keys_count, *parts)
+        # One entry: whether it was pending. Several: how many were; none is sure unless all are.
+        if acked == len(entries):
+            for message_id in filter(None, held):
+                self._notes.note(journal.ACKED, message_id)
         return acked
 
-
-class NotingBroker(RedisStreamsBroker):
-    """Its consumers note what they do."""
-
-    notes: Journal
-
-    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 30_000) -> Any:
-        return NotingConsumer(super().consume(queue_name, prefetch, timeout), self.notes)
+    def _message_at(self, stream: str, entry_id: str) -> str | None:
+        for consumer in self._consumers:
+            message = consumer._held._messages.get((stream, entry_id))
+            if message is not None:
+                return str(message.message_id)
+        return None
 
 
 def main(url: str, path: str, claim_after_ms: int) -> None:
@@ -83,9 +89,8 @@ def main(url: str, path: str, claim_after_ms: int) -> None:
     notes = Journal(Path(path))
     retries = Retries(max_retries=1, min_backoff=20, max_backoff=200)
     broker = NotingBroker(
-        url=url, middleware=[retries, CurrentMessage()], claim_after_ms=claim_after_ms
+        notes, url=url, middleware=[retries, CurrentMessage()], claim_after_ms=claim_after_ms
     )
-    broker.notes = notes
 
     @dramatiq.actor(broker=broker, actor_name=ACTOR)
     def run(kind: str) -> None:

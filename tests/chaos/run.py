@@ -166,8 +166,8 @@ class Run:
         deadline = time.monotonic() + SETTLE_TIMEOUT_S
         while time.monotonic() < deadline:
             self._look_after()
-            stopped = any(consumer.stopped_ns for consumer in self._consumers)
-            if not stopped and not any(self._left().values()):
+            ready = all(each.begun and not each.stopped_ns for each in self._consumers)
+            if ready and not any(self._left().values()):
                 return
             time.sleep(POLL_S)
 
