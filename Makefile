@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench chaos lock clean
+.PHONY: help run test check web-check format bench chaos lock clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -13,6 +13,8 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
+# The npm and Node that come with the development requirements: no other is asked for.
+NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm --prefix web
 
 help: ## what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,15 +27,19 @@ run: $(VENV)/.local ## start Tagline here: page, services and their Redis; Ctrl-
 test: $(VENV)/.dev ## run all tests, against a real Redis-compatible server
 	@$(PY) -m pytest $(ARGS)
 
-check: $(VENV)/.dev ## format, lint, types and imports; edits nothing
+check: $(VENV)/.dev web-check ## format, lint, types and imports; edits nothing
 	@$(PY) -m ruff format --check .
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@$(VENV)/bin/lint-imports
 
-format: $(VENV)/.dev ## format the code and mend what the linter can
+web-check: web/node_modules/.made
+	@$(NPM) run --silent check
+
+format: $(VENV)/.dev web/node_modules/.made ## format the code and mend what the linter can
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
+	@$(NPM) run --silent format
 
 bench: $(VENV)/.dev ## measure speed
 	@$(PY) -m tests.bench $(ARGS)
@@ -55,7 +61,7 @@ lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 
 clean: ## remove .venv, caches, and var/ with all photos and data
 	@if [ -d var ]; then $(or $(PYTHON),$(PY)) -m deploy.local.lock var; fi
-	rm -rf $(VENV) var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) web/node_modules var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 # A file in .venv for each thing done to it: done again when what it was done from is newer.
@@ -73,4 +79,9 @@ $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: requirements/%.txt requirements/embedde
 	@echo 'Installing requirements/$*.txt and requirements/embedded.txt into $(VENV)'
 	@$(PIP) install --require-hashes -r requirements/$*.txt
 	@$(PIP) install --require-hashes --no-deps -r requirements/embedded.txt
+	@touch $@
+
+web/node_modules/.made: web/package.json web/package-lock.json | $(VENV)/.dev
+	@echo 'Installing web/package-lock.json into web/node_modules'
+	@$(NPM) ci --loglevel=error --no-audit --no-fund
 	@touch $@

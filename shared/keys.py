@@ -125,6 +125,11 @@ def lane(number: int) -> str:
     return f"{SHARD}:progress:{number}"
 
 
+def sockets() -> str:
+    """How many sockets each notifier holds."""
+    return f"{SHARD}:sockets"
+
+
 def stages() -> str:
     return f"{SHARD}:stages"
 

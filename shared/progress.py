@@ -2,15 +2,19 @@
 
 A lane is a stream of events for the sockets whose IDs begin with its number. Nobody
 acknowledges anything; what is older than the retention goes when something is added.
+
+A reader stands at an entry that it has read, and asks for it again with what follows: as
+long as that entry is there, a lane that is only ever cut at its old end has lost nothing
+after it. So a reply proves by itself that it has no hole, whoever trims at that moment.
 """
 
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
 from redis.asyncio import Redis
 
 from shared import keys
@@ -19,8 +23,14 @@ from shared.redis import away_is_unavailable
 PAGE: Final = 1000
 """How many entries one read takes at most."""
 
-_NO_SOCKET: Final = b""
-"""The `socket` of an entry that is meant for nobody: it gives an empty lane a position."""
+NOBODY: Final = b""
+"""The `socket` of an entry between notifiers; no client gets it."""
+
+POSITION: Final = b"position"
+"""The event that gives a lane an entry to stand at."""
+
+CLAIM: Final = b"claim"
+"""The event that says: a notifier serves the socket named in its data from here on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +43,43 @@ class LaneEntry:
     data: bytes
 
 
-class Reach(enum.Enum):
-    """Whether a lane still holds everything after a position."""
+class Gap(enum.Enum):
+    """Why a lane cannot be read on from a position."""
 
-    WHOLE = enum.auto()
     TRIMMED = "history_trimmed"
     UNKNOWN = "unknown_position"
+
+
+class LaneGapError(Exception):
+    """The lane no longer holds the entry from which it was to be read on."""
 
 
 def after(entry_id: str) -> tuple[int, int]:
     """Return `entry_id` as numbers, in the order of the stream. Raises `ValueError`."""
     milliseconds, dash, sequence = entry_id.partition("-")
-    if not (dash and milliseconds.isdecimal() and sequence.isdecimal()):
+    parts = (milliseconds, sequence)
+    if not (dash and all(p.isascii() and p.isdecimal() and len(p) <= 20 for p in parts)):  # noqa: PLR2004  # digits of 2**64
+        raise ValueError(f"{entry_id[:64]!r} is no stream entry id")
+    place = int(milliseconds), int(sequence)
+    if max(place) >= 2**64:
         raise ValueError(f"{entry_id!r} is no stream entry id")
-    return int(milliseconds), int(sequence)
+    return place
+
+
+def claimed_socket(claim: LaneEntry) -> str | None:
+    """Return the socket ID that a claim is about; None if it is not as `Lanes.claim` writes it."""
+    try:
+        return str(orjson.loads(claim.data)["socketId"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 class Lanes:
     """The lanes of one shard. Raises `UnavailableError` when Redis is away."""
 
-    def __init__(self, redis: Redis) -> None:
+    def __init__(self, redis: Redis, *, retention_s: int) -> None:
         self._redis = redis
+        self._retention_ms = retention_s * 1000
 
     async def end(self, lane: int) -> str:
         """Return the id of the lane's last entry; an empty lane is given one.
@@ -63,58 +89,70 @@ class Lanes:
         """
         with away_is_unavailable():
             last: Any = await self._redis.xrevrange(keys.lane(lane), count=1)
-            if last:
-                return str(last[0][0].decode())
-            marker: Any = await self._redis.xadd(
-                keys.lane(lane), {"socket": _NO_SOCKET, "event": "opened", "data": "{}"}
-            )
-        return str(marker.decode())
+        return str(last[0][0].decode()) if last else await self.mark(lane)
 
-    async def reach(self, lane: int, position: str) -> Reach:
-        """Say whether the lane still holds every entry after `position`."""
+    async def mark(self, lane: int) -> str:
+        """Give the lane a new last entry, for nobody; return its id."""
+        return await self._append(lane, POSITION, b"{}")
+
+    async def claim(self, lane: int, socket_id: str) -> str:
+        """Tell all notifiers that `socket_id` is served here now; return the entry's id."""
+        return await self._append(lane, CLAIM, orjson.dumps({"socketId": socket_id}))
+
+    async def gap(self, lane: int, position: str) -> Gap:
+        """Say why the lane does not hold the entry `position`."""
         with away_is_unavailable():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.xrange(keys.lane(lane), position, position, count=1)
-                pipeline.xrange(keys.lane(lane), count=1)
-                at, first = await pipeline.execute()
-        if at:
-            return Reach.WHOLE
-        if first and after(position) < after(first[0][0].decode()):
-            return Reach.TRIMMED
-        return Reach.UNKNOWN
+            first: Any = await self._redis.xrange(keys.lane(lane), count=1)
+        older = bool(first) and after(position) < after(first[0][0].decode())
+        return Gap.TRIMMED if older else Gap.UNKNOWN
 
-    async def since(self, lane: int, position: str) -> AsyncIterator[LaneEntry]:
-        """Yield every entry after `position` up to the lane's end."""
-        while True:
-            with away_is_unavailable():
-                page: Any = await self._redis.xrange(keys.lane(lane), f"({position}", count=PAGE)
-            for entry in _entries(page):
-                yield entry
-                position = entry.id
-            if len(page) < PAGE:
-                return
+    async def page(self, lane: int, position: str) -> list[LaneEntry]:
+        """Return up to `PAGE` entries from `position` on, the entry there included."""
+        with away_is_unavailable():
+            page: Any = await self._redis.xrange(keys.lane(lane), position, count=PAGE)
+        return [_entry(entry_id, fields) for entry_id, fields in page]
+
+    async def _append(self, lane: int, event: bytes, data: bytes) -> str:
+        with away_is_unavailable():
+            # By the server's clock, as everything that is kept for a time.
+            seconds, _ = await self._redis.time()
+            entry_id: Any = await self._redis.xadd(
+                keys.lane(lane),
+                {"socket": NOBODY, "event": event, "data": data},
+                minid=seconds * 1000 - self._retention_ms,
+                approximate=True,
+            )
+        return str(entry_id.decode())
+
+
+class LaneReader:
+    """Follows lanes with a client for blocking reads. Raises what redis-py raises."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
 
     async def read(self, lane: int, position: str, *, block_ms: int) -> list[LaneEntry]:
-        """Wait up to `block_ms` for entries after `position`.
+        """Wait up to `block_ms` for entries after `position`, up to `PAGE`.
 
-        Wants a client for blocking reads; raises what redis-py raises.
+        Raises `LaneGapError` if the entry at `position` has gone.
         """
-        reply: Any = await self._redis.xread(
-            {keys.lane(lane): position}, count=PAGE, block=block_ms
-        )
+        async with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.xread({keys.lane(lane): position}, count=PAGE, block=block_ms)
+            # Answered after the read, in the same round trip: see the top of this file.
+            pipeline.xrange(keys.lane(lane), position, position, count=1)
+            reply, still_there = await pipeline.execute()
+        if not still_there:
+            raise LaneGapError
         if not reply:
             return []
         streams = list(reply.values()) if isinstance(reply, dict) else [reply[0][1]]
-        return list(_entries(streams[0]))
+        return [_entry(entry_id, fields) for entry_id, fields in streams[0]]
 
 
-def _entries(page: list[Any]) -> list[LaneEntry]:
-    return [
-        LaneEntry(
-            entry_id.decode(),
-            fields.get(b"socket", _NO_SOCKET),
-            fields.get(b"event", b""),
-            fields.get(b"data", b"null"),
-        )
-        for entry_id, fields in page
-    ]
+def _entry(entry_id: bytes, fields: dict[bytes, bytes]) -> LaneEntry:
+    return LaneEntry(
+        entry_id.decode(),
+        fields.get(b"socket", NOBODY),
+        fields.get(b"event", b""),
+        fields.get(b"data", b"null"),
+    )

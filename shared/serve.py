@@ -7,7 +7,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 import uvloop
@@ -29,12 +29,24 @@ Build = Callable[[], Awaitable[tuple[web.Application, Health]]]
 
 
 def serve(
-    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float = IDLE_S
+    service: str,
+    build: Build,
+    *,
+    bind: str,
+    port: int,
+    grace_s: float,
+    idle_s: float = IDLE_S,
+    cancel_handlers: bool = False,
 ) -> int:
-    """Run `service` until SIGTERM or SIGINT; returns the exit code."""
+    """Run `service` until SIGTERM or SIGINT; returns the exit code.
+
+    `idle_s`: how long a connection may take to send the head of a request. `cancel_handlers`:
+    whether a request whose connection is lost is given up at once.
+    """
+    options = {"keepalive_timeout": idle_s, "handler_cancellation": cancel_handlers}
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, bind=bind, port=port, grace_s=grace_s, idle_s=idle_s))
+            runner.run(_serve(service, build, options, bind=bind, port=port, grace_s=grace_s))
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -45,7 +57,7 @@ def serve(
 
 
 async def _serve(
-    service: str, build: Build, *, bind: str, port: int, grace_s: float, idle_s: float
+    service: str, build: Build, options: dict[str, Any], *, bind: str, port: int, grace_s: float
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -53,11 +65,7 @@ async def _serve(
         loop.add_signal_handler(number, stop.set)
     app, health = await build()
     runner = web.AppRunner(
-        app,
-        access_log=None,
-        shutdown_timeout=grace_s,
-        lingering_time=LINGER_S,
-        keepalive_timeout=idle_s,
+        app, access_log=None, shutdown_timeout=grace_s, lingering_time=LINGER_S, **options
     )
     await runner.setup()
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from services.notifier.app import build
+from services.notifier.limits import Timing
 from services.notifier.settings import NotifierSettings
 from shared import logging
 from shared.serve import serve
@@ -20,6 +21,8 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        idle_s=Timing().connect_within_s,
+        cancel_handlers=True,
     )
 
 

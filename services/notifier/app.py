@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import Final
 
 from aiohttp import web
 from prometheus_client import REGISTRY
 
-from services.notifier import socketio
-from services.notifier.callers import admitted
+from services.notifier.admission import Admission
+from services.notifier.callers import admitted, cross_origin
 from services.notifier.closing import Close
 from services.notifier.hub import Hub
+from services.notifier.limits import MAX_MESSAGE_BYTES, Timing
+from services.notifier.presence import report_forever
 from services.notifier.settings import NotifierSettings
+from services.notifier.socketio_route import SocketIORoute
+from services.notifier.sse import SseRoute
 from services.notifier.websocket import WebSocketRoute
 from shared.callers import ApiKeys
 from shared.health import Health
@@ -23,32 +28,56 @@ from shared.redis import connect, durability
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-async def build(settings: NotifierSettings) -> tuple[web.Application, Health]:
-    """Return the notifier and its health."""
+async def build(
+    settings: NotifierSettings, timing: Timing | None = None
+) -> tuple[web.Application, Health]:
+    """Return the notifier and its health. `timing`: other patience than a client's usual."""
+    timing = timing or Timing()
     redis = connect(settings.redis_url)
     hub = Hub(
-        Lanes(redis),
+        Lanes(redis, retention_s=settings.retention_s),
         Photos(redis, retention_s=settings.retention_s),
         redis_url=settings.redis_url,
         lane_count=settings.lanes,
-        # Replicas that know nothing of each other spread over the lanes.
-        home_lane=random.randrange(settings.lanes),  # noqa: S311
+        retention_s=settings.retention_s,
+        home_lane=_home_lane(settings),
     )
+    admission = Admission(settings.limits)
     health = Health({"redis": lambda: durability(redis)}, REGISTRY)
     app = web.Application(
+        client_max_size=MAX_MESSAGE_BYTES,
         middlewares=[
             admitted(ApiKeys(settings.api_keys), settings.allowed_origins, open_to_all=OPEN)
+        ],
+    )
+    app.on_response_prepare.append(cross_origin(settings.allowed_origins))
+    app.add_routes(
+        [
+            web.get("/ws", WebSocketRoute(hub, admission, timing).connect),
+            web.get("/sse", SseRoute(hub, admission, timing).connect),
+            *SocketIORoute(hub, admission, timing).routes(),
+            *health.routes(),
         ]
     )
-    app.add_routes([web.get("/ws", WebSocketRoute(hub).connect), *health.routes()])
-    socketio.attach(app, hub)
+    reporting = asyncio.create_task(report_forever(redis, hub.sockets))
 
-    async def close_sockets(_app: web.Application) -> None:
-        hub.close_all(Close.GOING_AWAY)
+    async def drain(_app: web.Application) -> None:
+        admission.draining = True
+        # A part of the time there is: the sockets that do not answer have to be cut off in it.
+        await hub.close_all(Close.GOING_AWAY, over_s=min(timing.drain_over_s, settings.grace_s / 4))
 
     async def close_redis(_app: web.Application) -> None:
+        reporting.cancel()
+        await asyncio.gather(reporting, return_exceptions=True)
         await redis.aclose()
 
-    app.on_shutdown.append(close_sockets)
+    app.on_shutdown.append(drain)
     app.on_cleanup.append(close_redis)
     return app, health
+
+
+def _home_lane(settings: NotifierSettings) -> int:
+    if settings.home_lane is not None:
+        return settings.home_lane
+    # Replicas that know nothing of each other spread over the lanes.
+    return random.randrange(settings.lanes)  # noqa: S311

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
+from services.notifier.metrics import REFUSED
 from shared.callers import ApiKeys
 from shared.origins import is_allowed
 
+CALLER: Final = web.RequestKey("caller", str)
+
+_PREFLIGHT: Final = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Last-Event-ID",
+    "Access-Control-Max-Age": "600",
+}
+
 logger = structlog.stdlib.get_logger()
+
+
+def caller_of(request: web.Request) -> str:
+    """Return the name of the caller's key."""
+    return request[CALLER]
 
 
 def admitted(
@@ -28,13 +43,39 @@ def admitted(
             origin = request.headers.get(hdrs.ORIGIN)
             if origin and not is_allowed(origin, host=request.host, allowed=allowed_origins):
                 logger.info("origin_refused", origin=origin[:200])
+                REFUSED.labels(reason="origin").inc()
                 raise web.HTTPForbidden(text="This origin is not allowed here")
+            if _is_preflight(request):
+                return web.Response(status=204, headers=_PREFLIGHT)
             authorization = request.headers.get(hdrs.AUTHORIZATION)
-            if api_keys.caller(authorization, key=request.query.get("key")) is None:
+            caller = api_keys.caller(authorization, key=request.query.get("key"))
+            if caller is None:
+                REFUSED.labels(reason="key").inc()
                 raise web.HTTPUnauthorized(
                     text="An API key is needed: Authorization: Bearer <secret>, or ?key=",
                     headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
                 )
+            request[CALLER] = caller
         return await handler(request)
 
     return middleware
+
+
+def cross_origin(
+    allowed: Sequence[str],
+) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Make the signal handler that lets pages of allowed origins read every answer (CORS)."""
+
+    async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin and is_allowed(origin, host=request.host, allowed=allowed):
+            response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = hdrs.RETRY_AFTER
+            response.headers[hdrs.VARY] = hdrs.ORIGIN
+
+    return add_headers
+
+
+def _is_preflight(request: web.Request) -> bool:
+    asked = hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+    return request.method == hdrs.METH_OPTIONS and asked

@@ -11,6 +11,12 @@ class Close(enum.IntEnum):
     GOING_AWAY = 1001
     """This notifier is stopping. Come back: another one will serve you."""
 
+    BAD_PROTOCOL = 1002
+    """The client does not keep to the protocol."""
+
+    TOO_BIG = 1009
+    """The client has sent a frame that is too large."""
+
     TRY_AGAIN = 1013
     """Redis is away, or was replaced. Come back in a moment."""
 
@@ -22,3 +28,11 @@ class Close(enum.IntEnum):
 
     BAD_RESUME = 4400
     """The resume request makes no sense. Connect anew, without one."""
+
+    TOO_MANY = 4429
+    """The client sends more frames than a client has reason to. Come back after a pause."""
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether the client should connect again, to resume."""
+        return self in {Close.GOING_AWAY, Close.TRY_AGAIN, Close.TOO_SLOW, Close.TOO_MANY}

@@ -1,40 +1,61 @@
-"""What goes out to a socket, whatever its transport."""
+"""What goes out to a socket, in the words of each transport.
+
+A frame is a lane entry as it was read, or one that only this socket gets. Its data is JSON
+already and is never parsed: it is put between what the transport wants around it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from shared.progress import LaneEntry
 
+CONNECTED = b"connected"
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """An event on its way to one socket. `data` is JSON, as it was stored."""
 
-    id: str
-    event: bytes
-    data: bytes
+def connected(position: str, socket_id: str, *, resumed: bool) -> LaneEntry:
+    """Return the first frame of a connection: what follows `position` is sent after it."""
+    data = {"socketId": socket_id, "resumed": resumed}
+    return LaneEntry(position, socket_id.encode(), CONNECTED, orjson.dumps(data))
 
-    @classmethod
-    def of(cls, entry: LaneEntry) -> Frame:
-        return cls(entry.id, entry.event, entry.data)
 
-    @classmethod
-    def connected(cls, position: str, socket_id: str, *, resumed: bool) -> Frame:
-        data = {"socketId": socket_id, "resumed": resumed}
-        return cls(position, b"connected", orjson.dumps(data))
+def resync(position: str, socket_id: str, reason: str, photos: list[dict[str, Any]]) -> LaneEntry:
+    """Return the frame that stands for all that cannot be told any more."""
+    data = orjson.dumps({"reason": reason, "photos": photos})
+    return LaneEntry(position, socket_id.encode(), b"resync", data)
 
-    @classmethod
-    def resync(cls, position: str, reason: str, photos: list[dict[str, Any]]) -> Frame:
-        return cls(position, b"resync", orjson.dumps({"reason": reason, "photos": photos}))
 
-    def as_json(self) -> bytes:
-        """Return the frame of the plain WebSocket; event names need no escaping."""
-        return b'{"id":"%b","event":%b,"data":%b}' % (
-            self.id.encode(),
-            orjson.dumps(self.event.decode("utf-8", "replace")),
-            self.data,
-        )
+def as_json(frame: LaneEntry) -> bytes:
+    """Return `frame` for the plain WebSocket."""
+    return b'{"id":"%b","event":%b,"data":%b}' % (
+        frame.id.encode(),
+        _quoted(frame.event),
+        frame.data,
+    )
+
+
+def as_packet(frame: LaneEntry, *, ids: bool) -> bytes:
+    """Return `frame` as an Engine.IO message (4) with a Socket.IO event (2, protocol 5)."""
+    if ids:
+        return b'42[%b,%b,"%b"]' % (_quoted(frame.event), frame.data, frame.id.encode())
+    return b"42[%b,%b]" % (_quoted(frame.event), frame.data)
+
+
+def as_server_sent(frame: LaneEntry) -> bytes:
+    """Return `frame` as an event of a `text/event-stream`."""
+    data = frame.data
+    if b"\n" in data or b"\r" in data:  # JSON that was written over several lines
+        data = b"\ndata: ".join(data.splitlines())
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (
+        frame.id.encode(),
+        frame.event.replace(b"\n", b" ").replace(b"\r", b" "),
+        data,
+    )
+
+
+@lru_cache(maxsize=256)
+def _quoted(event: bytes) -> bytes:
+    return orjson.dumps(event.decode("utf-8", "replace"))

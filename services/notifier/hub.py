@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import random
+import secrets
 from collections import Counter
 
 import structlog
 
+from services.notifier import frames
+from services.notifier.catchup import CatchUp
 from services.notifier.closing import Close
-from services.notifier.frames import Frame
-from services.notifier.metrics import CONNECTS, LANES, SOCKETS
+from services.notifier.metrics import CONNECTS, LANES, REFUSED, SOCKETS
 from services.notifier.session import Session, Transport
 from services.notifier.tailer import Tailer
 from shared import keys
 from shared.photos import Photos
-from shared.progress import LaneEntry, Lanes, Reach, after
+from shared.progress import CLAIM, LaneEntry, Lanes, after, claimed_socket
 
 logger = structlog.stdlib.get_logger()
+
+_SALT = secrets.token_bytes(16)
 
 
 class BadResumeError(Exception):
@@ -24,23 +30,32 @@ class BadResumeError(Exception):
 
 
 class Hub:
-    """Opens and resumes sessions, and delivers each lane entry to the session it is for.
+    """Opens and resumes sessions, and ends them.
 
     `home_lane`: the lane of the sockets that are new here.
     """
 
     def __init__(
-        self, lanes: Lanes, photos: Photos, *, redis_url: str, lane_count: int, home_lane: int
+        self,
+        lanes: Lanes,
+        photos: Photos,
+        *,
+        redis_url: str,
+        lane_count: int,
+        retention_s: int,
+        home_lane: int,
     ) -> None:
         self._lanes = lanes
         self._photos = photos
         self._redis_url = redis_url
         self._lane_count = lane_count
+        self._retention_s = retention_s
         self._home_lane = home_lane
+        # By digest: how long a look-up takes says nothing of the IDs there are.
         self._sessions: dict[bytes, Session] = {}
-        self._tailers: dict[int, Tailer] = {}
-        self._users: Counter[int] = Counter()
-        self._changing = asyncio.Lock()
+        self._followed: dict[int, tuple[Tailer, CatchUp]] = {}
+        self.sockets: Counter[str] = Counter()
+        """How many sockets there are, by transport."""
 
     def new_socket_id(self) -> str:
         return keys.new_socket_id(self._home_lane)
@@ -49,18 +64,29 @@ class Hub:
         """Raise `BadResumeError` unless both make a resume request, or both are None."""
         if socket_id is None and last_event_id is None:
             return
-        if not isinstance(socket_id, str) or not isinstance(last_event_id, str):
-            raise BadResumeError("socketId and lastEventId go together, as text")
-        if keys.lane_of(socket_id, lanes=self._lane_count) is None:
-            raise BadResumeError("socketId is no socket ID of this service")
-        try:
-            after(last_event_id)
-        except ValueError:
-            raise BadResumeError("lastEventId is no event id") from None
+        fault = self._fault(socket_id, last_event_id)
+        if fault:
+            REFUSED.labels(reason="bad_resume").inc()
+            raise BadResumeError(fault)
 
     async def open(self, socket_id: str, transport: Transport) -> Session:
-        """Begin a session that is new; its first frame is `connected`."""
-        session = await self._begin(socket_id, transport, position=None)
+        """Begin a session that is new; its first frame is `connected`.
+
+        Raises `UnavailableError`.
+        """
+        session = Session(socket_id, self._lane(socket_id), transport, position="")
+        tailer, _ = self._join(session)
+        try:
+            await tailer.ready()
+        except BaseException:
+            self.leave(session)
+            raise
+        # Nothing can have been written for an ID that did not exist until now: where the
+        # tailer stands is a position as good as the lane's end.
+        session.position = session.claim = tailer.position
+        transport.offer(frames.connected(session.position, socket_id, resumed=False))
+        session.go_live(session.position)
+        tailer.live[session.name] = session
         CONNECTS.labels(result="new").inc()
         return session
 
@@ -68,99 +94,115 @@ class Hub:
         """Go on with a session after the event `last_event_id`; or begin again with a snapshot.
 
         The frames are `connected`, then what was missed or else `resync`, then live events.
+        Whoever holds the socket ID now is closed. Raises `UnavailableError`.
         """
-        session = await self._begin(socket_id, transport, position=last_event_id)
+        session = Session(socket_id, self._lane(socket_id), transport, last_event_id)
+        tailer, catch_up = self._join(session)
         try:
-            reach = await self._lanes.reach(session.lane, last_event_id)
-            if reach is Reach.WHOLE:
-                await transport.put(Frame.connected(last_event_id, socket_id, resumed=True))
-                await self._replay(session, last_event_id)
+            await tailer.ready()
+            session.claim = await self._lanes.claim(session.lane, socket_id)
+            session.settle_claims()
+            if await catch_up.run(session):
                 CONNECTS.labels(result="resumed").inc()
             else:
-                await self._snapshot(session, reach)
+                await self._snapshot(session)
+                await catch_up.run(session)
                 CONNECTS.labels(result="resync").inc()
         except BaseException:
-            await self.leave(session)
+            self.leave(session)
             raise
         return session
 
-    async def leave(self, session: Session) -> None:
+    def leave(self, session: Session) -> None:
         """End a session; a lane without sessions is no longer read."""
         session.closed = True
-        key = session.socket_id.encode()
+        key = _digest(session.socket_id)
         if self._sessions.get(key) is session:
             del self._sessions[key]
-        SOCKETS.labels(transport=session.transport.name).dec()
-        async with self._changing:
-            self._users[session.lane] -= 1
-            if not self._users[session.lane] and (tailer := self._tailers.pop(session.lane, None)):
-                await tailer.stop()
-            LANES.set(len(self._tailers))
+        self._count(session.transport.name, -1)
+        tailer, _ = self._followed[session.lane]
+        if tailer.live.get(session.name) is session:
+            del tailer.live[session.name]
+        tailer.users -= 1
+        if not tailer.users:
+            tailer.stop()
+            del self._followed[session.lane]
+            LANES.set(len(self._followed))
 
-    def close_all(self, code: Close) -> None:
-        """Close every socket."""
+    async def close_all(self, code: Close, *, over_s: float) -> None:
+        """Close every socket, each at a moment of its own within `over_s`."""
+        loop = asyncio.get_running_loop()
         for session in list(self._sessions.values()):
-            session.close(code)
+            loop.call_later(random.uniform(0, over_s), session.close, code)  # noqa: S311
+        if self._sessions:
+            await asyncio.sleep(over_s)
 
     # The steps of the above
 
-    async def _begin(
-        self, socket_id: str, transport: Transport, *, position: str | None
-    ) -> Session:
+    def _fault(self, socket_id: object, last_event_id: object) -> str | None:
+        if not isinstance(socket_id, str) or not isinstance(last_event_id, str):
+            return "socketId and lastEventId go together, as text"
+        if keys.lane_of(socket_id, lanes=self._lane_count) is None:
+            return "socketId is no socket ID of this service"
+        try:
+            after(last_event_id)
+        except ValueError:
+            return "lastEventId is no event id"
+        return None
+
+    def _lane(self, socket_id: str) -> int:
         lane = keys.lane_of(socket_id, lanes=self._lane_count)
         if lane is None:
             raise BadResumeError("socketId is no socket ID of this service")
-        async with self._changing:
-            tailer = self._tailers.get(lane)
-            if tailer is None:
-                tailer = self._tailers[lane] = Tailer(
-                    lane,
-                    await self._lanes.end(lane),
-                    redis_url=self._redis_url,
-                    lanes=self._lanes,
-                    deliver=self._deliver,
-                    on_break=self._break,
-                )
-            self._users[lane] += 1
-            LANES.set(len(self._tailers))
-        # Nothing can have been written for an ID that did not exist until now: where the
-        # tailer stands is a position as good as the lane's end.
-        session = Session(socket_id, lane, transport, position or tailer.position)
-        if position is None:
-            transport.offer(Frame.connected(tailer.position, socket_id, resumed=False))
-            session.go_live()
-        SOCKETS.labels(transport=transport.name).inc()
-        before = self._sessions.get(socket_id.encode())
-        self._sessions[socket_id.encode()] = session
+        return lane
+
+    def _join(self, session: Session) -> tuple[Tailer, CatchUp]:
+        if session.lane not in self._followed:
+            tailer = Tailer(
+                session.lane,
+                redis_url=self._redis_url,
+                lanes=self._lanes,
+                retention_s=self._retention_s,
+                on_notice=self._hear,
+                on_break=self._break,
+            )
+            self._followed[session.lane] = tailer, CatchUp(tailer, self._lanes)
+            LANES.set(len(self._followed))
+        tailer, catch_up = self._followed[session.lane]
+        tailer.users += 1
+        self._count(session.transport.name, 1)
+        key = _digest(session.socket_id)
+        before, self._sessions[key] = self._sessions.get(key), session
         if before is not None:
             before.close(Close.TAKEN_OVER)
-        return session
+        return tailer, catch_up
 
-    async def _replay(self, session: Session, last_event_id: str) -> None:
-        mine = session.socket_id.encode()
-        async for entry in self._lanes.since(session.lane, last_event_id):
-            if session.closed:
-                return
-            if entry.socket_id == mine:
-                await session.replay(entry)
-        session.go_live()
-
-    async def _snapshot(self, session: Session, reach: Reach) -> None:
+    async def _snapshot(self, session: Session) -> None:
+        reason = await self._lanes.gap(session.lane, session.position)
         # The position first: what changes while the photos are read is sent again, as events.
         position = await self._lanes.end(session.lane)
         records = await self._photos.watched_by(session.socket_id)
         photos = [record.photo().view() for record in records]
-        transport = session.transport
-        await transport.put(Frame.connected(position, session.socket_id, resumed=False))
-        await transport.put(Frame.resync(position, str(reach.value), photos))
-        session.restart(position)
+        session.position, session.begun = position, True
+        offer, socket_id = session.transport.offer, session.socket_id
+        offer(frames.connected(position, socket_id, resumed=False))
+        offer(frames.resync(position, socket_id, reason.value, photos))
 
-    def _deliver(self, entry: LaneEntry) -> None:
-        session = self._sessions.get(entry.socket_id)
-        if session is not None:
-            session.deliver(entry)
+    def _hear(self, notice: LaneEntry) -> None:
+        if notice.event == CLAIM and (socket_id := claimed_socket(notice)):
+            session = self._sessions.get(_digest(socket_id))
+            if session is not None:
+                session.claimed(notice.id)
 
     def _break(self, lane: int) -> None:
         for session in list(self._sessions.values()):
             if session.lane == lane:
                 session.close(Close.TRY_AGAIN)
+
+    def _count(self, transport: str, change: int) -> None:
+        self.sockets[transport] += change
+        SOCKETS.labels(transport=transport).set(self.sockets[transport])
+
+
+def _digest(socket_id: str) -> bytes:
+    return hashlib.blake2b(socket_id.encode(), key=_SALT, digest_size=16).digest()

@@ -2,70 +2,92 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Protocol
 
 from services.notifier.closing import Close
-from services.notifier.frames import Frame
 from services.notifier.metrics import CLOSED, EVENTS
-from services.notifier.outbox import MAX_FRAMES
 from shared.progress import LaneEntry, after
 
-MAX_HELD_BACK: Final = 4 * MAX_FRAMES
-"""How many live events may wait for the end of a replay."""
+_SENT = {
+    event.encode(): EVENTS.labels(event=event)
+    for event in (
+        "photo:progress", "photo:complete", "photo:error", "photo:retrying", "photo:cancelled",
+        "batch:progress", "batch:complete",
+    )
+}  # fmt: skip
+_SENT_OTHER = EVENTS.labels(event="other")
 
 
 class Transport(Protocol):
-    """What carries frames to a client: WebSocket, Socket.IO."""
+    """What carries frames to a client: WebSocket, Socket.IO, server-sent events."""
 
     name: str
 
-    def offer(self, frame: Frame) -> bool:
-        """Take `frame` to be sent; False if too much waits to be sent already."""
+    def offer(self, frame: LaneEntry) -> bool:
+        """Send `frame`; False, and not sent, if too much waits to be sent already."""
 
-    async def put(self, frame: Frame) -> None:
-        """Take `frame` to be sent, waiting until there is room."""
+    async def room(self) -> None:
+        """Wait until nothing waits to be sent, or the connection has ended."""
+
+    def watch(self, on_stall: Callable[[], None]) -> None:
+        """Have `on_stall` called when the client takes nothing for too long."""
 
     def close(self, code: Close) -> None:
         """Close the connection soon, saying why."""
 
 
 class Session:
-    """A socket's place in its lane: what comes later is sent, once and in order."""
+    """A socket's place in its lane: what comes later is sent, once and in order.
+
+    `position` is the entry after which its frames follow. `claim` is the entry that says it
+    is served here; a later claim of another notifier ends it.
+    """
 
     def __init__(self, socket_id: str, lane: int, transport: Transport, position: str) -> None:
         self.socket_id = socket_id
+        self.name = socket_id.encode()
         self.lane = lane
         self.transport = transport
+        self.position = position
+        self.claim: str | None = None
+        self.begun = False
         self.closed = False
-        self._position = after(position)
-        self._held_back: list[LaneEntry] | None = []
+        self._rival: str | None = None
+        self._live_from: tuple[int, int] | None = None
+        transport.watch(lambda: self.close(Close.TOO_SLOW))
+
+    def send(self, entry: LaneEntry) -> bool:
+        """Send an event, as the next one; False, and not sent, if too much waits already."""
+        if not self.transport.offer(entry):
+            return False
+        _SENT.get(entry.event, _SENT_OTHER).inc()
+        self.position = entry.id
+        return True
+
+    def go_live(self, position: str) -> None:
+        """From now on take what is delivered, but for what `position` has behind it."""
+        self._live_from = after(position)
 
     def deliver(self, entry: LaneEntry) -> None:
-        """Send a live event; it waits while the past is being replayed."""
-        if self.closed:
-            return
-        if self._held_back is not None:
-            self._held_back.append(entry)
-            if len(self._held_back) > MAX_HELD_BACK:
-                self.close(Close.TOO_SLOW)
-        elif self._is_next(entry) and not self.transport.offer(Frame.of(entry)):
+        """Send a live event; a client that does not take it is closed."""
+        if self._live_from is not None:
+            if after(entry.id) <= self._live_from:
+                return
+            self._live_from = None  # entries come in order: no later one needs a look
+        if not self.closed and not self.send(entry):
             self.close(Close.TOO_SLOW)
 
-    async def replay(self, entry: LaneEntry) -> None:
-        """Send an event of the past, waiting for the client to take it."""
-        if self._is_next(entry):
-            await self.transport.put(Frame.of(entry))
+    def claimed(self, claim: str) -> None:
+        """Hear that a notifier, maybe this one, serves the socket from the entry `claim` on."""
+        if self._rival is None or after(claim) > after(self._rival):
+            self._rival = claim
+        self.settle_claims()
 
-    def go_live(self) -> None:
-        """Send what has waited, and from now on every event as it comes."""
-        waiting, self._held_back = self._held_back or [], None
-        for entry in waiting:
-            self.deliver(entry)
-
-    def restart(self, position: str) -> None:
-        """Go live from `position`: what lies before it has been told by a snapshot."""
-        self._position = after(position)
-        self.go_live()
+    def settle_claims(self) -> None:
+        """Leave the socket to whoever has claimed it last; our own claim may be under way."""
+        if self.claim and self._rival and after(self._rival) > after(self.claim):
+            self.close(Close.TAKEN_OVER)
 
     def close(self, code: Close) -> None:
         """Close the socket; nothing is sent to it any more."""
@@ -73,12 +95,3 @@ class Session:
             self.closed = True
             CLOSED.labels(code=int(code)).inc()
             self.transport.close(code)
-
-    def _is_next(self, entry: LaneEntry) -> bool:
-        """Whether `entry` has not been sent yet; notes that it is now."""
-        place = after(entry.id)
-        if place <= self._position:
-            return False
-        self._position = place
-        EVENTS.labels(event=entry.event.decode("utf-8", "replace")).inc()
-        return True

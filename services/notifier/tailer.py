@@ -1,4 +1,4 @@
-"""Follows one lane with blocking reads and hands every entry to the hub."""
+"""Follows one lane with blocking reads and hands every entry to the session it is for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Final
 import structlog
 from redis.exceptions import ResponseError
 
+from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
+from services.notifier.session import Session
 from shared.errors import UnavailableError
-from shared.progress import LaneEntry, Lanes, Reach
+from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 
 BLOCK_MS: Final = 5_000
@@ -20,55 +22,101 @@ logger = structlog.stdlib.get_logger()
 
 
 class Tailer:
-    """Reads a lane from a position on, over a connection of its own, until stopped.
+    """Reads a lane from its end on, over a connection of its own, until stopped.
 
-    While Redis is away it keeps its place. `deliver` gets each entry once, in order;
-    `on_break` is called when the lane no longer reaches back to that place: the server
-    was wiped or replaced, and what happened in between cannot be told.
+    `position` is the last entry that was handed out. While Redis is away it keeps its place.
+    `on_break` is called when the lane no longer holds that entry: it was trimmed faster than
+    it was read, or the server was wiped or replaced; what happened in between cannot be told.
+    `on_notice` gets what notifiers say to each other.
     """
 
     def __init__(
         self,
         lane: int,
-        position: str,
         *,
         redis_url: str,
         lanes: Lanes,
-        deliver: Callable[[LaneEntry], None],
+        retention_s: int,
+        on_notice: Callable[[LaneEntry], None],
         on_break: Callable[[int], None],
     ) -> None:
         self.lane = lane
-        self.position = position
+        self.position = ""
+        self.users = 0
+        self.live: dict[bytes, Session] = {}
+        self.holding = asyncio.Lock()
+        """Whoever holds it can be sure that nothing is handed out."""
+
         self._redis_url = redis_url
         self._lanes = lanes
-        self._deliver = deliver
+        # A lane in which nothing happens is marked well before its last entry is too old to
+        # stay: the next event would push out the place where we stand.
+        self._stale_after_s = retention_s / 3
+        self._block_ms = max(10, min(BLOCK_MS, round(self._stale_after_s * 1000)))
+        self._on_notice = on_notice
         self._on_break = on_break
+        self._started: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._task = asyncio.create_task(self._run(), name=f"tailer-{lane}")
 
-    async def stop(self) -> None:
+    async def ready(self) -> None:
+        """Wait until there is a `position`. Raises `UnavailableError`."""
+        await asyncio.shield(self._started)
+
+    def stop(self) -> None:
         """Stop reading."""
         self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        self._started.cancel()
+
+    def is_behind(self, position: str) -> bool:
+        """Say whether all that comes after `position` is still to be handed out."""
+        return after(self.position) <= after(position)
 
     async def _run(self) -> None:
-        async with closing(connect_blocking(self._redis_url, block_ms=BLOCK_MS)) as redis:
-            reader = Lanes(redis)
-            unsure = False
+        try:
+            self.position = await self._lanes.end(self.lane)
+        except UnavailableError as error:
+            self._started.set_exception(error)
+            return
+        self._started.set_result(None)
+        async with closing(connect_blocking(self._redis_url, block_ms=self._block_ms)) as redis:
+            reader = LaneReader(redis)
             while True:
                 try:
-                    if unsure:
-                        await self._find_place()
-                        unsure = False
-                    for entry in await reader.read(self.lane, self.position, block_ms=BLOCK_MS):
-                        self._deliver(entry)
-                        self.position = entry.id
+                    await self._read(reader)
                 except (*AWAY, UnavailableError, ResponseError) as error:
                     logger.warning("tailer_waits", lane=self.lane, why=str(error))
-                    unsure = True
                     await asyncio.sleep(AWAY_PAUSE_S)
 
-    async def _find_place(self) -> None:
-        if await self._lanes.reach(self.lane, self.position) is not Reach.WHOLE:
-            self.position = await self._lanes.end(self.lane)
-            logger.warning("lane_broke", lane=self.lane)
-            self._on_break(self.lane)
+    async def _read(self, reader: LaneReader) -> None:
+        loop = asyncio.get_running_loop()
+        quiet_since_s = loop.time()
+        while True:
+            try:
+                page = await reader.read(self.lane, self.position, block_ms=self._block_ms)
+            except LaneGapError:
+                await self._start_again()
+                continue
+            LANE_READS.labels(kind="follow").inc()
+            if page:
+                quiet_since_s = loop.time()
+                async with self.holding:
+                    self._hand_out(page)
+            elif loop.time() - quiet_since_s >= self._stale_after_s:
+                await self._lanes.mark(self.lane)
+
+    def _hand_out(self, page: list[LaneEntry]) -> None:
+        LANE_ENTRIES.inc(len(page))
+        for entry in page:
+            session = self.live.get(entry.socket_id)
+            if session is not None:
+                session.deliver(entry)
+            elif entry.socket_id == NOBODY:
+                self._on_notice(entry)
+        self.position = page[-1].id
+
+    async def _start_again(self) -> None:
+        end = await self._lanes.end(self.lane)
+        logger.warning("lane_broke", lane=self.lane)
+        LANE_BREAKS.inc()
+        self._on_break(self.lane)
+        self.position = end

@@ -1,0 +1,85 @@
+/** What the services tell about photos. The words are those of `docs/realtime.md`. */
+
+/** A photo as HTTP gives it. */
+export interface Photo {
+  id: number;
+  filename: string;
+  originalName: string;
+  contentType: string;
+  /** Bytes. */
+  size: number;
+  width: number;
+  height: number;
+  sha256: string;
+  status: "queued" | "processing" | "complete" | "error" | "cancelled";
+  processing: boolean;
+  stage: string | null;
+  /** Percent. */
+  progress: number;
+  tags: { id: number; name: string; confidence: number | null; source: "ai" | "user" }[];
+  caption: string | null;
+  colors: string[];
+  provider: string | null;
+  jobId: string;
+  batchId: string | null;
+  error: { code: string; message: string } | null;
+  createdAt: string;
+  updatedAt: string;
+  url: string;
+  thumbnailUrl: string;
+}
+
+interface AboutPhoto {
+  photoId: number;
+  message: string;
+  batchId?: string;
+}
+
+interface BatchCounts {
+  batchId: string;
+  total: number;
+  complete: number;
+  failed: number;
+  cancelled: number;
+}
+
+/** The data of each event, by its name. */
+export interface Events {
+  "photo:progress": AboutPhoto & {
+    jobId: string;
+    stage: string;
+    progress: number;
+    attempt: number;
+    position?: number;
+    etaSeconds?: number;
+  };
+  "photo:complete": AboutPhoto & { photo: Photo };
+  "photo:error": AboutPhoto & { error: string; code: string; attempts: number };
+  "photo:retrying": AboutPhoto & {
+    attempt: number;
+    maxAttempts: number;
+    retryInMs: number;
+    error: string;
+  };
+  "photo:cancelled": AboutPhoto;
+  "batch:progress": BatchCounts;
+  "batch:complete": BatchCounts;
+  snapshot: Snapshot;
+}
+
+/** Photos as they are now, which replaces what was told of them before. */
+export interface Snapshot {
+  /**
+   * `watched`: the client was told to watch it. `polled`: there is no stream now.
+   * The others: the notifier cannot tell all that happened since the cursor.
+   */
+  reason: "watched" | "polled" | "history_trimmed" | "unknown_position";
+  photos: Photo[];
+  /** The ids of photos that were watched and are no more. */
+  missing: number[];
+}
+
+/** An event. `id` is its position in the stream, a snapshot's the one it was taken after. */
+export type Told = {
+  [Name in keyof Events]: { id: string; event: Name; data: Events[Name] };
+}[keyof Events];
