@@ -48,16 +48,11 @@ _CSP: Final = (
 def docs_routes() -> list[web.RouteDef]:
     """Return the routes; the page's files are looked for at the first request."""
     return [
-        web.get("/", _home),
         web.get("/api/openapi.json", _openapi),
         web.get("/api/docs", _page),
         web.get("/api/docs/start.js", _start),
         web.get("/api/docs/{name:swagger-ui[a-z.-]+}", _asset),
     ]
-
-
-async def _home(_request: web.Request) -> web.Response:
-    raise web.HTTPFound("/api/docs")
 
 
 async def _openapi(_request: web.Request) -> web.Response:
