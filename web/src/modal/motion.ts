@@ -1,0 +1,16 @@
+/** How a bar moves: quickly to where the work is, slowly on towards the next stage, never back. */
+
+import type { Span } from "./view.ts";
+
+const CATCH_UP_MS = 170;
+const CREEP_MS = 7_000;
+/** Percent; nearer than this nobody sees a difference. */
+export const SETTLED = 0.05;
+
+/** Return where a bar that stands at `shown` percent is `ms` later. */
+export function moved(shown: number, { floor, ceiling }: Span, ms: number): number {
+  const [goal, pace] = shown < floor ? [floor, CATCH_UP_MS] : [ceiling, CREEP_MS];
+  if (goal <= shown) return shown;
+  const next = goal - (goal - shown) * Math.exp(-ms / pace);
+  return Math.min(100, goal - next < SETTLED ? goal : next);
+}

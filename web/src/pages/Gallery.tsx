@@ -1,0 +1,63 @@
+import { useEffect } from "react";
+import { Link } from "wouter";
+import { usePhotos } from "../api/queries.ts";
+import type { Photo } from "../api/types.ts";
+import { Button } from "../design/Button.tsx";
+import { ErrorNotice, Notice } from "../design/Notice.tsx";
+import { Picture, thumbnail } from "../design/Picture.tsx";
+import { TagList } from "../design/TagList.tsx";
+import { useMessages } from "../i18n/locale.ts";
+import { ended } from "../live/merge.ts";
+import { useNow, watchAll } from "../live/store.ts";
+import { AddPhotos } from "../upload/AddPhotos.tsx";
+import { openPhoto } from "../upload/groups.ts";
+import styles from "./Gallery.module.css";
+
+/** The photos, newest first; those in work are live. */
+export function Gallery() {
+  const { gallery } = useMessages();
+  const { data, error, hasNextPage, fetchNextPage, refetch } = usePhotos();
+  const photos = data?.pages.flatMap((page) => page.items);
+  useEffect(() => watchAll(photos ?? []), [photos]);
+  if (!photos && error) {
+    return <ErrorNotice title={gallery.away} error={error} onRetry={() => void refetch()} />;
+  }
+  if (!photos) return <p className="unseen">{gallery.loading}</p>;
+  if (!photos.length) {
+    return (
+      <Notice icon="images" title={gallery.emptyTitle} text={gallery.emptyText}>
+        <AddPhotos />
+      </Notice>
+    );
+  }
+  return (
+    <>
+      <h1 className="unseen">{gallery.title}</h1>
+      <ul className={styles.grid}>
+        {photos.map((photo) => (
+          <Card key={photo.id} photo={photo} />
+        ))}
+      </ul>
+      {hasNextPage && <Button onClick={() => void fetchNextPage()}>{gallery.more}</Button>}
+    </>
+  );
+}
+
+function Card({ photo }: { photo: Photo }) {
+  const now = useNow(photo);
+  const name = photo.originalName || photo.filename;
+  return (
+    <li className={styles.card} data-photo={photo.id} data-status={now.status}>
+      <Link href={`/photos/${photo.id}`} className={styles.link} aria-label={name}>
+        <Picture src={thumbnail(photo.id, 480)} alt="" className={styles.photo} />
+      </Link>
+      {ended(now) ? (
+        <TagList tags={now.photo?.tags ?? photo.tags} most={3} />
+      ) : (
+        <button type="button" className={styles.working} onClick={() => openPhoto(photo)}>
+          {now.message || now.status}
+        </button>
+      )}
+    </li>
+  );
+}
