@@ -12,6 +12,7 @@ import { useSeenPhoto } from "../modal/views.ts";
 import { useWords } from "../modal/words.ts";
 import { AddPhotos } from "../upload/AddPhotos.tsx";
 import { openPhoto } from "../upload/groups.ts";
+import { EmptyArt } from "./EmptyArt.tsx";
 import styles from "./Gallery.module.css";
 
 /** The photos, newest first; those in work are live. */
@@ -26,7 +27,7 @@ export function Gallery() {
   if (!photos) return <p className="unseen">{gallery.loading}</p>;
   if (!photos.length) {
     return (
-      <Notice icon="images" title={gallery.emptyTitle} text={gallery.emptyText}>
+      <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} large>
         <AddPhotos />
       </Notice>
     );
