@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench chaos lock clean
+.PHONY: help run test check web-check format bench chaos screenshots lock clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -13,18 +13,23 @@ ARGS ?=
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(PY) -m pip --quiet
-# The npm and Node that come with the development requirements: no other is asked for.
-NPM := PATH="$(CURDIR)/$(VENV)/bin:$$PATH" npm --prefix web
+# Whether PATH has a Node that can build the page; else requirements/web.txt brings one.
+NODE := $(shell node -e 'const [major, minor] = process.versions.node.split(".").map(Number); \
+	if (major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19)) console.log("here")' \
+	2>/dev/null && npm --version >/dev/null 2>&1)
+NPM := $(if $(NODE),,PATH="$(CURDIR)/$(VENV)/bin:$$PATH") npm --prefix web
+# What the page is built from; folders too, whose times tell of files that are gone.
+PAGE := $(shell find web/src web/public) web/index.html web/vite.config.ts
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The shell becomes the program (exec), so that signals reach it; and should make itself be
 # killed, the program is told to end (tied).
-run: $(VENV)/.local ## start Tagline here: page, services and their Redis; Ctrl-C stops it all
+run: $(VENV)/.local web/dist/.made ## start Tagline here: page, services and their Redis; Ctrl-C stops it all
 	@exec $(PY) -m deploy.local.tied $$PPID TERM $(PY) -m deploy.local.run
 
-test: $(VENV)/.dev ## run all tests, against a real Redis-compatible server
+test: $(VENV)/.dev web/dist/.made ## run all tests, against a real Redis-compatible server
 	@$(PY) -m pytest $(ARGS)
 
 check: $(VENV)/.dev web-check ## format, lint, types and imports; edits nothing
@@ -50,6 +55,9 @@ chaos: $(VENV)/.dev ## kill processes under load and count what is lost
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
+screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states into var/screenshots
+	@$(PY) -m tests.screenshots
+
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
 	@for extra in gateway tagger notifier local dev; do \
@@ -58,10 +66,12 @@ lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	done
 	@echo 'Locking requirements/embedded.txt'
 	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
+	@echo 'Locking requirements/web.txt'
+	@$(PY) -m $(LOCK) requirements/web.in -o requirements/web.txt
 
-clean: ## remove .venv, caches, and var/ with all photos and data
+clean: ## remove .venv, the built page, caches, and var/ with all photos and data
 	@if [ -d var ]; then $(or $(PYTHON),$(PY)) -m deploy.local.lock var; fi
-	rm -rf $(VENV) web/node_modules var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) web/node_modules web/dist var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
 # A file in .venv for each thing done to it: done again when what it was done from is newer.
@@ -81,7 +91,17 @@ $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: requirements/%.txt requirements/embedde
 	@$(PIP) install --require-hashes --no-deps -r requirements/embedded.txt
 	@touch $@
 
-web/node_modules/.made: web/package.json web/package-lock.json | $(VENV)/.dev
+$(VENV)/.web: requirements/web.txt $(VENV)/.made
+	@echo 'Installing requirements/web.txt into $(VENV)'
+	@$(PIP) install --require-hashes -r $<
+	@touch $@
+
+web/node_modules/.made: web/package.json web/package-lock.json $(if $(NODE),,$(VENV)/.web)
 	@echo 'Installing web/package-lock.json into web/node_modules'
 	@$(NPM) ci --loglevel=error --no-audit --no-fund
+	@touch $@
+
+web/dist/.made: $(PAGE) web/node_modules/.made
+	@echo 'Building the page'
+	@$(NPM) run --silent build -- --logLevel warn
 	@touch $@

@@ -16,6 +16,7 @@ from services.gateway.docs import docs_routes
 from services.gateway.errors import problems
 from services.gateway.files import FileRoute
 from services.gateway.jobs import JobRoutes
+from services.gateway.page import page_routes
 from services.gateway.photos import PhotoRoutes
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
@@ -94,6 +95,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         StatisticsRoute(redis).routes(),
         StageRoutes(redis, locale=settings.locale).routes(),
         docs_routes(keyed=bool(settings.api_keys)),
+        page_routes(settings),
         health.routes(),
     ):
         app.add_routes(routes)

@@ -15,9 +15,10 @@ from shared.origins import is_allowed
 OWNER: Final = web.RequestKey("owner", str)
 
 OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/metrics"})
-"""Routes that ask for no key; so does the documentation."""
+"""Routes that ask for no key; so do the documentation, and the page's own files."""
 
 _DOCS: Final = ("/api/docs", "/api/openapi.json")
+_PAGE: Final = ("/photos/", "/queue", "/page-config.json", "/assets/", "/favicon.svg")
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
@@ -36,7 +37,7 @@ def keyed(api_keys: ApiKeys) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in OPEN and not request.path.startswith(_DOCS):
+        if request.path not in OPEN and not request.path.startswith(_DOCS + _PAGE):
             caller = api_keys.caller(request.headers.get(hdrs.AUTHORIZATION))
             if caller is None:
                 raise unauthorized()

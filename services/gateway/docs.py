@@ -56,16 +56,11 @@ def docs_routes(*, keyed: bool) -> list[web.RouteDef]:
         return json_response(document(keyed=keyed))
 
     return [
-        web.get("/", _home),
         web.get("/api/openapi.json", openapi),
         web.get("/api/docs", _page),
         web.get("/api/docs/start.js", _start),
         web.get("/api/docs/{name:swagger-ui[a-z.-]+}", _asset),
     ]
-
-
-async def _home(_request: web.Request) -> web.Response:
-    raise web.HTTPFound("/api/docs")
 
 
 async def _page(_request: web.Request) -> web.Response:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
@@ -24,6 +26,14 @@ class GatewaySettings(ClientSettings):
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
     max_batch: int = Field(100, ge=1, le=1000, validation_alias="TAGLINE_MAX_BATCH")
     """Most photos of one request."""
+
+    page_dir: Path = Field(Path("web/dist"), validation_alias="TAGLINE_PAGE_DIR")
+    """Where the built page is; it may be absent."""
+
+    public_notifier_url: str = Field(
+        "http://127.0.0.1:8889", validation_alias="TAGLINE_PUBLIC_NOTIFIER_URL"
+    )
+    """Where browsers reach the notifier."""
 
     thumbnailers: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_THUMBNAILERS")
     """Child processes that make thumbnails; they start when they are first needed."""
@@ -47,6 +57,18 @@ class GatewaySettings(ClientSettings):
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping gateway waits for the requests under way."""
+
+    @field_validator("public_notifier_url")
+    @classmethod
+    def _web_address(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits or set(url) & set(" ;,'\""):
+            raise ValueError("must be an address such as https://events.photos.example")
+        return url.rstrip("/")
 
     @field_validator("trusted_proxies", mode="before")
     @classmethod

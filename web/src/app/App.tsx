@@ -1,0 +1,51 @@
+/** The page: which path shows what, and what is over all of them. */
+
+import { QueryClientProvider } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { Link, Route, Switch } from "wouter";
+import { queryClient } from "../api/queries.ts";
+import { Notice } from "../design/Notice.tsx";
+import { useMessages } from "../i18n/locale.ts";
+import { ProgressLayer } from "../modal/ProgressLayer.tsx";
+import { Gallery } from "../pages/Gallery.tsx";
+import { Toasts } from "../toasts/toasts.tsx";
+import { DropZone } from "../upload/DropZone.tsx";
+import { Boundary } from "./Boundary.tsx";
+import { KeyDialog } from "./KeyDialog.tsx";
+import { Shell } from "./Shell.tsx";
+
+// Visited less: loaded when they are.
+const PhotoPage = lazy(() => import("../pages/PhotoPage.tsx"));
+const QueuePage = lazy(() => import("../pages/QueuePage.tsx"));
+
+export function App() {
+  return (
+    <QueryClientProvider client={queryClient}>
+      <Shell>
+        <Boundary>
+          <Suspense>
+            <Switch>
+              <Route path="/" component={Gallery} />
+              <Route path="/photos/:id">{({ id }) => <PhotoPage key={id} id={Number(id)} />}</Route>
+              <Route path="/queue" component={QueuePage} />
+              <Route component={NotFound} />
+            </Switch>
+          </Suspense>
+        </Boundary>
+      </Shell>
+      <ProgressLayer />
+      <DropZone />
+      <KeyDialog />
+      <Toasts />
+    </QueryClientProvider>
+  );
+}
+
+function NotFound() {
+  const { app } = useMessages();
+  return (
+    <Notice icon="search" title={app.notFound}>
+      <Link href="/">{app.toPhotos}</Link>
+    </Notice>
+  );
+}

@@ -1,0 +1,46 @@
+/** Numbers, sizes, times and amounts as people read them. */
+
+/** Return `count` with its noun; both of our languages have two forms, and differ at 0. */
+export function amount(count: number, one: string, many: string): string {
+  const isOne = one === many || count === 1;
+  return `${count} ${isOne ? one : many}`;
+}
+
+/** Return `bytes` in the unit that suits it. */
+export function size(bytes: number, locale: string): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
+  const step = bytes < 1 ? 0 : Math.min(3, Math.floor(Math.log10(bytes) / 3));
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: units[step] ?? "byte",
+    unitDisplay: "short",
+    maximumFractionDigits: step > 1 ? 1 : 0,
+  }).format(bytes / 1000 ** step);
+}
+
+/** Return about how long `seconds` are: 40 s, 3 min, 2 h. */
+export function duration(seconds: number, locale: string): string {
+  const [value, unit] =
+    seconds < 60
+      ? [Math.max(1, Math.ceil(seconds)), "second"]
+      : seconds < 3600
+        ? [Math.round(seconds / 60), "minute"]
+        : [Math.round(seconds / 3600), "hour"];
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: String(unit),
+    unitDisplay: "short",
+  }).format(Number(value));
+}
+
+/** Return a share of 1 as a percentage, whole. */
+export function percent(share: number, locale: string): string {
+  return new Intl.NumberFormat(locale, { style: "percent" }).format(share);
+}
+
+/** Return a moment, RFC 3339, as date and time. */
+export function moment(time: string, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(
+    new Date(time),
+  );
+}

@@ -1,0 +1,70 @@
+import { Ban, Check, RotateCcw, TriangleAlert, X } from "lucide-react";
+import { Button } from "../design/Button.tsx";
+import { useMessages } from "../i18n/locale.ts";
+import { cancelItem, retry } from "../upload/control.ts";
+import type { Group } from "../upload/groups.ts";
+import { Bar } from "./Bar.tsx";
+import styles from "./Line.module.css";
+import { Preview } from "./Preview.tsx";
+import type { Phase } from "./view.ts";
+import type { Seen } from "./views.ts";
+import { reasonOf, useWords } from "./words.ts";
+
+interface Props {
+  group: Group;
+  seen: Seen;
+}
+
+/** One of several photos. */
+export function Line({ group, seen }: Props) {
+  const messages = useMessages();
+  const { progress } = messages;
+  const { item, view, live } = seen;
+  const { message, aside } = useWords(seen, group.interrupted);
+  const again = view.phase === "error" || view.phase === "cancelled" || item.refusal?.passing;
+  const tags = live?.photo?.tags.map((tag) => tag.name).join(", ");
+  const ends: Partial<Record<Phase, string>> = {
+    complete: tags || progress.noTags,
+    error: reasonOf(seen, messages),
+  };
+  const said = ends[view.phase] || message;
+  return (
+    <li className={styles.line} data-phase={view.phase}>
+      <Preview item={item} size={64} className={styles.photo} />
+      <div className={styles.middle}>
+        <p className={styles.name}>{item.name}</p>
+        <p className={styles.said}>
+          {said}
+          {aside && <span className={styles.aside}> · {aside}</span>}
+        </p>
+        {!view.ended && <Bar span={view.span} label={`${progress.bar} : ${item.name}`} thin />}
+      </div>
+      {!view.ended && item.photoId !== undefined && (
+        <Button
+          look="quiet"
+          label={`${progress.cancel} : ${item.name}`}
+          icon={<X size={17} aria-hidden />}
+          onClick={() => void cancelItem(item)}
+        />
+      )}
+      {again && (
+        <Button
+          look="quiet"
+          label={`${progress.retry} : ${item.name}`}
+          icon={<RotateCcw size={16} aria-hidden />}
+          onClick={() => void retry(group, [item])}
+        />
+      )}
+      {view.ended && <Sign phase={view.phase} />}
+    </li>
+  );
+}
+
+function Sign({ phase }: { phase: Phase }) {
+  const Shown = phase === "complete" ? Check : phase === "cancelled" ? Ban : TriangleAlert;
+  return (
+    <span className={styles.sign}>
+      <Shown size={17} strokeWidth={2.25} aria-hidden />
+    </span>
+  );
+}

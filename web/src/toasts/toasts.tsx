@@ -1,0 +1,77 @@
+/** All toasts: the one place for where they stand, how long, and with which icons. */
+
+import { Check, LoaderCircle, RotateCcw, TriangleAlert, X } from "lucide-react";
+import type { CSSProperties } from "react";
+import { createPortal } from "react-dom";
+import { toast as sonner, Toaster } from "sonner";
+import "sonner/dist/styles.css";
+import { useMessages } from "../i18n/locale.ts";
+import "./toasts.css";
+
+const POSITION = "top-right";
+const SHOWN_MS = { success: 3_500, error: 4_000, cancelled: 3_000, info: 3_500 };
+const ICON = { size: 18, strokeWidth: 2, "aria-hidden": true } as const;
+const ICONS = {
+  loading: <LoaderCircle {...ICON} className="toast-turning" />,
+  success: <Check {...ICON} />,
+  error: <TriangleAlert {...ICON} />,
+  retrying: <RotateCcw {...ICON} />,
+  cancelled: <X {...ICON} />,
+};
+
+interface Toast {
+  /** Toasts of one id are one toast that changes. */
+  id?: string | number;
+  text?: string | undefined;
+  action?: { label: string; onClick: () => void };
+}
+
+export const toast = {
+  /** Stays until another of the same id takes its place. */
+  loading: (title: string, more: Toast = {}) =>
+    sonner.loading(title, {
+      ...options(more),
+      icon: ICONS.loading,
+      duration: Number.POSITIVE_INFINITY,
+    }),
+  retrying: (title: string, more: Toast = {}) =>
+    sonner.warning(title, {
+      ...options(more),
+      icon: ICONS.retrying,
+      duration: Number.POSITIVE_INFINITY,
+    }),
+  success: (title: string, more: Toast = {}) =>
+    sonner.success(title, { ...options(more), icon: ICONS.success, duration: SHOWN_MS.success }),
+  error: (title: string, more: Toast = {}) =>
+    sonner.error(title, { ...options(more), icon: ICONS.error, duration: SHOWN_MS.error }),
+  cancelled: (title: string, more: Toast = {}) =>
+    sonner(title, { ...options(more), icon: ICONS.cancelled, duration: SHOWN_MS.cancelled }),
+  info: (title: string, more: Toast = {}) =>
+    sonner(title, { ...options(more), duration: SHOWN_MS.info }),
+  dismiss: (id: string | number) => sonner.dismiss(id),
+};
+
+/** Sonner merges what it is told of one id: what a toast no longer has must be said. */
+function options({ id, text, action }: Toast) {
+  return { ...(id !== undefined && { id }), description: text ?? "", action: action ?? null };
+}
+
+export function Toasts() {
+  const messages = useMessages();
+  // Outside of the page, which is inert below a dialog.
+  return createPortal(
+    <Toaster
+      position={POSITION}
+      visibleToasts={4}
+      gap={10}
+      offset={{ top: "calc(var(--header) + var(--s3))", right: "var(--s4)" }}
+      mobileOffset={{ top: "calc(env(safe-area-inset-top) + var(--s3))" }}
+      containerAriaLabel={messages.toast.region}
+      style={{ "--width": "20.25rem" } as CSSProperties}
+      toastOptions={{
+        classNames: { toast: "toast", description: "toast-text", actionButton: "toast-action" },
+      }}
+    />,
+    document.body,
+  );
+}

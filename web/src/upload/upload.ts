@@ -1,0 +1,180 @@
+/** Uploads a selection of files: refuses what cannot be taken, sends the rest, tries again. */
+
+import { askKey, currentKey } from "../api/key.ts";
+import { ApiError } from "../api/problems.ts";
+import { refreshPhotos } from "../api/queries.ts";
+import type { Accepted } from "../api/types.ts";
+import { config } from "../app/config.ts";
+import { expect, socketId, useLive, watch } from "../live/store.ts";
+import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
+import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
+import { send } from "./send.ts";
+import { shares } from "./shares.ts";
+
+/** In ms. Without a connection it is tried again after so long, and whenever there may be one. */
+const PAUSES = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];
+/** A photo of which nothing has been heard for so long after it was accepted is asked for. */
+const UNHEARD_MS = 2_000;
+
+const files = new Map<string, File>();
+const aborts = new Map<string, AbortController>();
+
+/** Upload what was dropped, pasted or picked, as one group, and show it. */
+export function upload(chosen: readonly File[]): void {
+  if (!chosen.length) return;
+  const items = chosen.map(itemOf);
+  const group = addGroup(items);
+  for (const item of items) if (item.refusal) toastRefused(item);
+  toastSending(group);
+  void sendAll(group);
+}
+
+/** Send the items of a group that wait, also those that were put back to be sent again. */
+export async function sendAll(group: string): Promise<void> {
+  const abort = new AbortController();
+  aborts.set(group, abort);
+  const { maxBatch } = config();
+  for (;;) {
+    const waiting = groupOf(group)?.items.filter((item) => item.sending === "waiting") ?? [];
+    if (!waiting.length || abort.signal.aborted) break;
+    await sendBatch(group, waiting.slice(0, maxBatch), abort.signal);
+  }
+  aborts.delete(group);
+}
+
+/** Stop sending what has not been accepted yet. */
+export function cancelSending(group: string): void {
+  aborts.get(group)?.abort();
+  const unsent = (item: Item) => item.sending === "waiting" || item.sending === "sending";
+  for (const item of groupOf(group)?.items.filter(unsent) ?? []) toastUnsent(item);
+  changeItems(group, (item) => (unsent(item) ? { sending: "cancelled" } : undefined));
+}
+
+/** Whether files are being sent, which leaving the page would end. */
+export function isSending(): boolean {
+  return aborts.size > 0;
+}
+
+function itemOf(file: File): Item {
+  const key = crypto.randomUUID();
+  files.set(key, file);
+  const refusal = refusalOf(file);
+  return {
+    key,
+    name: file.name,
+    sizeBytes: file.size,
+    preview: URL.createObjectURL(file),
+    sending: refusal ? "refused" : "waiting",
+    share: 0,
+    ...(refusal && { refusal }),
+  };
+}
+
+/** Return why the server would refuse a file, as far as that can be told without sending it. */
+function refusalOf(file: File): Refusal | undefined {
+  if (!file.size) return { code: "empty", detail: "", passing: false };
+  if (file.size > config().maxUploadBytes) return { code: "too_large", detail: "", passing: false };
+  return undefined;
+}
+
+/** Send `items` in one request; one that is refused is taken out, for the next request. */
+async function sendBatch(group: string, items: readonly Item[], signal: AbortSignal) {
+  const keys = new Set(items.map((item) => item.key));
+  const change = (what: Partial<Item>) =>
+    changeItems(group, (item) => (keys.has(item.key) ? what : undefined));
+  change({ sending: "sending", share: 0 });
+  try {
+    accept(group, items, await persist(group, items, signal));
+  } catch (error) {
+    changeGroup(group, () => ({ interrupted: false }));
+    if (signal.aborted) return change({ sending: "cancelled" });
+    const problem = error instanceof ApiError ? error : new ApiError(0, {});
+    const { code, detail, passing } = problem;
+    const named = problem.file !== undefined && items.find((item) => item.name === problem.file);
+    const refused = named ? [named] : items;
+    change({ sending: "waiting", share: 0 });
+    changeItems(group, (item) =>
+      refused.some((each) => each.key === item.key)
+        ? {
+            sending: "refused",
+            refusal: { code, detail, passing: passing || code === "unauthorized" },
+          }
+        : undefined,
+    );
+    for (const item of refused) toastRefused({ ...item, refusal: { code, detail, passing } });
+  }
+}
+
+function accept(group: string, items: readonly Item[], accepted: readonly Accepted[]): void {
+  const byKey = new Map(items.map((item, index) => [item.key, accepted[index]]));
+  const batchId = accepted[0]?.batchId;
+  changeGroup(group, ({ batchIds }) => ({
+    batchIds: batchId ? [...batchIds, batchId] : batchIds,
+    interrupted: false,
+  }));
+  changeItems(group, ({ key }) => {
+    const photo = byKey.get(key);
+    if (!photo) return undefined;
+    files.delete(key);
+    return { sending: "sent", share: 1, photoId: photo.id, jobId: photo.jobId };
+  });
+  for (const { id, jobId, batchId: batch, message } of accepted) {
+    expect({ id, jobId, batchId: batch ?? null, message });
+  }
+  void refreshPhotos();
+  setTimeout(() => {
+    for (const { id } of accepted) {
+      const live = useLive.getState().photos.get(id);
+      if (!live?.attempt && live?.position === undefined) watch(id);
+    }
+  }, UNHEARD_MS);
+}
+
+/** Send one request, again and again while that may help. */
+async function persist(
+  group: string,
+  items: readonly Item[],
+  signal: AbortSignal,
+): Promise<Accepted[]> {
+  const idempotencyKey = crypto.randomUUID();
+  const sizes = items.map((item) => item.sizeBytes);
+  const place = new Map(items.map((item, index) => [item.key, index]));
+  const sent = items.map((item) => files.get(item.key)).filter((file) => file !== undefined);
+  for (let tries = 0; ; tries++) {
+    const key = currentKey();
+    try {
+      return await send(sent, {
+        idempotencyKey,
+        key,
+        socketId: await socketId(),
+        signal,
+        onBytes: (bytes, total) => {
+          const now = shares(sizes, bytes, total);
+          if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: false }));
+          changeItems(group, (item) => ({ share: now[place.get(item.key) ?? -1] ?? item.share }));
+        },
+      });
+    } catch (error) {
+      if (!(error instanceof ApiError) || signal.aborted) throw error;
+      if (error.status === 401 && (await askKey(key))) continue;
+      const pause = PAUSES[tries];
+      if (!error.passing || pause === undefined) throw error;
+      changeGroup(group, () => ({ interrupted: true }));
+      await online(error.retryAfterMs || pause, signal);
+    }
+  }
+}
+
+/** Wait `ms`, less if the browser says that there is a network again. */
+function online(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    addEventListener("online", done);
+    signal.addEventListener("abort", done, { once: true });
+  });
+}
