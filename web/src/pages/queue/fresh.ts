@@ -1,0 +1,25 @@
+/** How old what is shown is, and why. */
+
+export interface Asked {
+  /** Of the last answer, ms since 1970; 0 without one. */
+  dataUpdatedAt: number;
+  failureReason: Error | null;
+}
+
+export interface Freshness {
+  /** Of the oldest answer; null while one has never come. */
+  ageMs: number | null;
+  fresh: boolean;
+  why: Error | null;
+}
+
+/** So long an answer may take, over what is between two of them, before it counts as missing. */
+const LATE_MS = 8_000;
+
+/** Return how fresh the answers are all together, at `now`. */
+export function freshness(asked: readonly Asked[], now: number): Freshness {
+  const oldest = Math.min(...asked.map((each) => each.dataUpdatedAt));
+  const ageMs = oldest > 0 ? Math.max(0, now - oldest) : null;
+  const why = asked.find((each) => each.failureReason)?.failureReason ?? null;
+  return { ageMs, fresh: !why && ageMs !== null && ageMs < LATE_MS, why };
+}
