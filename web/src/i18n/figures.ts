@@ -18,7 +18,7 @@ export function span(ms: number | null, locale: string): string {
   return new Intl.NumberFormat(locale, {
     style: "unit",
     unit: String(unit),
-    unitDisplay: "short",
+    unitDisplay: locale === "fr" ? "short" : "narrow",
     maximumFractionDigits: Number(digits),
   }).format(Number(value));
 }
@@ -33,10 +33,15 @@ export function money(usd: number, locale: string): string {
   }).format(usd);
 }
 
-/** Return a number, with digits grouped; from a hundred thousand on in thousands or millions. */
+/** Return a number, its digits grouped. */
 export function count(number: number, locale: string): string {
+  return new Intl.NumberFormat(locale).format(number);
+}
+
+/** Return about a number: from ten thousand on in thousands or millions. */
+export function about(number: number, locale: string): string {
   return new Intl.NumberFormat(locale, {
-    ...(number >= 100_000 && { notation: "compact", maximumFractionDigits: 1 }),
+    ...(number >= 10_000 && { notation: "compact", maximumFractionDigits: 1 }),
   }).format(number);
 }
 
@@ -59,21 +64,20 @@ export function ago(ms: number, locale: string): string {
   return new Intl.RelativeTimeFormat(locale, { style: "short" }).format(-value, unit);
 }
 
+const DAY_TIME = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+
 /** Return the time of day of a moment, RFC 3339; its date too if that is not the day of `now`. */
 export function clock(time: string, now: number, locale: string): string {
   const moment = new Date(time);
   const today = moment.toDateString() === new Date(now).toDateString();
   return new Intl.DateTimeFormat(locale, {
     ...(!today && { day: "numeric", month: "short" }),
-    hour: "2-digit",
-    minute: "2-digit",
+    ...DAY_TIME,
     ...(today && { second: "2-digit" }),
   }).format(moment);
 }
 
 /** Return hours and minutes of a moment, RFC 3339. */
 export function hourMinute(time: string, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(
-    new Date(time),
-  );
+  return new Intl.DateTimeFormat(locale, DAY_TIME).format(new Date(time));
 }

@@ -19,6 +19,7 @@ export const queue: typeof french = {
   workers: (count) => amount(count, "worker", "workers"),
   counts: "State of the queue",
   priorities: { front: "given back", high: "high", normal: "normal", low: "low" },
+  priority: "priority",
   byPriority: "By priority",
 
   states: {
@@ -84,8 +85,6 @@ export const queue: typeof french = {
     late: (id) => `Photo ${id}: its state has changed meanwhile`,
     failed: (id) => `Photo ${id}: nothing changed`,
     pauseFailed: "The queue has not changed",
-    paused: "Queue paused",
-    resumed: "Queue resumed",
   },
   all: {
     retry: "Retry all",

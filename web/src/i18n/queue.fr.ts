@@ -18,6 +18,7 @@ export const queue = {
   workers: (count: number) => amount(count, "worker", "workers"),
   counts: "État de la file",
   priorities: { front: "rendues", high: "haute", normal: "normale", low: "basse" },
+  priority: "priorité",
   byPriority: "Par priorité",
 
   states: {
@@ -83,8 +84,6 @@ export const queue = {
     late: (id: number) => `Photo ${id} : son état a changé entre-temps`,
     failed: (id: number) => `Photo ${id} : sans effet`,
     pauseFailed: "La file n’a pas changé",
-    paused: "File en pause",
-    resumed: "La file reprend",
   },
   all: {
     retry: "Tout réessayer",

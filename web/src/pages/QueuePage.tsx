@@ -65,6 +65,7 @@ function Board({ queue }: { queue: Queue }) {
             <>
               <Stages statistics={statistics.data} />
               <Failures statistics={statistics.data} />
+              <Sockets statistics={statistics.data} />
             </>
           )}
         </div>
@@ -76,7 +77,6 @@ function Board({ queue }: { queue: Queue }) {
               <Latency statistics={statistics.data} of="pickup" />
               <Latency statistics={statistics.data} of="total" />
               <Provider statistics={statistics.data} answeredAt={statistics.dataUpdatedAt} />
-              <Sockets statistics={statistics.data} />
             </>
           ) : (
             away && (

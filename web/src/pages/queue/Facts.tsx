@@ -1,9 +1,13 @@
 import type { ReactNode } from "react";
 import styles from "./Facts.module.css";
 
-/** Figures with their names. */
-export function Facts({ children }: { children: ReactNode }) {
-  return <dl className={styles.facts}>{children}</dl>;
+/** Figures with their names. `narrow`: of a few letters each. */
+export function Facts({ narrow = false, children }: { narrow?: boolean; children: ReactNode }) {
+  return (
+    <dl className={styles.facts} data-narrow={narrow}>
+      {children}
+    </dl>
+  );
 }
 
 interface FactProps {

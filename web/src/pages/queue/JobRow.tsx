@@ -28,6 +28,7 @@ export function JobRow({ job }: { job: Job }) {
             {name}
           </Link>
           <span className={styles.mark} data-priority={job.priority}>
+            <span className="unseen">{messages.priority} </span>
             {messages.priorities[job.priority]}
           </span>
           {job.attempt > 0 && <span>{messages.job.attempt(job.attempt)}</span>}

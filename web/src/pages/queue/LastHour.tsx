@@ -33,7 +33,7 @@ function bars(
   of: "complete" | "failed" | "cancelled" | "accepted",
   hour: number,
 ): Series {
-  return { name, tone, look: "bar", at: (minute) => minute[of], hour };
+  return { name, tone, look: "bar", counts: true, at: (minute) => minute[of], hour };
 }
 
 /** How long photos took, minute by minute: to be begun, or all in all. */
@@ -51,15 +51,19 @@ export function Latency({ statistics, of }: { statistics: Statistics; of: "picku
       minutes={statistics.minutes}
       format={format}
       series={[
-        { name: hour.most, look: "line", tone: "quiet", at: (each) => each[of].p95Ms, hour: p95Ms },
-        {
-          name: hour.median,
-          look: "line",
-          tone: "accent",
-          at: (each) => each[of].p50Ms,
-          hour: p50Ms,
-        },
+        latency(hour.most, "quiet", of, "p95Ms", p95Ms),
+        latency(hour.median, "accent", of, "p50Ms", p50Ms),
       ]}
     />
   );
+}
+
+function latency(
+  name: string,
+  tone: Series["tone"],
+  of: "pickup" | "total",
+  part: "p50Ms" | "p95Ms",
+  hour: number | null,
+): Series {
+  return { name, tone, look: "line", counts: false, at: (minute) => minute[of][part], hour };
 }

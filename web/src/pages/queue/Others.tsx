@@ -56,7 +56,7 @@ export function Sockets({ statistics: { sockets } }: { statistics: Statistics })
       <h3 id={heading} className={styles.title}>
         {messages.title}
       </h3>
-      <Facts>
+      <Facts narrow>
         <Fact name={messages.websocket} value={count(sockets.websocket, locale)} />
         <Fact name={messages.socketio} value={count(sockets.socketio, locale)} />
         <Fact name={messages.sse} value={count(sockets.sse, locale)} />

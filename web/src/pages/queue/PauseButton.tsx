@@ -29,9 +29,9 @@ export function PauseButton({ queue }: { queue: Queue }) {
   );
 }
 
+/** What comes of it is seen on the page; only what fails needs a word. */
 async function change(queue: Queue): Promise<void> {
   const { action: say } = messages().queue;
-  const id = `queue-${queue.name}`;
   try {
     const call = queue.paused ? api.resumeQueue : api.pauseQueue;
     const now = await call(queue.name);
@@ -40,8 +40,7 @@ async function change(queue: Queue): Promise<void> {
     queryClient.setQueryData(queuesQuery.queryKey, (before) => ({
       items: (before?.items ?? [now]).map((each) => (each.name === now.name ? now : each)),
     }));
-    toast.info(now.paused ? say.paused : say.resumed, { id });
   } catch (error) {
-    toast.error(say.pauseFailed, { id, text: explain(error, messages()) });
+    toast.error(say.pauseFailed, { id: `queue-${queue.name}`, text: explain(error, messages()) });
   }
 }

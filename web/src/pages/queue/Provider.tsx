@@ -2,7 +2,7 @@ import { useId } from "react";
 import type { ProviderState, Statistics } from "../../api/types.ts";
 import surfaces from "../../design/surfaces.module.css";
 import { percent } from "../../i18n/amounts.ts";
-import { count, money, span } from "../../i18n/figures.ts";
+import { about, count, money, span } from "../../i18n/figures.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
 import { Fact, Facts } from "./Facts.tsx";
 import styles from "./Provider.module.css";
@@ -52,10 +52,10 @@ export function Provider({ statistics, answeredAt }: Props) {
         />
         <Fact
           name={messages.tokens}
-          value={count(use.promptTokens + use.completionTokens, locale)}
+          value={about(use.promptTokens + use.completionTokens, locale)}
           more={messages.tokensOf(
-            count(use.promptTokens, locale),
-            count(use.completionTokens, locale),
+            about(use.promptTokens, locale),
+            about(use.completionTokens, locale),
           )}
         />
         <Fact name={messages.cost} value={money(use.costUsd, locale)} />

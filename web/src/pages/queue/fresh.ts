@@ -1,4 +1,7 @@
-/** How old what is shown is, and why. */
+/** How old what is shown is, and when it is asked for again. Pure. */
+
+export const EVERY_MS = 2_000;
+const MOST_MS = 30_000;
 
 export interface Asked {
   /** Of the last answer, ms since 1970; 0 without one. */
@@ -22,4 +25,9 @@ export function freshness(asked: readonly Asked[], now: number): Freshness {
   const ageMs = oldest > 0 ? Math.max(0, now - oldest) : null;
   const why = asked.find((each) => each.failureReason)?.failureReason ?? null;
   return { ageMs, fresh: !why && ageMs !== null && ageMs < LATE_MS, why };
+}
+
+/** Return how long to wait for the next try after the first, second, … failure, counted from 0. */
+export function pauseMs(failures: number, atLeastMs: number): number {
+  return Math.min(MOST_MS, Math.max(atLeastMs, EVERY_MS * 2 ** failures));
 }

@@ -8,9 +8,8 @@ import { ApiError } from "../../api/problems.ts";
 import { queryClient, refreshPhotos } from "../../api/queries.ts";
 import { api } from "../../api/routes.ts";
 import type { ListedState } from "../../api/types.ts";
+import { EVERY_MS, pauseMs } from "./fresh.ts";
 
-export const EVERY_MS = 2_000;
-const MOST_MS = 30_000;
 /** How many jobs a page of the list has. */
 export const ROWS = 12;
 
@@ -23,11 +22,6 @@ const polled = {
   retryDelay: (failures: number, error: Error) =>
     pauseMs(failures, error instanceof ApiError ? error.retryAfterMs : 0),
 };
-
-/** Return how long to wait after `failures` failures and one more. */
-export function pauseMs(failures: number, atLeastMs: number): number {
-  return Math.min(MOST_MS, Math.max(atLeastMs, EVERY_MS * 2 ** failures));
-}
 
 export const queuesQuery = queryOptions({
   ...polled,

@@ -46,15 +46,17 @@ export function Chart({ title, text, figure, says, minutes, series, format }: Pr
         </div>
         <p className={styles.figure}>{figure}</p>
       </header>
-      <ul className={styles.legend}>
+      <ul className={styles.legend} data-many={series.length > 2}>
         {series.map((each) => (
           <li key={each.name} data-tone={each.tone} data-look={each.look}>
             {each.name} <b>{format(minute ? each.at(minute) : each.hour)}</b>
           </li>
         ))}
-        <li className={styles.when}>{minute ? hourMinute(minute.minute, locale) : hour.title}</li>
       </ul>
       <div className={styles.frame}>
+        <span className={styles.when}>
+          {minute ? hourMinute(minute.minute, locale) : hour.title}
+        </span>
         {highest > 0 ? (
           <span className={styles.most}>{format(most)}</span>
         ) : (

@@ -1,6 +1,6 @@
 import type { Minute } from "../../../api/types.ts";
 import styles from "./Plot.module.css";
-import { barsOf, HIGH, linePath, type Series } from "./series.ts";
+import { barsOf, HIGH, linePath, type Series, valuesOf } from "./series.ts";
 
 interface Props {
   says: string;
@@ -31,7 +31,14 @@ export function Plot({ says, minutes, series, most, picked }: Props) {
       {bars.map((each, index) => (
         <g key={each.name} className={styles.bars} data-tone={each.tone}>
           {barsOf(each, bars.slice(0, index), minutes, most).map(({ minute, y, height }) => (
-            <rect key={minute} x={minute + 0.14} y={y} width={0.72} height={height} />
+            <rect
+              key={minute}
+              x={minute + 0.14}
+              y={y}
+              width={0.72}
+              height={height}
+              data-under-way={minute === minutes.length - 1}
+            />
           ))}
         </g>
       ))}
@@ -40,7 +47,7 @@ export function Plot({ says, minutes, series, most, picked }: Props) {
           key={each.name}
           className={styles.line}
           data-tone={each.tone}
-          d={linePath(minutes.map(each.at), most)}
+          d={linePath(valuesOf(each, minutes), most)}
         />
       ))}
     </svg>

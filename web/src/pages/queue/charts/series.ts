@@ -9,19 +9,23 @@ export interface Series {
   name: string;
   look: "bar" | "line";
   tone: "accent" | "bad" | "quiet";
+  /** It counts: the minute under way has not all of it yet. */
+  counts: boolean;
   /** The value of a minute, null where there is none. */
   at: (minute: Minute) => number | null;
   /** The value of the whole hour. */
   hour: number | null;
 }
 
-/** Return the smallest of 1, 2, 5, 10, 20, … that is not below `value`. */
+const STEPS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** Return a round number that is not below `value`, and not much above. */
 export function niceMost(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   // 0.3 is 3 * 0.1 but for the last digit.
-  const step = [1, 2, 5, 10].find((each) => value <= each * power * (1 + 1e-9)) ?? 10;
-  return Number((step * power).toPrecision(1));
+  const step = STEPS.find((each) => value <= each * power * (1 + 1e-9)) ?? 10;
+  return Number((step * power).toPrecision(2));
 }
 
 /** Return the largest value to be drawn: of lines, and of bars that stand on each other. */
@@ -31,7 +35,7 @@ export function mostOf(series: readonly Series[], minutes: readonly Minute[]): n
   return Math.max(
     0,
     ...minutes.map((minute) => bars.reduce((sum, each) => sum + (each.at(minute) ?? 0), 0)),
-    ...minutes.flatMap((minute) => lines.map((each) => each.at(minute) ?? 0)),
+    ...lines.flatMap((each) => valuesOf(each, minutes).map((value) => value ?? 0)),
   );
 }
 
@@ -48,6 +52,13 @@ export function linePath(values: readonly (number | null)[], most: number): stri
     drawing = value !== null;
   });
   return path;
+}
+
+/** Return the values of a line; where they count, without the minute under way. */
+export function valuesOf(series: Series, minutes: readonly Minute[]): (number | null)[] {
+  return minutes.map((minute, index) =>
+    series.counts && index === minutes.length - 1 ? null : series.at(minute),
+  );
 }
 
 export interface Bar {
