@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -112,8 +111,7 @@ async def test_a_second_tab_follows_and_both_see_the_end(
     await _reach(first, "ai")
 
     second = await someone.open()
-    await expect(second.get_by_text("Génération des tags")).to_be_visible()
-    await second.get_by_text("Génération des tags").click()
+    await second.locator("[data-photo]").first.get_by_role("button", name="IA").click()
     await _reach(second, "ai")
 
     held.answering.set()
@@ -201,9 +199,7 @@ async def test_a_photo_that_is_tried_again_says_so(
     assert bars == sorted(bars)
 
 
-async def test_an_upload_goes_on_when_the_network_is_back(
-    someone: Visitor, photo: Path
-) -> None:
+async def test_an_upload_goes_on_when_the_network_is_back(someone: Visitor, photo: Path) -> None:
     page = someone.page
     await someone.context.set_offline(True)
     await pick(page, photo)
@@ -213,23 +209,58 @@ async def test_an_upload_goes_on_when_the_network_is_back(
 
 
 async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_right(
-    someone: Visitor, stack: Stack, openai: OpenAIServer, photo: Path
+    someone: Visitor, stack: Stack, photo: Path
 ) -> None:
     page = someone.page
-    openai.key = "sk-another"
-    await pick(page, photo)
-    await expect(toasts(page, "error")).to_contain_text("cat.jpg : échec")
-    await expect(modal(page)).to_contain_text("L")
-    await expect(stage(page, "ai")).to_have_attribute("data-state", "failed")
-    reason = modal(page).get_by_role("alert")
-    await expect(reason).to_contain_text("key")
+    stack.tagger.terminate()
+    wrong = {**stack.tagger.environment, "OPENAI_API_KEY": "sk-wrong"}
+    with ServiceProcess("tagger", wrong) as tagger:
+        tagger.wait_ready()
+        await pick(page, photo)
+        await expect(toasts(page, "error")).to_contain_text("cat.jpg : échec")
+        await expect(toasts(page, "error")).to_contain_text("accepte pas la clé")
+        await expect(stage(page, "ai")).to_have_attribute("data-state", "failed")
+        await expect(modal(page).get_by_role("alert")).to_contain_text("accepte pas la clé")
+        tagger.terminate()
+    stack.tagger.start().wait_ready()
 
-    openai.key = "sk-test"
     await modal(page).get_by_role("button", name="Réessayer").click()
     await expect(modal(page)).to_contain_text(DONE)
     await expect(toasts(page, "success")).to_contain_text("cat.jpg")
 
 
-@contextmanager
-def _keyed_gateway(stack: Stack, settings: Mapping[str, str]) -> Iterator[ServiceProcess]:
-    raise NotImplementedError
+async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_the_session(
+    browser: Browser, stack: Stack, photo: Path
+) -> None:
+    keyed = {"TAGLINE_API_KEYS": "someone:secret"}
+    with (
+        ServiceProcess("notifier", {**stack.notifier.environment, **keyed}) as notifier,
+        ServiceProcess(
+            "gateway",
+            {
+                **stack.gateway.environment,
+                **keyed,
+                "TAGLINE_PUBLIC_NOTIFIER_URL": notifier.url,
+            },
+        ) as gateway,
+    ):
+        notifier.wait_ready()
+        gateway.wait_ready()
+        async with visitor(browser, gateway.url) as someone:
+            page = someone.page
+            field = modal(page).get_by_label("Clé", exact=True)
+            await field.fill("wrong")
+            await page.keyboard.press("Enter")
+            await expect(modal(page).get_by_role("alert")).to_contain_text("pas acceptée")
+            await field.fill("secret")
+            await page.keyboard.press("Enter")
+            await expect(modal(page)).to_have_count(0)
+
+            await pick(page, photo)
+            await expect(modal(page)).to_contain_text(DONE)
+            await page.keyboard.press("Escape")
+            picture = page.locator("[data-photo] img")
+            await expect(picture).to_have_js_property("naturalWidth", 384)
+            await page.reload()
+            await expect(page.locator("[data-photo]")).to_contain_text("chat")
+            assert someone.faults == []

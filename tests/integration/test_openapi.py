@@ -23,7 +23,10 @@ from tests.support.processes import ServiceProcess
 @pytest.fixture
 async def app(tmp_path: Path) -> web.Application:
     # Nothing connects before the first request.
-    settings = GatewaySettings(TAGLINE_BLOB_URL=(tmp_path / "blobs").as_uri())
+    settings = GatewaySettings(
+        TAGLINE_BLOB_URL=(tmp_path / "blobs").as_uri(),
+        TAGLINE_PAGE_DIR=tmp_path / "no page",  # its files are no part of the API
+    )
     application, _ = await build(settings)
     return application
 

@@ -73,7 +73,7 @@ function hold(box: HTMLElement): () => void {
 /** Go from the last element to the first, or back; says whether it was there to be done. */
 function goRound(box: HTMLElement, back: boolean): boolean {
   const all = [...box.querySelectorAll<HTMLElement>("a[href], button:enabled, input:enabled")];
-  const at = all.findIndex((each) => each === document.activeElement);
+  const at = all.indexOf(document.activeElement as HTMLElement);
   const beyond = back ? at <= 0 : at < 0 || at === all.length - 1;
   if (beyond) (all.at(back ? -1 : 0) ?? box).focus();
   return beyond;

@@ -21,12 +21,13 @@ interface Props {
 
 /** The modal of one photo. */
 export function One({ group, seen }: Props) {
-  const { progress, upload } = useMessages();
+  const messages = useMessages();
+  const { progress, upload } = messages;
   const locale = useLocale();
   const { item, view, live } = seen;
   const { message, aside } = useWords(seen, group.interrupted);
   const bad = view.phase === "error" || view.phase === "refused";
-  const reason = reasonOf(seen);
+  const reason = reasonOf(seen, messages);
   return (
     <div className={styles.one} data-phase={view.phase}>
       <figure className={styles.figure}>
@@ -74,10 +75,10 @@ function Actions({ group, seen: { item, view } }: Props) {
   if (!view.ended) {
     return (
       <div className={styles.actions}>
-        <Button look="danger" onClick={() => void cancelGroup(group)}>
+        <Button key="cancel" look="danger" onClick={() => void cancelGroup(group)}>
           {progress.cancel}
         </Button>
-        <Button data-first onClick={() => openGroup(undefined)}>
+        <Button key="aside" onClick={() => openGroup(undefined)}>
           {progress.aside}
         </Button>
       </div>
@@ -85,7 +86,7 @@ function Actions({ group, seen: { item, view } }: Props) {
   }
   return (
     <div className={styles.actions}>
-      <Button look="quiet" onClick={() => dropGroup(group.key)}>
+      <Button key="close" look="quiet" onClick={() => dropGroup(group.key)}>
         {progress.close}
       </Button>
       {view.phase === "complete" && item.photoId !== undefined && (

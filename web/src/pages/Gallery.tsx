@@ -7,10 +7,12 @@ import { ErrorNotice, Notice } from "../design/Notice.tsx";
 import { Picture, thumbnail } from "../design/Picture.tsx";
 import { TagList } from "../design/TagList.tsx";
 import { useMessages } from "../i18n/locale.ts";
-import { ended } from "../live/merge.ts";
-import { useNow, watchAll } from "../live/store.ts";
+import { watchAll } from "../live/store.ts";
+import { useSeenPhoto } from "../modal/views.ts";
+import { useWords } from "../modal/words.ts";
 import { AddPhotos } from "../upload/AddPhotos.tsx";
 import { openPhoto } from "../upload/groups.ts";
+import { EmptyArt } from "./EmptyArt.tsx";
 import styles from "./Gallery.module.css";
 
 /** The photos, newest first; those in work are live. */
@@ -25,7 +27,7 @@ export function Gallery() {
   if (!photos) return <p className="unseen">{gallery.loading}</p>;
   if (!photos.length) {
     return (
-      <Notice icon="images" title={gallery.emptyTitle} text={gallery.emptyText}>
+      <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} large>
         <AddPhotos />
       </Notice>
     );
@@ -44,18 +46,19 @@ export function Gallery() {
 }
 
 function Card({ photo }: { photo: Photo }) {
-  const now = useNow(photo);
+  const seen = useSeenPhoto(photo);
+  const { message } = useWords(seen, false);
   const name = photo.originalName || photo.filename;
   return (
-    <li className={styles.card} data-photo={photo.id} data-status={now.status}>
+    <li className={styles.card} data-photo={photo.id} data-status={seen.live?.status}>
       <Link href={`/photos/${photo.id}`} className={styles.link} aria-label={name}>
         <Picture src={thumbnail(photo.id, 480)} alt="" className={styles.photo} />
       </Link>
-      {ended(now) ? (
-        <TagList tags={now.photo?.tags ?? photo.tags} most={3} />
+      {seen.view.ended ? (
+        <TagList tags={seen.live?.photo?.tags ?? photo.tags} most={3} />
       ) : (
         <button type="button" className={styles.working} onClick={() => openPhoto(photo)}>
-          {now.message || now.status}
+          {message}
         </button>
       )}
     </li>

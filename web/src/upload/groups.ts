@@ -106,17 +106,20 @@ export function openPhoto(photo: Photo): void {
     return;
   }
   watch(photo.id);
-  addGroup([
-    {
-      key: `photo-${photo.id}`,
-      name: photo.originalName || photo.filename,
-      sizeBytes: photo.size,
-      sending: "sent",
-      share: 1,
-      photoId: photo.id,
-      jobId: photo.jobId,
-    },
-  ]);
+  addGroup([itemOfPhoto(photo)]);
+}
+
+/** Return a photo that the server has as an item. */
+export function itemOfPhoto(photo: Photo): Item {
+  return {
+    key: `photo-${photo.id}`,
+    name: photo.originalName || photo.filename,
+    sizeBytes: photo.size,
+    sending: "sent",
+    share: 1,
+    photoId: photo.id,
+    jobId: photo.jobId,
+  };
 }
 
 /** Find again what the session has kept, and keep it from now on. */
