@@ -53,15 +53,12 @@ export function Chart({ title, text, figure, says, minutes, series, format }: Pr
           </li>
         ))}
       </ul>
+      <p className={styles.axis}>
+        <span>{minute ? hourMinute(minute.minute, locale) : hour.title}</span>
+        <span>{highest > 0 && format(most)}</span>
+      </p>
       <div className={styles.frame}>
-        <span className={styles.when}>
-          {minute ? hourMinute(minute.minute, locale) : hour.title}
-        </span>
-        {highest > 0 ? (
-          <span className={styles.most}>{format(most)}</span>
-        ) : (
-          <span className={styles.nothing}>{hour.nothing}</span>
-        )}
+        {highest === 0 && <span className={styles.nothing}>{hour.nothing}</span>}
         <Plot says={says} minutes={minutes} series={series} most={most} picked={picked} />
         <Picker
           label={`${title} : ${hour.minute}`}
@@ -71,7 +68,7 @@ export function Chart({ title, text, figure, says, minutes, series, format }: Pr
           says={(each) => series.map(({ name, at }) => `${name} ${format(at(each))}`).join(", ")}
         />
       </div>
-      <p className={styles.times} aria-hidden="true">
+      <p className={styles.axis} aria-hidden="true">
         {[0, 20, 40, minutes.length - 1].map((index) => (
           <span key={index}>{hourMinute(minutes[index]?.minute ?? "", locale)}</span>
         ))}
