@@ -43,7 +43,9 @@ export const queue: typeof french = {
       delayed: "Photos that will be tried again later are listed here.",
       dead: "Photos whose analysis failed are listed here, with the reason.",
     },
-    others: "Each key sees its own photos alone: those counted here belong to others.",
+    elsewhere: "Nothing to show here",
+    elsewhereText: (count) =>
+      `The queue counts ${count}: another key’s, unreadable ones, or changing state right now.`,
     dropped: (count) =>
       `${amount(count, "older failure is no longer kept", "older failures are no longer kept")}.`,
     newer: "Newer",

@@ -42,7 +42,9 @@ export const queue = {
       delayed: "Les photos qui seront réessayées plus tard apparaissent ici.",
       dead: "Les photos dont l’analyse a échoué apparaissent ici, avec la raison.",
     },
-    others: "Chaque clé ne voit que ses propres photos : celles comptées ici sont à d’autres.",
+    elsewhere: "Rien à montrer ici",
+    elsewhereText: (count: string) =>
+      `La file en compte ${count} : d’une autre clé, illisibles, ou en train de changer d’état.`,
     dropped: (count: number) =>
       `${amount(count, "échec plus ancien n’est plus gardé", "échecs plus anciens ne sont plus gardés")}.`,
     newer: "Plus récentes",

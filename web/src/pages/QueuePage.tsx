@@ -3,7 +3,7 @@ import { Pause, TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import type { Queue } from "../api/types.ts";
+import type { Queue, Statistics } from "../api/types.ts";
 import { ErrorNotice } from "../design/Notice.tsx";
 import surfaces from "../design/surfaces.module.css";
 import { useMessages } from "../i18n/locale.ts";
@@ -45,7 +45,6 @@ function Board({ queue }: { queue: Queue }) {
   const [params] = useSearchParams();
   const [first] = useState(() => stateIn(null, queue));
   const state = stateIn(params.get("state") ?? first, queue);
-  const away = statistics.error ?? statistics.failureReason;
   return (
     <>
       <header className={styles.head}>
@@ -61,37 +60,55 @@ function Board({ queue }: { queue: Queue }) {
       <div className={styles.board}>
         <div className={styles.column}>
           <Jobs key={state} queue={queue} state={state} />
-          {statistics.data && (
-            <>
-              <Stages statistics={statistics.data} />
-              <Failures statistics={statistics.data} />
-              <Sockets statistics={statistics.data} />
-            </>
-          )}
+          {statistics.data && <Details statistics={statistics.data} />}
         </div>
         <div className={styles.column}>
           {statistics.data ? (
-            <>
-              <h2 className="unseen">{messages.hour.title}</h2>
-              <Throughput statistics={statistics.data} />
-              <Latency statistics={statistics.data} of="pickup" />
-              <Latency statistics={statistics.data} of="total" />
-              <Provider statistics={statistics.data} answeredAt={statistics.dataUpdatedAt} />
-            </>
+            <LastHour statistics={statistics.data} answeredAt={statistics.dataUpdatedAt} />
           ) : (
-            away && (
-              <div className={surfaces.card}>
-                <ErrorNotice
-                  title={messages.hour.away}
-                  error={away}
-                  onRetry={() => void askAnew(statisticsQuery.queryKey)}
-                />
-              </div>
-            )
+            <Away error={statistics.error ?? statistics.failureReason} />
           )}
         </div>
       </div>
     </>
+  );
+}
+
+function LastHour({ statistics, answeredAt }: { statistics: Statistics; answeredAt: number }) {
+  const { hour } = useMessages().queue;
+  return (
+    <>
+      <h2 className="unseen">{hour.title}</h2>
+      <Throughput statistics={statistics} />
+      <Latency statistics={statistics} of="pickup" />
+      <Latency statistics={statistics} of="total" />
+      <Provider statistics={statistics} answeredAt={answeredAt} />
+    </>
+  );
+}
+
+function Details({ statistics }: { statistics: Statistics }) {
+  return (
+    <>
+      <Stages statistics={statistics} />
+      <Failures statistics={statistics} />
+      <Sockets statistics={statistics} />
+    </>
+  );
+}
+
+/** In place of the statistics, once it is known that they do not come. */
+function Away({ error }: { error: Error | null }) {
+  const { hour } = useMessages().queue;
+  if (!error) return null;
+  return (
+    <div className={surfaces.card}>
+      <ErrorNotice
+        title={hour.away}
+        error={error}
+        onRetry={() => void askAnew(statisticsQuery.queryKey)}
+      />
+    </div>
   );
 }
 

@@ -3,13 +3,12 @@ import type { ListedState, Queue } from "../../api/types.ts";
 import { count } from "../../i18n/figures.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
 import styles from "./Counts.module.css";
-import { LISTED, PRIORITIES, waitingIn } from "./view.ts";
+import { countIn, LISTED, PRIORITIES } from "./view.ts";
 
 /** How many photos are in each state; each number leads to the list of them. */
 export function Counts({ queue, chosen }: { queue: Queue; chosen: ListedState }) {
   const { queue: messages } = useMessages();
   const locale = useLocale();
-  const counts = { ...queue, waiting: waitingIn(queue) };
   return (
     <nav aria-label={messages.counts}>
       <ul className={styles.counts}>
@@ -21,10 +20,10 @@ export function Counts({ queue, chosen }: { queue: Queue; chosen: ListedState })
               className={styles.count}
               aria-current={state === chosen ? "page" : undefined}
               data-state={state}
-              data-some={counts[state] > 0}
+              data-some={countIn(queue, state) > 0}
             >
               <span className={styles.name}>{messages.states[state]}</span>
-              <span className={styles.number}>{count(counts[state], locale)}</span>
+              <span className={styles.number}>{count(countIn(queue, state), locale)}</span>
               {state === "waiting" && <Priorities queue={queue} />}
             </Link>
           </li>

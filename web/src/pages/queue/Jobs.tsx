@@ -1,18 +1,18 @@
 import { useQuery } from "@tanstack/react-query";
-import { ChevronLeft, ChevronRight } from "lucide-react";
-import { useId, useState } from "react";
-import { useKey } from "../../api/key.ts";
+import { useEffect, useId, useRef, useState } from "react";
 import type { ListedState, Queue } from "../../api/types.ts";
 import { Button } from "../../design/Button.tsx";
 import { ErrorNotice, Notice } from "../../design/Notice.tsx";
 import surfaces from "../../design/surfaces.module.css";
-import { useMessages } from "../../i18n/locale.ts";
+import { count } from "../../i18n/figures.ts";
+import { useLocale, useMessages } from "../../i18n/locale.ts";
 import { AllDialog } from "./AllDialog.tsx";
 import { ACTIONS, type Action } from "./actions.ts";
 import { JobRow } from "./JobRow.tsx";
 import styles from "./Jobs.module.css";
+import { Pager } from "./Pager.tsx";
 import { askAnew, jobsQuery } from "./polled.ts";
-import { waitingIn } from "./view.ts";
+import { countIn } from "./view.ts";
 
 const ICONS = {
   waiting: "layers",
@@ -30,46 +30,25 @@ interface Props {
 export function Jobs({ queue, state }: Props) {
   const { queue: messages } = useMessages();
   const heading = useId();
-  const [cursors, setCursors] = useState<readonly string[]>([]);
   const [doing, setDoing] = useState<Action>();
-  const query = jobsQuery(state, cursors.at(-1));
-  const { data, error, failureReason } = useQuery(query);
-  const total = state === "waiting" ? waitingIn(queue) : queue[state];
-  const back = () => setCursors(cursors.slice(0, -1));
-  // The last one of an older page has gone.
-  if (data?.items.length === 0 && cursors.length) back();
+  const total = countIn(queue, state);
+  const list = useList(state, total);
+  const { items } = list;
   return (
     <section className={surfaces.card} aria-labelledby={heading}>
       <header className={styles.head}>
         <h2 id={heading} className={styles.title}>
           {messages.states[state]}
         </h2>
-        {data && data.items.length > 0 && (
-          <div className={styles.all}>
-            {ACTIONS[state].map((action) => (
-              <Button
-                key={action}
-                look={action === "retry" ? "plain" : "quiet"}
-                className={styles.small}
-                onClick={() => setDoing(action)}
-              >
-                {messages.all[action]}
-              </Button>
-            ))}
-          </div>
-        )}
+        {items && items.length > 0 && <All state={state} onChoose={setDoing} />}
       </header>
-      {!data && (error ?? failureReason) ? (
-        <ErrorNotice
-          title={messages.list.away}
-          error={error ?? failureReason}
-          onRetry={() => void askAnew(query.queryKey)}
-        />
-      ) : data?.items.length === 0 ? (
+      {list.away ? (
+        <ErrorNotice title={messages.list.away} error={list.away} onRetry={list.askAnew} />
+      ) : items?.length === 0 ? (
         <Empty state={state} counted={total} />
       ) : (
-        <ul className={styles.rows} aria-busy={!data}>
-          {data?.items.map((job) => (
+        <ul className={styles.rows} aria-busy={!items}>
+          {items?.map((job) => (
             <JobRow key={job.jobId} job={job} />
           ))}
         </ul>
@@ -77,27 +56,7 @@ export function Jobs({ queue, state }: Props) {
       {state === "dead" && queue.deadDropped > 0 && (
         <p className={styles.note}>{messages.list.dropped(queue.deadDropped)}</p>
       )}
-      {(cursors.length > 0 || data?.nextCursor) && (
-        <nav className={styles.pager} aria-label={messages.list.pages}>
-          <Button
-            look="quiet"
-            icon={<ChevronLeft size={17} aria-hidden />}
-            disabled={!cursors.length}
-            onClick={back}
-          >
-            {messages.list.newer}
-          </Button>
-          <Button
-            look="quiet"
-            icon={<ChevronRight size={17} aria-hidden />}
-            className={styles.older}
-            disabled={!data?.nextCursor}
-            onClick={() => data?.nextCursor && setCursors([...cursors, data.nextCursor])}
-          >
-            {messages.list.older}
-          </Button>
-        </nav>
-      )}
+      <Pager onNewer={list.newer} onOlder={list.older} />
       {doing && (
         <AllDialog action={doing} state={state} total={total} onClose={() => setDoing(undefined)} />
       )}
@@ -105,15 +64,59 @@ export function Jobs({ queue, state }: Props) {
   );
 }
 
+/** The page of the list that is looked at, and how to get to others, where there are any. */
+function useList(state: ListedState, total: number) {
+  const [cursors, setCursors] = useState<readonly string[]>([]);
+  const query = jobsQuery(state, cursors.at(-1));
+  const { data, error, failureReason, refetch } = useQuery(query);
+  const counted = useRef(total);
+  useEffect(() => {
+    // The list has changed with the count: the two are to agree.
+    if (counted.current !== total) void refetch();
+    counted.current = total;
+  }, [total, refetch]);
+  const newer = cursors.length ? () => setCursors(cursors.slice(0, -1)) : undefined;
+  const next = data?.nextCursor;
+  // The last job of an older page has gone.
+  if (data?.items.length === 0) newer?.();
+  return {
+    items: data?.items,
+    away: data ? null : (error ?? failureReason),
+    askAnew: () => void askAnew(query.queryKey),
+    newer,
+    older: next ? () => setCursors([...cursors, next]) : undefined,
+  };
+}
+
+/** What can be done to the whole list. */
+function All(props: { state: ListedState; onChoose: (action: Action) => void }) {
+  const { all } = useMessages().queue;
+  return (
+    <div className={styles.all}>
+      {ACTIONS[props.state].map((action) => (
+        <Button
+          key={action}
+          look={action === "retry" ? "plain" : "quiet"}
+          className={styles.small}
+          onClick={() => props.onChoose(action)}
+        >
+          {all[action]}
+        </Button>
+      ))}
+    </div>
+  );
+}
+
+/** Nothing to list; the queue may count some all the same. */
 function Empty({ state, counted }: { state: ListedState; counted: number }) {
   const { list } = useMessages().queue;
-  const keyed = useKey((store) => store.key !== undefined);
+  const locale = useLocale();
   return (
     <div className={styles.empty}>
       <Notice
         icon={ICONS[state]}
-        title={list.empty[state]}
-        text={keyed && counted > 0 ? list.others : list.emptyText[state]}
+        title={counted > 0 ? list.elsewhere : list.empty[state]}
+        text={counted > 0 ? list.elsewhereText(count(counted, locale)) : list.emptyText[state]}
       />
     </div>
   );

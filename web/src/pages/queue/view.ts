@@ -12,6 +12,10 @@ export function waitingIn(queue: Queue): number {
   return PRIORITIES.reduce((sum, each) => sum + queue.waiting[each], 0);
 }
 
+export function countIn(queue: Queue, state: ListedState): number {
+  return state === "waiting" ? waitingIn(queue) : queue[state];
+}
+
 /** Return the state whose list is shown: the address's, else what needs somebody. */
 export function stateIn(asked: string | null, queue: Queue): ListedState {
   const named = LISTED.find((each) => each === asked);
