@@ -10,7 +10,7 @@ export interface Asked {
 }
 
 export interface Freshness {
-  /** Of the oldest answer; null while one has never come. */
+  /** Of the oldest answer; null while none has come. */
   ageMs: number | null;
   fresh: boolean;
   why: Error | null;
@@ -21,8 +21,8 @@ const LATE_MS = 8_000;
 
 /** Return how fresh the answers are all together, at `now`. */
 export function freshness(asked: readonly Asked[], now: number): Freshness {
-  const oldest = Math.min(...asked.map((each) => each.dataUpdatedAt));
-  const ageMs = oldest > 0 ? Math.max(0, now - oldest) : null;
+  const answered = asked.map((each) => each.dataUpdatedAt).filter((time) => time > 0);
+  const ageMs = answered.length ? Math.max(0, now - Math.min(...answered)) : null;
   const why = asked.find((each) => each.failureReason)?.failureReason ?? null;
   return { ageMs, fresh: !why && ageMs !== null && ageMs < LATE_MS, why };
 }

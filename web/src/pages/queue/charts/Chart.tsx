@@ -59,7 +59,13 @@ export function Chart({ title, text, figure, says, minutes, series, format }: Pr
       </p>
       <div className={styles.frame}>
         {highest === 0 && <span className={styles.nothing}>{hour.nothing}</span>}
-        <Plot says={says} minutes={minutes} series={series} most={most} picked={picked} />
+        <Plot
+          says={says}
+          minutes={minutes}
+          series={highest > 0 ? series : []}
+          most={most}
+          picked={picked}
+        />
         <Picker
           label={`${title} : ${hour.minute}`}
           minutes={minutes}

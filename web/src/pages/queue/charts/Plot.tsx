@@ -10,7 +10,7 @@ interface Props {
   picked: number | undefined;
 }
 
-/** The picture: stretched to its frame, the strokes not. */
+/** The picture: stretched to its frame, the strokes not. Without series: an empty frame. */
 export function Plot({ says, minutes, series, most, picked }: Props) {
   const bars = series.filter((each) => each.look === "bar");
   const lines = series.filter((each) => each.look === "line");
@@ -22,7 +22,7 @@ export function Plot({ says, minutes, series, most, picked }: Props) {
       role="img"
       aria-label={says}
     >
-      {[0, HIGH / 2, HIGH].map((y) => (
+      {(series.length ? [0, HIGH / 2, HIGH] : [0, HIGH]).map((y) => (
         <path key={y} className={styles.grid} d={`M0 ${y}H${minutes.length}`} />
       ))}
       {picked !== undefined && (
