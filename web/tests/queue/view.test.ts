@@ -50,7 +50,10 @@ test("answers are as fresh as the oldest, and not fresh while one fails", () => 
   });
   expect(freshness([good, { ...good, dataUpdatedAt: 90_000 }], now).fresh).toBe(false);
   expect(freshness([good, { ...good, dataUpdatedAt: 0 }], now).ageMs).toBe(1_000);
-  expect(freshness([{ ...good, dataUpdatedAt: 0 }], now)).toMatchObject({ ageMs: null, fresh: false });
+  expect(freshness([{ ...good, dataUpdatedAt: 0 }], now)).toMatchObject({
+    ageMs: null,
+    fresh: false,
+  });
   const why = new Error("away");
   expect(freshness([{ ...good, failureReason: why }], now)).toEqual({
     ageMs: 1_000,
