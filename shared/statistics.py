@@ -7,7 +7,7 @@ doubling, so that a percentile is right to about 4 %.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -44,10 +44,11 @@ class Percentiles:
 
 @dataclass(frozen=True, slots=True)
 class Minute:
-    """How many photos came and ended in a minute, which began at `minute` * 60 s."""
+    """What was counted and measured in a minute, which began at `minute` * 60 s."""
 
     minute: int
     counters: Mapping[str, int]
+    histograms: Mapping[str, Percentiles]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +80,31 @@ async def last_hour(redis: Redis) -> Hour:
             found = await pipeline.execute()
     minutes = []
     total: Counter[str] = Counter()
-    buckets: dict[str, Counter[int]] = {}
+    buckets: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for minute, raw in enumerate(found, last - MINUTES + 1):
-        counters = {}
-        for name, number in ((name.decode(), int(number)) for name, number in raw.items()):
-            histogram, bar, bucket = name.partition("|")
-            if bar:
-                buckets.setdefault(histogram, Counter())[int(bucket)] += number
-            else:
-                counters[name] = number
+        counters, measured = _read(raw)
         total.update(counters)
-        minutes.append(Minute(minute, counters))
-    return Hour(tuple(minutes), total, {name: _percentiles(each) for name, each in buckets.items()})
+        for name, each in measured.items():
+            buckets[name].update(each)
+        minutes.append(Minute(minute, counters, _all_percentiles(measured)))
+    return Hour(tuple(minutes), total, _all_percentiles(buckets))
+
+
+def _read(raw: Mapping[bytes, bytes]) -> tuple[dict[str, int], dict[str, Counter[int]]]:
+    """Return the counters of a minute's hash, and the buckets of its histograms."""
+    counters: dict[str, int] = {}
+    buckets: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for name, number in raw.items():
+        histogram, bar, bucket = name.decode().partition("|")
+        if bar:
+            buckets[histogram][int(bucket)] = int(number)
+        else:
+            counters[histogram] = int(number)
+    return counters, buckets
+
+
+def _all_percentiles(buckets: Mapping[str, Counter[int]]) -> dict[str, Percentiles]:
+    return {name: _percentiles(each) for name, each in buckets.items()}
 
 
 def _percentiles(buckets: Counter[int]) -> Percentiles:

@@ -50,7 +50,12 @@ class StatisticsRoute:
 
 
 def _minute(minute: Minute) -> dict[str, Any]:
-    return {"minute": rfc3339(minute.minute * 60_000), **_ends(minute.counters)}
+    return {
+        "minute": rfc3339(minute.minute * 60_000),
+        **_ends(minute.counters),
+        "pickup": _percentiles(minute, "pickup"),
+        "total": _percentiles(minute, "total"),
+    }
 
 
 def _ends(counters: Mapping[str, int]) -> dict[str, int]:
@@ -62,8 +67,8 @@ def _ends(counters: Mapping[str, int]) -> dict[str, int]:
     }
 
 
-def _percentiles(hour: Hour, histogram: str) -> dict[str, Any]:
-    return hour.histograms.get(histogram, Percentiles(0, None, None, None)).view()
+def _percentiles(of: Minute | Hour, histogram: str) -> dict[str, Any]:
+    return of.histograms.get(histogram, Percentiles(0, None, None, None)).view()
 
 
 def _provider(hour: Hour) -> dict[str, Any]:

@@ -77,7 +77,9 @@ _STATISTICS: Final[Json] = {
             "type": "array",
             "minItems": 60,
             "maxItems": 60,
-            "items": _object(minute=_TIME, **_ENDS),
+            "items": _object(
+                minute=_TIME, **_ENDS, pickup=ref("Percentiles"), total=ref("Percentiles")
+            ),
             "description": "The oldest first; the last is under way.",
         },
         **_ENDS,

@@ -8,7 +8,9 @@ import type {
   ListedState,
   Page,
   Photo,
+  Queue,
   Stage,
+  Statistics,
   Status,
   Tag,
 } from "./types.ts";
@@ -34,11 +36,17 @@ export const api = {
   tags: (prefix: string, limit: number, signal?: AbortSignal) =>
     ask<{ items: Tag[] }>("/api/tags", { query: { prefix, limit }, signal }),
   stages: (signal?: AbortSignal) => ask<Stage[]>("/api/stages", { signal }),
-  jobs: (state: ListedState, cursor?: string, signal?: AbortSignal) =>
-    ask<Page<Job>>("/api/jobs", { query: { state, cursor }, signal }),
+  jobs: (
+    of: { state: ListedState; cursor?: string | undefined; limit?: number },
+    signal?: AbortSignal,
+  ) => ask<Page<Job>>("/api/jobs", { query: { ...of }, signal }),
   job: (id: string, signal?: AbortSignal) => ask<JobDetails>(`/api/jobs/${id}`, { signal }),
   cancelJob: (id: string) => ask<JobDetails>(`/api/jobs/${id}/cancel`, { method: "POST" }),
   retryJob: (id: string) => ask<JobDetails>(`/api/jobs/${id}/retry`, { method: "POST" }),
   dropJob: (id: string) => ask<void>(`/api/jobs/${id}`, { method: "DELETE" }),
+  queues: (signal?: AbortSignal) => ask<{ items: Queue[] }>("/api/queues", { signal }),
+  pauseQueue: (name: string) => ask<Queue>(`/api/queues/${name}/pause`, { method: "POST" }),
+  resumeQueue: (name: string) => ask<Queue>(`/api/queues/${name}/resume`, { method: "POST" }),
+  statistics: (signal?: AbortSignal) => ask<Statistics>("/api/stats", { signal }),
   cancelBatch: (id: string) => ask<unknown>(`/api/batches/${id}/cancel`, { method: "POST" }),
 };

@@ -78,11 +78,71 @@ export interface JobDetails extends Job {
 
 export interface Queue {
   name: string;
-  waiting: Record<Priority, number>;
+  /** `front`: what was given back by a worker, and goes first. */
+  waiting: Record<Priority | "front", number>;
   active: number;
   delayed: number;
   dead: number;
   deadDropped: number;
   workers: number;
   paused: boolean;
+}
+
+interface Ends {
+  accepted: number;
+  complete: number;
+  failed: number;
+  cancelled: number;
+}
+
+/** Of a duration; null where nothing was measured. */
+export interface Percentiles {
+  count: number;
+  p50Ms: number | null;
+  p95Ms: number | null;
+  p99Ms: number | null;
+}
+
+export interface Minute extends Ends {
+  /** When it began. */
+  minute: string;
+  /** From when a photo could be begun to when it was. */
+  pickup: Percentiles;
+  /** From when a photo came to when it was complete. */
+  total: Percentiles;
+}
+
+/** Whether a provider takes calls: `held` until it wants some again, `down` until it is tried. */
+export interface ProviderState {
+  provider: string;
+  state: "ok" | "held" | "down";
+  /** How long until then; null while a call is trying right now. */
+  untilMs: number | null;
+  inFlight: number;
+  limit: number | null;
+  waiting: number;
+}
+
+/** The last hour. */
+export interface Statistics extends Ends {
+  /** Sixty, the oldest first; the last is under way. */
+  minutes: Minute[];
+  retries: number;
+  /** Photos that had gone astray, and were put back. */
+  reconciled: number;
+  /** By code. */
+  failures: Record<string, number>;
+  pickup: Percentiles;
+  stages: Record<string, Percentiles>;
+  total: Percentiles;
+  provider: {
+    /** By provider. */
+    calls: Record<string, number>;
+    promptTokens: number;
+    completionTokens: number;
+    costUsd: number;
+    cacheHits: number;
+  };
+  providers: ProviderState[];
+  sockets: Record<"websocket" | "socketio" | "sse", number>;
 }

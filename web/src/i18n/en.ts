@@ -2,6 +2,7 @@
 
 import { amount } from "./amounts.ts";
 import type { Messages } from "./fr.ts";
+import { queue } from "./queue.en.ts";
 
 export const en: Messages = {
   app: {
@@ -143,8 +144,5 @@ export const en: Messages = {
     away: "This photo cannot be reached",
     missing: "This photo does not exist, or no longer",
   },
-  queue: {
-    title: "Queue",
-    away: "The queue cannot be reached",
-  },
+  queue,
 };

@@ -1,6 +1,7 @@
 /** All that the page says, in French. Other languages have the same names: `Messages`. */
 
 import { amount } from "./amounts.ts";
+import { queue } from "./queue.fr.ts";
 
 export const fr = {
   app: {
@@ -147,10 +148,7 @@ export const fr = {
     away: "Cette photo n’est pas accessible",
     missing: "Cette photo n’existe pas ou plus",
   },
-  queue: {
-    title: "File d’attente",
-    away: "La file d’attente n’est pas accessible",
-  },
+  queue,
 };
 
 export type Messages = typeof fr;
