@@ -9,6 +9,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 # More arguments for pytest, tests.bench or tests.chaos: make test ARGS="-k upload"
 ARGS ?=
+# How many test files run at a time.
+WORKERS ?= 2
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -30,7 +32,7 @@ run: $(VENV)/.local web/dist/.made ## start Tagline here: page, services and the
 	@exec $(PY) -m deploy.local.tied $$PPID TERM $(PY) -m deploy.local.run
 
 test: $(VENV)/.dev web/dist/.made ## run all tests, against a real Redis-compatible server
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev web-check ## format, lint, types and imports; edits nothing
 	@$(PY) -m ruff format --check .
