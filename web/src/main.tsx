@@ -7,6 +7,7 @@ import { readConfig } from "./app/config.ts";
 import { applyTheme } from "./app/theme.ts";
 import { useLocaleStore } from "./i18n/locale.ts";
 import { startLive } from "./live/store.ts";
+import { startRemoval } from "./photos/removal.ts";
 import { startPhotoToasts } from "./toasts/photos.ts";
 import { restoreGroups } from "./upload/groups.ts";
 
@@ -17,6 +18,7 @@ await readConfig();
 startLive();
 restoreGroups();
 startPhotoToasts();
+startRemoval();
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has lost its #root");

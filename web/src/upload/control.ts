@@ -40,7 +40,8 @@ export async function retry(group: Group, items: readonly Item[]): Promise<void>
   await Promise.all(items.map((item) => told(() => retryPhoto(item), ["in_work"])));
 }
 
-async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
+/** Put a photo's dead job back, or have it analysed again. Throws `ApiError`. */
+export async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
   if (photoId === undefined) return;
   const live = useLive.getState().photos.get(photoId);
   const job = live?.jobId || jobId;

@@ -106,17 +106,20 @@ export function openPhoto(photo: Photo): void {
     return;
   }
   watch(photo.id);
-  addGroup([
-    {
-      key: `photo-${photo.id}`,
-      name: photo.originalName || photo.filename,
-      sizeBytes: photo.size,
-      sending: "sent",
-      share: 1,
-      photoId: photo.id,
-      jobId: photo.jobId,
-    },
-  ]);
+  addGroup([itemFor(photo)]);
+}
+
+/** Return the item of a photo that the server has. */
+export function itemFor(photo: Photo): Item {
+  return {
+    key: `photo-${photo.id}`,
+    name: photo.originalName || photo.filename,
+    sizeBytes: photo.size,
+    sending: "sent",
+    share: 1,
+    photoId: photo.id,
+    jobId: photo.jobId,
+  };
 }
 
 /** Find again what the session has kept, and keep it from now on. */

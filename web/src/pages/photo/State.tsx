@@ -1,0 +1,64 @@
+import { RotateCcw } from "lucide-react";
+import { useStages } from "../../api/queries.ts";
+import type { Photo } from "../../api/types.ts";
+import { Button } from "../../design/Button.tsx";
+import surfaces from "../../design/surfaces.module.css";
+import { useMessages } from "../../i18n/locale.ts";
+import { ended, type Live } from "../../live/merge.ts";
+import { Bar } from "../../modal/Bar.tsx";
+import { Steps } from "../../modal/Steps.tsx";
+import { viewOf } from "../../modal/view.ts";
+import { useWords } from "../../modal/words.ts";
+import { cancel, retry } from "../../photos/actions.ts";
+import { itemFor } from "../../upload/groups.ts";
+import styles from "./State.module.css";
+
+interface Props {
+  photo: Photo;
+  now: Live;
+}
+
+/** How the work on a photo goes, or why it did not go well; nothing where all is well. */
+export function State({ photo, now }: Props) {
+  const { photo: messages, progress } = useMessages();
+  if (!ended(now)) return <Working photo={photo} now={now} />;
+  if (now.status !== "error" && now.status !== "cancelled") return null;
+  const bad = now.status === "error";
+  return (
+    <div className={styles.ended} data-bad={bad || undefined} role={bad ? "alert" : "status"}>
+      <p className={styles.what}>{bad ? messages.failed : messages.cancelled}</p>
+      {bad && now.error && (
+        <p className={styles.why}>
+          {now.error.message}
+          {now.error.code && <code className={styles.code}>{now.error.code}</code>}
+        </p>
+      )}
+      <Button icon={<RotateCcw size={16} aria-hidden />} onClick={() => void retry(photo)}>
+        {progress.retry}
+      </Button>
+    </div>
+  );
+}
+
+function Working({ photo, now }: Props) {
+  const { progress, stage, photo: messages } = useMessages();
+  const { data: stages = [] } = useStages();
+  const item = itemFor(photo);
+  const view = viewOf(item, now, stages, stage.upload);
+  const { message, aside } = useWords({ item, live: now, view }, false);
+  return (
+    <section className={[styles.working, surfaces.card].join(" ")} aria-label={messages.working}>
+      <Steps steps={view.steps} />
+      <Bar span={view.span} label={progress.bar} numbered />
+      <div className={styles.words}>
+        <p aria-live="polite">
+          {message}
+          {aside && <span className={styles.aside}> · {aside}</span>}
+        </p>
+        <Button look="danger" onClick={() => void cancel([photo])}>
+          {progress.cancel}
+        </Button>
+      </div>
+    </section>
+  );
+}
