@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cli.client import Tagline, TaglineError
+from cli.client import Tagline
+from cli.errors import TaglineError
 from cli.upload import Upload, tag_table
 
 

@@ -4,39 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import random
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 import aiohttp
 
-UPLOAD_TRIES: Final = 5
-BACKOFF_MOST_S: Final = 10.0
-FATAL_CLOSES: Final = {
-    4001: "another connection has taken this socket over",
-    4400: "the server does not understand what was to be resumed",
-}
+from cli.errors import TaglineError, seconds
+from cli.follow import backoff_s, follow
+from cli.transports import Cursor, Event
 
-
-class TaglineError(Exception):
-    """The server refused a request, or cannot be reached (`status` 0)."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.code = code
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event of a socket: its position, name and data."""
-
-    id: str
-    name: str
-    data: dict[str, Any]
+UPLOAD_TRIES: Final = 6
+CONNECT_S: Final = 10.0
+READ_S: Final = 60.0
 
 
 class Tagline:
@@ -49,7 +30,9 @@ class Tagline:
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(headers=self._headers)
+        # Events are waited for without end, uploads may be large: each call sets its own limits.
+        patience = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=READ_S)
+        self._session = aiohttp.ClientSession(headers=self._headers, timeout=patience)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -80,7 +63,7 @@ class Tagline:
                 if error.status not in {0, 429, 500, 502, 503, 504}:
                     raise
                 last = error
-            await asyncio.sleep(_backoff_s(tries))
+            await asyncio.sleep(last.retry_after_s + backoff_s(tries))
         assert last is not None  # noqa: S101  # a loop that ends has failed
         raise last
 
@@ -88,40 +71,13 @@ class Tagline:
         """Return a photo as it is now."""
         return await self._json("GET", f"/api/photos/{photo_id}")
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield the events of a new socket, `connected` first, each once and in order.
+    async def events(self, cursor: Cursor | None = None) -> AsyncIterator[Event]:
+        """Yield the events after `cursor`, which moves along; of a new socket without one.
 
-        A connection that is lost is resumed where it was cut. `resync` comes out too: what
-        its photos say replaces what was heard before. Raises `TaglineError` when the server
-        will not have this socket any more.
+        See `cli.follow`.
         """
-        socket_id, position, tries = "", "", 0
-        while True:
-            query = {"socketId": socket_id, "lastEventId": position} if socket_id else {}
-            try:
-                async with self._session.ws_connect(
-                    f"{self._notifier}/ws", params=query, heartbeat=20
-                ) as socket:
-                    async for message in socket:
-                        frame = json.loads(message.data)
-                        position, tries = frame["id"], 0
-                        if frame["event"] == "connected":
-                            first, socket_id = not socket_id, frame["data"]["socketId"]
-                            if not first:
-                                continue
-                        yield Event(frame["id"], frame["event"], frame["data"])
-                    if socket.close_code in FATAL_CLOSES:
-                        raise TaglineError(0, "closed", FATAL_CLOSES[socket.close_code])
-            except aiohttp.WSServerHandshakeError as error:
-                if error.status in {401, 403}:
-                    raise TaglineError(error.status, "refused", error.message) from None
-            except aiohttp.ClientError as error:
-                if not socket_id:
-                    raise TaglineError(
-                        0, "unreachable", f"cannot reach {self._notifier}: {error}"
-                    ) from None
-            await asyncio.sleep(_backoff_s(tries))
-            tries += 1
+        async for event in follow(self._session, self._notifier, cursor or Cursor()):
+            yield event
 
     async def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         try:
@@ -130,20 +86,17 @@ class Tagline:
                 if response.ok:
                     answer: dict[str, Any] = json.loads(body)
                     return answer
-                raise _problem(response.status, body)
-        except aiohttp.ClientError as error:
+                raise _problem(response, body)
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise TaglineError(0, "unreachable", f"cannot reach {self._url}: {error}") from None
 
 
-def _problem(status: int, body: bytes) -> TaglineError:
+def _problem(response: aiohttp.ClientResponse, body: bytes) -> TaglineError:
+    status = response.status
+    retry_after_s = seconds(response.headers.get("Retry-After"))
     try:
         problem = json.loads(body)
-        return TaglineError(status, problem["code"], problem["detail"])
+        code, detail = problem["code"], problem["detail"]
     except (ValueError, KeyError, TypeError):
-        return TaglineError(status, "error", f"the server answered {status}")
-
-
-def _backoff_s(tries: int) -> float:
-    """Return a pause that doubles, half of it by chance: many clients do not come at once."""
-    whole = min(BACKOFF_MOST_S, 0.25 * 2.0**tries)
-    return whole * random.uniform(0.5, 1)  # noqa: S311
+        code, detail = "error", f"the server answered {status}"
+    return TaglineError(status, code, detail, retry_after_s=retry_after_s)

@@ -15,7 +15,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from cli.client import Event, Tagline, TaglineError
+from cli.client import Tagline
+from cli.errors import TaglineError
+from cli.transports import Event
 
 ENDED: Final = {"complete", "error", "cancelled"}
 POLL_S: Final = 10.0

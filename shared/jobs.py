@@ -18,7 +18,7 @@ from shared.broker.keys import GROUP
 from shared.commands import TAGGING, tag_photo_entry
 from shared.pages import Page, Pages
 from shared.photos import cancelled
-from shared.record import PhotoProblem, Record, rfc3339
+from shared.record import PhotoProblem, Record, Time, rfc3339
 from shared.redis import away_is_unavailable, script
 
 State = Literal["waiting", "active", "delayed", "dead", "complete", "cancelled"]
@@ -42,8 +42,8 @@ class JobAttempt(_View):
     """
 
     attempt: int
-    started_at: str
-    ended_at: str | None
+    started_at: Time
+    ended_at: Time | None
     result: Literal["complete", "error", "retry", "lost"] | None
     error: PhotoProblem | None
     cached: bool
@@ -61,10 +61,10 @@ class Job(_View):
     priority: Literal["high", "normal", "low"]
     state: State
     attempt: int
-    enqueued_at: str
-    started_at: str | None
-    ended_at: str | None
-    due_at: str | None
+    enqueued_at: Time
+    started_at: Time | None
+    ended_at: Time | None
+    due_at: Time | None
     error: PhotoProblem | None
 
 

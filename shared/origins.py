@@ -14,5 +14,12 @@ def is_allowed(origin: str, *, host: str, allowed: Sequence[str]) -> bool:
     """
     if "*" in allowed or origin.rstrip("/") in allowed:
         return True
-    ours = urlsplit(f"//{host}").hostname
-    return ours is not None and urlsplit(origin).hostname == ours
+    ours = _hostname(f"//{host}")
+    return ours is not None and _hostname(origin) == ours
+
+
+def _hostname(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # brackets that hold no address, say
+        return None

@@ -77,9 +77,10 @@ def claimed_socket(claim: LaneEntry) -> str | None:
 class Lanes:
     """The lanes of one shard. Raises `UnavailableError` when Redis is away."""
 
-    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+    def __init__(self, redis: Redis, *, retention_s: int, page_size: int = PAGE) -> None:
         self._redis = redis
         self._retention_ms = retention_s * 1000
+        self.page_size = page_size
 
     async def end(self, lane: int) -> str:
         """Return the id of the lane's last entry; an empty lane is given one.
@@ -107,9 +108,9 @@ class Lanes:
         return Gap.TRIMMED if older else Gap.UNKNOWN
 
     async def page(self, lane: int, position: str) -> list[LaneEntry]:
-        """Return up to `PAGE` entries from `position` on, the entry there included."""
+        """Return up to `page_size` entries from `position` on, the entry there included."""
         with away_is_unavailable():
-            page: Any = await self._redis.xrange(keys.lane(lane), position, count=PAGE)
+            page: Any = await self._redis.xrange(keys.lane(lane), position, count=self.page_size)
         return [_entry(entry_id, fields) for entry_id, fields in page]
 
     async def _append(self, lane: int, event: bytes, data: bytes) -> str:

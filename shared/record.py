@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ENDED: Final = frozenset({"complete", "error", "cancelled"})
+
+Time = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time as clients see it: RFC 3339, in UTC with milliseconds."""
 
 
 class PhotoTag(BaseModel):
@@ -60,8 +63,8 @@ class Photo(BaseModel):
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
-    created_at: str
-    updated_at: str
+    created_at: Time
+    updated_at: Time
     url: str
     thumbnail_url: str
 

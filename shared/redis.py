@@ -9,12 +9,24 @@ from pathlib import Path
 
 import redis.exceptions
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import AsyncScript
 
+from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
+
+__all__ = [
+    "AWAY",
+    "away_is_unavailable",
+    "closing",
+    "connect",
+    "connect_blocking",
+    "durability",
+    "script",
+    "wait_until_there",
+]
 
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
@@ -22,17 +34,6 @@ RETRY_CAP_S = 0.5
 START_PAUSE_S = 0.5
 
 logger = structlog.stdlib.get_logger()
-
-AWAY = (
-    redis.exceptions.ConnectionError,  # BusyLoadingError and the like among them
-    redis.exceptions.TimeoutError,
-    redis.exceptions.ReadOnlyError,
-    redis.exceptions.OutOfMemoryError,
-    redis.exceptions.ClusterDownError,
-    redis.exceptions.MasterDownError,
-    redis.exceptions.TryAgainError,
-)
-"""What redis-py raises when the server is away, restarting, full or not the primary."""
 
 _LUA = Path(__file__).parent / "lua"
 _LIBRARY = ("prelude", "counting", "moving", "tagging", "watching")
@@ -46,8 +47,9 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
     does must be the same when done twice: every script of ours is.
     """
     attempts = max(1, round(retry_for_s / RETRY_CAP_S))
+    primary = Primary.of(url)
     pool = BlockingConnectionPool.from_url(
-        url,
+        primary.url if primary else url,
         max_connections=connections,
         timeout=REPLY_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -57,6 +59,8 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
         retry_on_error=list(AWAY),
         client_name="tagline",
     )
+    if primary:
+        primary.found_by_async(pool)
     return Redis.from_pool(pool)
 
 
@@ -66,14 +70,18 @@ def connect_blocking(url: str, *, block_ms: int) -> Redis:
     A retry would hide that the server was away; the reader has to know, because only
     it can tell from where to read again.
     """
-    return Redis.from_url(
-        url,
+    primary = Primary.of(url)
+    pool = ConnectionPool.from_url(
+        primary.url if primary else url,
         max_connections=2,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=block_ms / 1000 + REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         client_name="tagline-blocking",
     )
+    if primary:
+        primary.found_by_async(pool)
+    return Redis.from_pool(pool)
 
 
 @contextmanager
@@ -81,7 +89,9 @@ def away_is_unavailable() -> Iterator[None]:
     """Translate what redis-py raises when the server is away to `UnavailableError`."""
     try:
         yield
-    except AWAY as error:
+    except redis.exceptions.RedisError as error:
+        if not is_away(error):
+            raise
         raise UnavailableError("redis") from error
 
 

@@ -14,6 +14,7 @@ import uvloop
 from aiohttp import web
 
 from shared.health import Health
+from shared.server import Runner, Unanswered, bare
 
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the client sees the answer."""
@@ -37,16 +38,25 @@ def serve(
     grace_s: float,
     idle_s: float = IDLE_S,
     cancel_handlers: bool = False,
+    unanswered: Unanswered = bare,
 ) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code.
 
     `idle_s`: how long a connection may take to send the head of a request. `cancel_handlers`:
-    whether a request whose connection is lost is given up at once.
+    whether a request whose connection is lost is given up at once. `unanswered`: how what is no
+    request is answered.
     """
-    options = {"keepalive_timeout": idle_s, "handler_cancellation": cancel_handlers}
+    options = {
+        "access_log": None,
+        "shutdown_timeout": grace_s,
+        "lingering_time": LINGER_S,
+        "keepalive_timeout": idle_s,
+        "handler_cancellation": cancel_handlers,
+    }
+    address = (bind, port)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, options, bind=bind, port=port, grace_s=grace_s))
+            runner.run(_serve(service, build, address, unanswered, options))
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
@@ -57,26 +67,28 @@ def serve(
 
 
 async def _serve(
-    service: str, build: Build, options: dict[str, Any], *, bind: str, port: int, grace_s: float
+    service: str,
+    build: Build,
+    address: tuple[str, int],
+    unanswered: Unanswered,
+    options: dict[str, Any],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     app, health = await build()
-    runner = web.AppRunner(
-        app, access_log=None, shutdown_timeout=grace_s, lingering_time=LINGER_S, **options
-    )
+    runner = Runner(app, unanswered, **options)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, bind, port, backlog=1024)
+        site = web.TCPSite(runner, *address, backlog=1024)
         await site.start()
-        logger.info("service_started", bind=bind, port=port)
+        logger.info("service_started", bind=address[0], port=address[1])
         await stop.wait()
         # Readiness first, so that nobody new is sent here; then no new connections; then
         # what is under way may end.
         health.draining = True
-        logger.info("service_draining", grace_s=grace_s)
+        logger.info("service_draining", grace_s=options["shutdown_timeout"])
         with contextlib.suppress(RuntimeError):
             await site.stop()
     finally:

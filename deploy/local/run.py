@@ -110,6 +110,7 @@ def run(settings: Settings) -> int:
     redis_url = server.url if server else settings.redis_url or ""
     # A password is not for the terminal.
     shown = re.sub(r"//.*@", "//***@", redis_url)
+    shown = re.sub(r"password=[^&]*", "password=***", shown)
     supervisor = Supervisor(
         [
             Service(name, (sys.executable, "-m", f"services.{name}"), settings.url(name))

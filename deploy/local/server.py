@@ -107,9 +107,15 @@ class EmbeddedServer:
     """
 
     def __init__(
-        self, folder: Path, *, tcp: bool = False, binary: ServerBinary | None = None
+        self,
+        folder: Path,
+        *,
+        tcp: bool = False,
+        binary: ServerBinary | None = None,
+        config: Path = CONFIG,
     ) -> None:
         self.binary = binary or find_server()
+        self._config = config
         folder = folder.resolve()
         # A server refuses files written by a newer or another engine: each has its own.
         self.data = folder / f"{self.binary.engine}-{self.binary.series}"
@@ -143,7 +149,7 @@ class EmbeddedServer:
 
     def launch(self) -> None:
         """Start without waiting. In a session of its own: Ctrl-C in a terminal is not for it."""
-        command = [str(self.binary.path), str(CONFIG), "--dir", str(self.data), *self._listen]
+        command = [str(self.binary.path), str(self._config), "--dir", str(self.data), *self._listen]
         with self.log.open("ab") as log:
             self._log_start_bytes = log.tell()
             self._process = subprocess.Popen(

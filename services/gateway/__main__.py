@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from services.gateway.app import build
+from services.gateway.errors import unanswered
 from services.gateway.settings import GatewaySettings
 from shared import logging
 from shared.serve import serve
@@ -20,6 +21,7 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
     )
 

@@ -94,7 +94,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         QueueRoutes(broker).routes(),
         StatisticsRoute(redis).routes(),
         StageRoutes(redis, locale=settings.locale).routes(),
-        docs_routes(),
+        docs_routes(keyed=bool(settings.api_keys)),
         page_routes(settings),
         health.routes(),
     ):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 from pathlib import Path
 from typing import Final
 
 from aiohttp import hdrs, web
 
-from services.gateway.openapi import document
+from services.gateway.openapi.document import document
 from services.gateway.requests import json_response
 
 _PACKAGE: Final = "flask_openapi3_swagger"
@@ -45,18 +46,21 @@ _CSP: Final = (
 )
 
 
-def docs_routes() -> list[web.RouteDef]:
-    """Return the routes; the page's files are looked for at the first request."""
+def docs_routes(*, keyed: bool) -> list[web.RouteDef]:
+    """Return the routes; the page's files are looked for at the first request.
+
+    `keyed`: whether API keys are configured.
+    """
+
+    async def openapi(_request: web.Request) -> web.Response:
+        return json_response(document(keyed=keyed))
+
     return [
-        web.get("/api/openapi.json", _openapi),
+        web.get("/api/openapi.json", openapi),
         web.get("/api/docs", _page),
         web.get("/api/docs/start.js", _start),
         web.get("/api/docs/{name:swagger-ui[a-z.-]+}", _asset),
     ]
-
-
-async def _openapi(_request: web.Request) -> web.Response:
-    return json_response(document())
 
 
 async def _page(_request: web.Request) -> web.Response:
@@ -68,12 +72,16 @@ async def _start(_request: web.Request) -> web.Response:
     return web.Response(text=_START, content_type="text/javascript")
 
 
-async def _asset(request: web.Request) -> web.StreamResponse:
+async def _asset(request: web.Request) -> web.Response:
     name = request.match_info["name"]
     package = importlib.util.find_spec(_PACKAGE)
     if name not in _ASSETS or package is None or package.origin is None:
         raise web.HTTPNotFound
     folder, content_type = _ASSETS[name]
     path = Path(package.origin).parent / "templates" / "swagger" / folder / name
-    headers = {hdrs.CONTENT_TYPE: content_type, hdrs.CACHE_CONTROL: "public, max-age=86400"}
-    return web.FileResponse(path, headers=headers)
+    return web.Response(
+        body=await asyncio.to_thread(path.read_bytes),
+        content_type=content_type,
+        charset="utf-8",
+        headers={hdrs.CACHE_CONTROL: "public, max-age=86400"},
+    )

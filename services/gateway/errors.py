@@ -138,6 +138,20 @@ def busy(what: str) -> Problem:
     )
 
 
+def unanswered(status: int) -> web.Response:
+    """Return the answer to a request that reached no handler."""
+    match status:
+        case 417:
+            problem = Problem(417, "expectation_failed", "Only 100-continue may be expected")
+        case _ if status >= 500:  # noqa: PLR2004
+            problem = Problem(status, "internal_error", "Something went wrong on our side")
+        case _:
+            problem = Problem(
+                status, "bad_request", "The request cannot be read: malformed HTTP, or too long"
+            )
+    return problem.response()
+
+
 _WHAT: Final = {
     "redis": "The database",
     "blobs": "The photo store",

@@ -30,6 +30,9 @@ GIF: Final = Format("image/gif", "gif")
 HEIC: Final = Format("image/heic", "heic")
 AVIF: Final = Format("image/avif", "avif")
 
+FORMATS: Final = (JPEG, PNG, WEBP, GIF, HEIC, AVIF)
+"""All that we take."""
+
 
 def format_of(head: bytes) -> Format | None:
     """Return the format of a file that starts with `head`; None if we do not take it."""

@@ -30,7 +30,7 @@ from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
 from shared.record import STATUSES, Record
 from shared.tags import NAME_CHARS, Tags, cleaned
 
-PHOTO: Final = r"/api/photos/{id:\d{1,16}}"
+PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -39,6 +39,8 @@ MAX_ID: Final = 2**53
 
 MAX_TAGS: Final = 50
 MAX_FILTERS: Final = 20
+
+_QUERIES: Final = frozenset({"limit", "cursor", "tag", "status", "q"})
 
 logger = structlog.stdlib.get_logger()
 
@@ -98,7 +100,7 @@ class PhotoRoutes:
         ]
 
     async def list(self, request: web.Request) -> web.Response:
-        only_queries(request, frozenset({"limit", "cursor", "tag", "status", "q"}))
+        only_queries(request, _QUERIES, repeatable=frozenset({"tag"}))
         owner = owner_of(request)
         limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
         before = cursor_in(request)

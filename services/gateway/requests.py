@@ -19,6 +19,9 @@ BODY_BYTES: Final = 64 * 1024
 """Most bytes of a JSON body."""
 
 CURSOR_DIGITS: Final = 16
+NUMBER_DIGITS: Final = 10
+WHERE_CHARS: Final = 64
+"""How much of a name that the client made up is said back to it."""
 
 _PRINTABLE: Final = frozenset(string.ascii_letters + string.digits + string.punctuation)
 
@@ -36,11 +39,14 @@ def json_response(
 
 
 def socket_id_in(request: web.Request, field: str | None, *, lanes: int) -> str | None:
-    """Return the socket ID of the header or, without one, of the form; None if neither has."""
-    socket_id = request.headers.get("X-Socket-Id", field) or None
-    if socket_id is not None and keys.lane_of(socket_id, lanes=lanes) is None:
+    """Return the socket ID of the header or, without one, of the form; None if neither has.
+
+    Empty is as if it were not there: a client that has no socket yet sends what it has.
+    """
+    given = [each for each in (request.headers.get("X-Socket-Id"), field) if each]
+    if any(keys.lane_of(socket_id, lanes=lanes) is None for socket_id in given):
         raise bad_request("X-Socket-Id must be the socket ID that the notifier gave")
-    return socket_id
+    return given[0] if given else None
 
 
 def locale_of(request: web.Request, field: str | None = None, *, default: str) -> str:
@@ -69,16 +75,26 @@ def number_in(request: web.Request, name: str, *, default: int, least: int, most
     text = request.query.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text[:10]) <= most:
+    # Not too long first: Python refuses to read a number of thousands of digits.
+    digits = text.isascii() and text.isdecimal() and len(text) <= NUMBER_DIGITS
+    if not digits or not least <= int(text) <= most:
         raise bad_request(f"{name} must be a whole number from {least} to {most}")
     return int(text)
 
 
-def only_queries(request: web.Request, known: frozenset[str]) -> None:
-    """Refuse query parameters that would be ignored: the caller believes they do something."""
+def only_queries(
+    request: web.Request, known: frozenset[str], *, repeatable: frozenset[str] = frozenset()
+) -> None:
+    """Refuse query parameters that would be ignored: the caller believes they do something.
+
+    So does who gives one twice, unless it is `repeatable`.
+    """
     unknown: list[Any] = sorted(set(request.query) - known)
     if unknown:
-        raise bad_request(f"There is no query parameter {unknown[0][:64]!r} here")
+        raise bad_request(f"There is no query parameter {unknown[0][:WHERE_CHARS]!r} here")
+    for name in known - repeatable:
+        if len(request.query.getall(name, [])) > 1:
+            raise bad_request(f"{name} may be given once")
 
 
 W = TypeVar("W", bound=str)
@@ -108,20 +124,28 @@ B = TypeVar("B", bound=BaseModel)
 
 async def json_body(request: web.Request, body: type[B], *, optional: bool = False) -> B:
     """Return the request's body; with `optional`, a body that is not there is an empty one."""
-    content = b""
-    async for chunk in request.content.iter_any():
-        content += chunk
-        if len(content) > BODY_BYTES:
-            raise bad_request(f"The body is longer than {BODY_BYTES} bytes")
+    content = await _body(request)
     if optional and not content.strip():
         content = b"{}"
     try:
         return body.model_validate_json(content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        where = ".".join(str(part) for part in problem["loc"])
+        where = ".".join(str(part) for part in problem["loc"])[:WHERE_CHARS]
         what = problem["msg"].removeprefix("Value error, ")
         raise bad_request(f"The body's {where}: {what}" if where else what) from None
+
+
+async def _body(request: web.Request) -> bytes:
+    content = b""
+    try:
+        async for chunk in request.content.iter_any():
+            content += chunk
+            if len(content) > BODY_BYTES:
+                raise bad_request(f"The body is longer than {BODY_BYTES} bytes")
+    except web.RequestPayloadError:
+        raise bad_request("The body is not encoded as its headers say") from None
+    return content
 
 
 def accepted_view(photo: Accepted, locale: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from services.gateway.requests import json_response, only_queries
 from shared import gates
+from shared.presence import Presence
 from shared.record import rfc3339
 from shared.statistics import Hour, Minute, Percentiles, last_hour
 
@@ -19,6 +20,7 @@ class StatisticsRoute:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._presence = Presence(redis)
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get("/api/stats", self.get)]
@@ -41,6 +43,7 @@ class StatisticsRoute:
                 },
                 "total": _percentiles(hour, "total"),
                 "provider": _provider(hour),
+                "sockets": await self._presence.connected(),
                 "providers": [gate.view() for gate in await gates.states(self._redis)],
             }
         )

@@ -48,6 +48,16 @@ PART_BYTES: Final = 1024
 ENVELOPE_BYTES: Final = 64 * 1024
 """What a request's body may hold besides the photos: fields, above all."""
 
+_MALFORMED: Final = (
+    ValueError,
+    AssertionError,
+    LookupError,
+    RuntimeError,
+    HttpProcessingError,
+    web.RequestPayloadError,
+)
+"""What aiohttp raises on boundaries, headers and encodings that are not well-formed."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -168,8 +178,7 @@ class Uploads:
                     form.photos.append(await self._receive(part))
                 else:
                     raise too_many(self._max_batch)
-        except (ValueError, AssertionError, LookupError, HttpProcessingError) as error:
-            # What aiohttp raises on boundaries, headers and encodings that are not well-formed.
+        except _MALFORMED as error:
             logger.info("malformed_upload", why=f"{type(error).__name__}: {error}"[:200])
             raise bad_request("The multipart body is malformed or ends early") from None
 

@@ -24,6 +24,7 @@ from shared.health import Health
 from shared.photos import Photos
 from shared.progress import Lanes
 from shared.redis import connect, durability
+from shared.tasks import end
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
@@ -59,7 +60,9 @@ async def build(
             *health.routes(),
         ]
     )
-    reporting = asyncio.create_task(report_forever(redis, hub.sockets))
+    reporting = asyncio.create_task(
+        report_forever(redis, hub.sockets, every_s=timing.report_every_s)
+    )
 
     async def drain(_app: web.Application) -> None:
         admission.draining = True
@@ -67,8 +70,8 @@ async def build(
         await hub.close_all(Close.GOING_AWAY, over_s=min(timing.drain_over_s, settings.grace_s / 4))
 
     async def close_redis(_app: web.Application) -> None:
-        reporting.cancel()
-        await asyncio.gather(reporting, return_exceptions=True)
+        await end(reporting)
+        await hub.stopped()
         await redis.aclose()
 
     app.on_shutdown.append(drain)

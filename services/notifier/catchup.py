@@ -11,7 +11,7 @@ from services.notifier.metrics import CATCHING_UP, LANE_READS
 from services.notifier.session import Session
 from services.notifier.tailer import Tailer
 from shared.errors import UnavailableError
-from shared.progress import PAGE, LaneEntry, Lanes, after
+from shared.progress import LaneEntry, Lanes, after
 
 
 @dataclass
@@ -122,7 +122,7 @@ class CatchUp:
             this.take(fresh)
             if page:
                 position = page[-1].id
-            if len(page) < PAGE:
+            if len(page) < self._lanes.page_size:
                 return position
             first = False
 

@@ -54,6 +54,7 @@ class Hub:
         # By digest: how long a look-up takes says nothing of the IDs there are.
         self._sessions: dict[bytes, Session] = {}
         self._followed: dict[int, tuple[Tailer, CatchUp]] = {}
+        self._stopping: set[asyncio.Task[None]] = set()
         self.sockets: Counter[str] = Counter()
         """How many sockets there are, by transport."""
 
@@ -125,8 +126,10 @@ class Hub:
             del tailer.live[session.name]
         tailer.users -= 1
         if not tailer.users:
-            tailer.stop()
             del self._followed[session.lane]
+            stopping = asyncio.create_task(tailer.stop())
+            self._stopping.add(stopping)
+            stopping.add_done_callback(self._stopping.discard)
             LANES.set(len(self._followed))
 
     async def close_all(self, code: Close, *, over_s: float) -> None:
@@ -136,6 +139,10 @@ class Hub:
             loop.call_later(random.uniform(0, over_s), session.close, code)  # noqa: S311
         if self._sessions:
             await asyncio.sleep(over_s)
+
+    async def stopped(self) -> None:
+        """Wait until the lanes that are no longer read have been left."""
+        await asyncio.gather(*self._stopping)
 
     # The steps of the above
 

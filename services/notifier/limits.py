@@ -30,7 +30,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """For how long a client is waited for, in seconds."""
+    """For how long a client is waited for, and what is done how often; in seconds."""
 
     ping_every_s: float = 20
     pong_within_s: float = 10
@@ -47,6 +47,9 @@ class Timing:
 
     drain_over_s: float = 2
     """Over how long a stopping notifier spreads the closing of its sockets."""
+
+    report_every_s: float = 5
+    """How often a notifier says how many sockets it holds."""
 
     connect_within_s: float = 15
     """How long a connection may take to send its request, or a Socket.IO client to connect."""

@@ -12,12 +12,10 @@ from redis.asyncio import Redis
 from shared.errors import UnavailableError
 from shared.presence import Presence
 
-REPORT_EVERY_S = 5.0
-
 logger = structlog.stdlib.get_logger()
 
 
-async def report_forever(redis: Redis, sockets: Mapping[str, int]) -> None:
+async def report_forever(redis: Redis, sockets: Mapping[str, int], *, every_s: float) -> None:
     """Report `sockets` (how many, by transport) until cancelled; then take it back."""
     presence, notifier = Presence(redis), secrets.token_hex(8)
     try:
@@ -26,7 +24,7 @@ async def report_forever(redis: Redis, sockets: Mapping[str, int]) -> None:
                 await presence.report(notifier, sockets)
             except UnavailableError:
                 logger.warning("presence_not_reported")
-            await asyncio.sleep(REPORT_EVERY_S)
+            await asyncio.sleep(every_s)
     finally:
         try:
             await presence.withdraw(notifier)

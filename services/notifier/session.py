@@ -44,6 +44,11 @@ class Session:
     is served here; a later claim of another notifier ends it.
     """
 
+    __slots__ = (
+        "_live_from", "_rival", "begun", "claim", "closed", "lane", "name", "position",
+        "socket_id", "transport",
+    )  # fmt: skip
+
     def __init__(self, socket_id: str, lane: int, transport: Transport, position: str) -> None:
         self.socket_id = socket_id
         self.name = socket_id.encode()
@@ -55,7 +60,7 @@ class Session:
         self.closed = False
         self._rival: str | None = None
         self._live_from: tuple[int, int] | None = None
-        transport.watch(lambda: self.close(Close.TOO_SLOW))
+        transport.watch(self._stalled)
 
     def send(self, entry: LaneEntry) -> bool:
         """Send an event, as the next one; False, and not sent, if too much waits already."""
@@ -88,6 +93,9 @@ class Session:
         """Leave the socket to whoever has claimed it last; our own claim may be under way."""
         if self.claim and self._rival and after(self._rival) > after(self.claim):
             self.close(Close.TAKEN_OVER)
+
+    def _stalled(self) -> None:
+        self.close(Close.TOO_SLOW)
 
     def close(self, code: Close) -> None:
         """Close the socket; nothing is sent to it any more."""

@@ -33,8 +33,11 @@ class SocketIOTransport:
         self._ids = ids
 
     def offer(self, frame: LaneEntry) -> bool:
-        if not self._ids and frame.event == frames.CONNECTED:
-            return True
+        if frame.event == frames.CONNECTED:
+            # Only now: what the client causes once it knows its ID must not be missed.
+            self._engine.send(b"40" + orjson.dumps({"sid": frame.socket_id.decode()}))
+            if not self._ids:
+                return True
         return self._engine.send(frames.as_packet(frame, ids=self._ids))
 
     async def room(self) -> None:
@@ -115,11 +118,15 @@ class SocketIOClient:
         self, transport: SocketIOTransport, socket_id: str | None, last_event_id: str | None
     ) -> None:
         given = socket_id or self._hub.new_socket_id()
-        self._engine.send(b"40" + orjson.dumps({"sid": given}))
         try:
             if last_event_id is None:
-                self._session = await self._hub.open(given, transport)
+                session = await self._hub.open(given, transport)
             else:
-                self._session = await self._hub.resume(given, last_event_id, transport)
+                session = await self._hub.resume(given, last_event_id, transport)
         except UnavailableError:
             self._engine.close(Close.TRY_AGAIN)
+            return
+        if self._connecting is asyncio.current_task():
+            self._session = session
+        else:
+            self._hub.leave(session)  # the client has gone meanwhile

@@ -37,6 +37,11 @@ class SseTransport:
         self._wire = wire
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has gone."""
+        return self._wire.lost
+
     def offer(self, frame: LaneEntry) -> bool:
         return self.write(frames.as_server_sent(frame))
 
@@ -117,7 +122,7 @@ class SseRoute:
 
     async def _beat(self, transport: SseTransport) -> None:
         """Send a comment now and then, so that a dead connection is noticed, until it ends."""
-        while True:
+        while not transport.lost:
             done, _ = await asyncio.wait([transport.ended], timeout=self._timing.ping_every_s)
             if done:
                 return

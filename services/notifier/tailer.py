@@ -14,6 +14,7 @@ from services.notifier.session import Session
 from shared.errors import UnavailableError
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
+from shared.tasks import end
 
 BLOCK_MS: Final = 5_000
 AWAY_PAUSE_S: Final = 0.2
@@ -62,9 +63,9 @@ class Tailer:
         """Wait until there is a `position`. Raises `UnavailableError`."""
         await asyncio.shield(self._started)
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Stop reading."""
-        self._task.cancel()
+        await end(self._task)
         self._started.cancel()
 
     def is_behind(self, position: str) -> bool:

@@ -21,6 +21,7 @@ from shared.progress import LaneEntry
 class WebSocketTransport:
     """Carries frames over one WebSocket."""
 
+    __slots__ = ("_socket",)
     name = "websocket"
 
     def __init__(self, socket: TextSocket) -> None:

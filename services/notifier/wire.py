@@ -30,6 +30,11 @@ class Wire:
     the connection is cut.
     """
 
+    __slots__ = (
+        "_draining", "_on_stall", "_protocol", "_size_bytes", "_stopped", "_timing", "_transport",
+        "_waiting", "_writer",
+    )  # fmt: skip
+
     def __init__(
         self, request: web.Request, writer: AbstractStreamWriter, *, timing: Timing
     ) -> None:
@@ -40,8 +45,9 @@ class Wire:
         self._protocol = request.protocol
         self._writer = writer
         self._timing = timing
-        self._on_stall: Callable[[], None] = self.cut
-        self._waiting: deque[bytes] = deque()
+        self._on_stall: Callable[[], None] | None = None
+        # None as long as nothing has ever waited: an empty one takes more than half a kilobyte.
+        self._waiting: deque[bytes] | None = None
         self._size_bytes = 0
         self._draining: asyncio.Task[None] | None = None
         self._stopped = False
@@ -58,6 +64,8 @@ class Wire:
                 BACKLOGGED.inc()
                 self._draining = asyncio.create_task(self._drain())
             return True
+        if self._waiting is None:
+            self._waiting = deque()
         if len(self._waiting) >= MAX_FRAMES or self._size_bytes > MAX_BYTES:
             return False
         self._waiting.append(data)
@@ -69,6 +77,11 @@ class Wire:
         if self._draining is not None:
             await asyncio.wait([self._draining])
 
+    @property
+    def lost(self) -> bool:
+        """Whether the connection has gone."""
+        return self._transport.is_closing()
+
     def watch(self, on_stall: Callable[[], None]) -> None:
         """Have `on_stall` called when the other side takes nothing for too long."""
         self._on_stall = on_stall
@@ -77,9 +90,13 @@ class Wire:
         """Forget what waits, send `last`, and nothing more."""
         if not self._stopped:
             self._stopped = True
-            self._waiting.clear()
+            self._waiting = None
             self._size_bytes = 0
             self._transport.write(last)
+
+    def end(self) -> None:
+        """End the connection once all has been sent."""
+        self._transport.close()
 
     def cut(self) -> None:
         """End the connection without waiting for the other side."""
@@ -106,7 +123,7 @@ class Wire:
             self._draining = None
 
     def _stall(self) -> None:
-        self._on_stall()
+        (self._on_stall or self.cut)()
 
     def _watch(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self._timing.stalled_after_s, self._stall)

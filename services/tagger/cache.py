@@ -24,6 +24,7 @@ from services.tagger.providers.provider import Provider, Recognition
 from shared import keys
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
+from shared.tasks import end
 
 SAID_PER_LEASE: Final = 4
 FIRST_PAUSE_S: Final = 0.05
@@ -69,9 +70,7 @@ class Cache:
 
     async def close(self) -> None:
         """Leave to others what this process was making."""
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
+        await end(self._keeping)
         await asyncio.gather(*self._farewells, return_exceptions=True)
 
     async def recognition(

@@ -12,12 +12,13 @@ from typing import Final
 import structlog
 
 from shared.errors import UnavailableError
+from shared.tasks import end
 
 FULL_PAUSE_S: Final = (0.025, 0.075)
 """How long until it is asked again where others hold all places, at random in between."""
 
 PROBE_PAUSE_S: Final = 0.25
-LONGEST_PAUSE_S: Final = 1.0
+LONGEST_PAUSE_S: Final = 0.5
 """A pause may end early: another tagger has had an answer."""
 
 logger = structlog.stdlib.get_logger()
@@ -58,10 +59,10 @@ class Line:
         self._asking = asyncio.create_task(self._keep_asking())
 
     async def close(self) -> None:
-        """Ask no more."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        """Ask no more; those who wait here leave the line to others."""
+        await end(self._asking)
+        for token in self._waiting:
+            self._drop(token)
 
     def look(self) -> None:
         """Ask at once: a place has become free."""

@@ -34,13 +34,11 @@ from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
+from shared.tasks import end
 
 RENEWALS_PER_LEASE: Final = 4
 RENEWALS_PER_NEWS: Final = 5
 """A tagger without calls says that it is there once in so many times."""
-
-HEARD_MS: Final = 5_000
-"""How long one that waits keeps its place in the line without asking."""
 
 KEPT_MS: Final = 24 * 3600 * 1000
 """How long Redis keeps what it knows of an endpoint that no tagger uses any more."""
@@ -102,9 +100,7 @@ class SharedGate(Gate):
 
     async def close(self) -> None:
         await self._line.close()
-        if self._renewing is not None:
-            self._renewing.cancel()
-            await asyncio.gather(self._renewing, return_exceptions=True)
+        await end(self._renewing)
         for token in list(self._calls):
             self._drop(token, linger_ms=LINGER_MS)
         await asyncio.gather(*self._farewells, return_exceptions=True)
@@ -175,7 +171,8 @@ class SharedGate(Gate):
                     limits.requests_per_minute,
                     limits.tokens_per_minute,
                     self._lease_ms,
-                    HEARD_MS,
+                    # Without asking, one that waits loses its place in the line sooner.
+                    self._lease_ms // 2,
                     *args,
                 ],
             )
@@ -209,7 +206,8 @@ class SharedGate(Gate):
     ) -> tuple[bool, int]:
         """Return whether the provider was down already, and for how long, ms, calls are held."""
         usage = call.usage if call else None
-        pause_ms = -1 if retry_after_s is None else math.ceil(retry_after_s * 1000)
+        # A pause of nothing would have us called away again at once, and again.
+        pause_ms = math.ceil(retry_after_s * 1000) if retry_after_s else -1
         with away_is_unavailable():
             was_down, held_ms = await self._leave_script(
                 keys=self._keys(),

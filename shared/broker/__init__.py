@@ -11,17 +11,17 @@ lapses and the message goes to another. It needs the standard library, dramatiq 
 from __future__ import annotations
 
 from .broker import RedisStreamsBroker
-from .connections import is_away
+from .connections import AWAY, is_away
 from .dead_letters import DeadLetterReport
 from .entries import DeadLetter, DelayedEntry, Entry, Receipt, StreamMessage, entry_for
 from .inspect import ConsumerReport, QueueReport
 from .keys import MESSAGE, PRIORITIES, QueueKeys
-from .sentinel import AsyncPrimary, Primary, check_url
+from .sentinel import Primary, check_url
 
 __all__ = [
+    "AWAY",
     "MESSAGE",
     "PRIORITIES",
-    "AsyncPrimary",
     "ConsumerReport",
     "DeadLetter",
     "DeadLetterReport",

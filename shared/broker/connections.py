@@ -36,7 +36,7 @@ OF_ONE_POOL = frozenset(
 """What redis-py writes into the settings of a pool and must not be in those of another."""
 
 AWAY = (
-    redis.exceptions.ConnectionError,  # LOADING, and a Sentinel that knows no primary, among them
+    redis.exceptions.ConnectionError,  # LOADING, and Sentinels that know no primary, among them
     redis.exceptions.TimeoutError,
     redis.exceptions.ReadOnlyError,
     redis.exceptions.OutOfMemoryError,
@@ -76,8 +76,7 @@ def connect(url: str) -> redis.Redis:
         retry=Retry(NoBackoff(), 0),
     )
     if primary is not None:
-        pool.connection_class = primary.connection_class
-        pool.connection_kwargs["connection_pool"] = primary
+        primary.found_by(pool)
     return redis.Redis.from_pool(pool)
 
 

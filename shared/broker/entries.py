@@ -77,8 +77,8 @@ class StreamMessage(MessageProxy):
     `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
     if it were rejected now. `settled`: set it once the entry has been acknowledged by other
     means, such as a script; the consumer then only forgets it. `lost`: another worker holds
-    it by now. `retry`: set where a middleware has it tried again. `renew_until`: until when
-    its lease is renewed, on the monotonic clock; None before it is started.
+    it by now. `retry`: set where a middleware has it tried again. `work_s`: how long it may be
+    worked on before its lease is renewed no more; None before that begins.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -89,16 +89,18 @@ class StreamMessage(MessageProxy):
         self.settled = False
         self.lost = False
         self.retry: Retry | None = None
-        self.renew_until: float | None = None
+        self.work_s: float | None = None
+        self._began_at = 0.0
 
     def begin(self, *, work_s: float) -> None:
         """Note that work on it begins, which may take `work_s`."""
-        self.renew_until = time.monotonic() + work_s
+        self._began_at = time.monotonic()
+        self.work_s = work_s
 
     @property
     def overdue(self) -> bool:
         """Whether work on it has taken longer than it may."""
-        return self.renew_until is not None and time.monotonic() >= self.renew_until
+        return self.work_s is not None and time.monotonic() >= self._began_at + self.work_s
 
 
 def decode(data: bytes, queue_name: str) -> Message[Any]:

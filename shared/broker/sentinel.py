@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import redis.asyncio.sentinel
-import redis.sentinel
+import redis.asyncio
+import redis.exceptions
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -15,6 +17,7 @@ from redis.retry import Retry
 SCHEMES: Final = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
 SENTINEL_PORT: Final = 26379
 SENTINEL_TIMEOUT_S: Final = 1.0
+UNREACHABLE: Final = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError)
 FORM: Final = "redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/db][?options]"
 
 
@@ -36,12 +39,7 @@ def check_url(url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Primary:
-    """The primary of `service_name`, as its Sentinels know it.
-
-    Given as `connection_pool` to redis-py's Sentinel-managed connections, in place of a pool
-    of its own kind: each connection asks where the primary is when it connects, and connects
-    anew when it is told that it talks to a replica. So any pool can hold them.
-    """
+    """The primary of `service_name`, as its Sentinels know it."""
 
     url: str
     """What the connections to the primary are told, as a URL; its host means nothing."""
@@ -50,9 +48,6 @@ class Primary:
     sentinels: tuple[tuple[str, int], ...]
     settings: dict[str, Any]
     """Of the connections to the Sentinels: user and password, where they have any."""
-
-    is_master: bool = True
-    check_connection: bool = False
 
     @classmethod
     def of(cls, url: str) -> Primary | None:
@@ -81,23 +76,45 @@ class Primary:
         plain = f"{scheme}://{credentials}{at}{service}/{database or 0}{query}"
         return cls(plain, service, sentinels, settings)
 
-    @property
-    def connection_class(self) -> type[redis.sentinel.SentinelManagedConnection]:
-        if self.url.startswith("rediss:"):
-            return redis.sentinel.SentinelManagedSSLConnection
-        return redis.sentinel.SentinelManagedConnection
+    def found_by(self, pool: redis.ConnectionPool) -> None:
+        """Have the connections of `pool`, made from `url`, ask where the primary is."""
+        tls = issubclass(pool.connection_class, redis.SSLConnection)
+        pool.connection_class = PrimarySSLConnection if tls else PrimaryConnection
+        pool.connection_kwargs["primary"] = self
 
-    def get_master_address(self) -> tuple[str, int]:
+    def found_by_async(self, pool: redis.asyncio.ConnectionPool) -> None:
+        """The same for asyncio."""
+        tls = issubclass(pool.connection_class, redis.asyncio.SSLConnection)
+        pool.connection_class = AsyncPrimarySSLConnection if tls else AsyncPrimaryConnection
+        pool.connection_kwargs["primary"] = self
+
+    def address(self) -> tuple[str, int]:
         """Ask for host and port. Raises redis-py's `ConnectionError` if no Sentinel knows."""
-        sentinel = redis.sentinel.Sentinel(
-            self.sentinels, sentinel_kwargs=self._settings(Retry(NoBackoff(), 0))
-        )
         # Asked only when connecting: no connection is kept, and none shared between threads.
-        with sentinel:
-            address: tuple[str, int] = sentinel.discover_master(self.service_name)
-        return address
+        for host, port in self._in_any_order():
+            settings = self._settings_with(Retry(NoBackoff(), 0))
+            with redis.Redis(host, port, **settings) as sentinel, suppress(*UNREACHABLE):
+                found: Any = sentinel.sentinel_get_master_addr_by_name(self.service_name)
+                if found:
+                    return _name_and_port(found)
+        raise self._unknown()
 
-    def _settings(self, retry: object) -> dict[str, Any]:
+    async def address_async(self) -> tuple[str, int]:
+        """The same for asyncio."""
+        for host, port in self._in_any_order():
+            settings = self._settings_with(AsyncRetry(NoBackoff(), 0))
+            async with redis.asyncio.Redis(host=host, port=port, **settings) as sentinel:
+                with suppress(*UNREACHABLE):
+                    found: Any = await sentinel.sentinel_get_master_addr_by_name(self.service_name)
+                    if found:
+                        return _name_and_port(found)
+        raise self._unknown()
+
+    def _in_any_order(self) -> list[tuple[str, int]]:
+        """A Sentinel cut off from the others knows the old primary: it is not asked each time."""
+        return random.sample(self.sentinels, len(self.sentinels))
+
+    def _settings_with(self, retry: object) -> dict[str, Any]:
         return {
             **self.settings,
             "socket_timeout": SENTINEL_TIMEOUT_S,
@@ -105,29 +122,67 @@ class Primary:
             "retry": retry,
         }
 
+    def _unknown(self) -> redis.exceptions.ConnectionError:
+        return redis.exceptions.ConnectionError(
+            f"No Sentinel tells where {self.service_name!r} has its primary"
+        )
 
-@dataclass(frozen=True, slots=True)
-class AsyncPrimary:
+
+class PrimaryConnection(redis.Connection):
+    """Asks whenever it connects, and connects anew when it is told that this is a replica.
+
+    redis-py's own Sentinel connection asks only when a pool hands it out: sent again after a
+    failure, a command would go to the old address.
+    """
+
+    def __init__(self, *, primary: Primary, **settings: Any) -> None:
+        self.primary = primary
+        super().__init__(**settings)  # type: ignore[no-untyped-call]
+
+    def connect_check_health(self, *args: Any, **settings: Any) -> None:
+        if not self.is_connected:
+            self.host, self.port = self.primary.address()
+        super().connect_check_health(*args, **settings)
+
+    def read_response(self, *args: Any, **settings: Any) -> Any:
+        try:
+            return super().read_response(*args, **settings)
+        except redis.exceptions.ReadOnlyError:
+            self.disconnect()  # type: ignore[no-untyped-call]
+            raise
+
+
+class PrimarySSLConnection(PrimaryConnection, redis.SSLConnection):
+    """The same with TLS."""
+
+
+class AsyncPrimaryConnection(redis.asyncio.Connection):
     """The same for asyncio."""
 
-    primary: Primary
-    is_master: bool = True
-    check_connection: bool = False
+    def __init__(self, *, primary: Primary, **settings: Any) -> None:
+        self.primary = primary
+        super().__init__(**settings)
 
-    @property
-    def connection_class(self) -> type[redis.asyncio.sentinel.SentinelManagedConnection]:
-        if self.primary.url.startswith("rediss:"):
-            return redis.asyncio.sentinel.SentinelManagedSSLConnection
-        return redis.asyncio.sentinel.SentinelManagedConnection
+    async def connect_check_health(self, *args: Any, **settings: Any) -> None:
+        if not self.is_connected:
+            self.host, self.port = await self.primary.address_async()
+        await super().connect_check_health(*args, **settings)
 
-    async def get_master_address(self) -> tuple[str, int]:
-        """Ask for host and port. Raises redis-py's `ConnectionError` if no Sentinel knows."""
-        settings = self.primary._settings(AsyncRetry(NoBackoff(), 0))  # noqa: SLF001  # the same
-        async with redis.asyncio.sentinel.Sentinel(
-            self.primary.sentinels, sentinel_kwargs=settings
-        ) as sentinel:
-            address: tuple[str, int] = await sentinel.discover_master(self.primary.service_name)
-        return address
+    async def read_response(self, *args: Any, **settings: Any) -> Any:
+        try:
+            return await super().read_response(*args, **settings)
+        except redis.exceptions.ReadOnlyError:
+            await self.disconnect()
+            raise
+
+
+class AsyncPrimarySSLConnection(AsyncPrimaryConnection, redis.asyncio.SSLConnection):
+    """The same with TLS."""
+
+
+def _name_and_port(found: Any) -> tuple[str, int]:
+    host, port = found
+    return host.decode() if isinstance(host, bytes) else host, int(port)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-FULL_LENGTH = {"TAGLINE_TEST_KILLS": "50"}
+FULL_LENGTH = {"TAGLINE_TEST_KILLS": "50", "TAGLINE_TEST_PROVIDER_FULL": "1"}
+TESTS = ("tests/e2e/test_gateway_kills.py", "tests/e2e/test_provider_limits.py")
 
 if __name__ == "__main__":
     os.environ.update(FULL_LENGTH)
-    sys.exit(pytest.main(["tests/e2e/test_gateway_kills.py", "--timeout=600", *sys.argv[1:]]))
+    sys.exit(pytest.main([*TESTS, "--timeout=1500", *sys.argv[1:]]))

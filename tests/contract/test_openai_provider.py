@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
 from PIL import Image
 
-from services.tagger.errors import PermanentError, RetryableError
+from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
+from services.tagger.providers.provider import Call, Usage
 from shared.decoding.picture import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
@@ -169,6 +171,62 @@ async def test_a_date_to_come_in_retry_after_is_a_wait(
 
     assert raised.value.retry_after_s is not None
     assert 30 < raised.value.retry_after_s <= 60
+
+
+async def test_a_refusal_holds_back_all_and_costs_no_try(
+    server: OpenAIServer, provider: OpenAIProvider, cat: Picture
+) -> None:
+    server.replies.append(api_error(429, "rate_limit_exceeded"))
+    with pytest.raises(RateLimitedError) as raised:
+        await provider.recognize(cat, locale="fr")
+
+    assert not raised.value.counts
+
+
+async def test_a_call_is_made_within_its_turn_and_tells_what_it_used(
+    server: OpenAIServer, provider: OpenAIProvider, cat: Picture
+) -> None:
+    calls: list[Call] = []
+
+    @asynccontextmanager
+    async def turn() -> AsyncIterator[Call]:
+        assert not server.calls
+        call = Call()
+        yield call
+        calls.append(call)
+
+    await provider.recognize(cat, locale="fr", turn=turn)
+
+    assert calls == [Call(Usage(prompt_tokens=100, completion_tokens=20))]
+
+
+async def test_failures_are_raised_within_the_turn(
+    server: OpenAIServer, provider: OpenAIProvider, cat: Picture
+) -> None:
+    raised: list[Exception] = []
+
+    @asynccontextmanager
+    async def turn() -> AsyncIterator[Call]:
+        try:
+            yield Call()
+        except RetryableError as error:
+            raised.append(error)
+            raise
+
+    server.replies.append(api_error(503))
+    with pytest.raises(RetryableError):
+        await provider.recognize(cat, locale="fr", turn=turn)
+
+    assert len(raised) == 1
+
+
+def test_the_endpoint_tells_accounts_apart_and_no_key() -> None:
+    def endpoint(key: str, url: str | None = None) -> str:
+        return OpenAIProvider(api_key=key, base_url=url, model="m").endpoint or ""
+
+    assert len({endpoint("sk-a"), endpoint("sk-b"), endpoint("sk-a", "http://127.0.0.1")}) == 3
+    assert endpoint("sk-a") == endpoint("sk-a")
+    assert "sk-a" not in endpoint("sk-a")
 
 
 async def test_nobody_at_the_address_is_retryable(cat: Picture) -> None:

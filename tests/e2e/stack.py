@@ -34,10 +34,12 @@ def running_stack(
         **(settings or {}),
     }
     with ExitStack() as stack:
-        gateway, notifier, tagger = (
-            stack.enter_context(ServiceProcess(name, environment))
-            for name in ("gateway", "notifier", "tagger")
-        )
+        notifier = ServiceProcess("notifier", environment)
+        found = {"TAGLINE_PUBLIC_NOTIFIER_URL": notifier.url, **environment}
+        gateway = ServiceProcess("gateway", found)
+        tagger = ServiceProcess("tagger", environment)
+        for service in (gateway, notifier, tagger):
+            stack.enter_context(service)
         for service in (gateway, notifier, tagger):
             service.wait_ready(timeout_s=60)
         yield Stack(gateway, notifier, tagger, blobs)

@@ -297,13 +297,97 @@ def test_the_last_of_many_pending_entries_is_found_when_its_worker_died(
             give(pipeline, "dead", (stream, "2-0"), idle_ms=61_000)
             pipeline.execute()
         with consuming(broker, prefetch=1) as consumer:
+            client.config_resetstat()
             consumer._keeper.sweep()
+            # A thousand entries a script: the server answers others in between.
+            assert client.info("commandstats")["cmdstat_evalsha"]["calls"] >= 20
             found = fetch(consumer)
             consumer.ack(found)
 
     assert found == orphan
     assert found.deaths == 1
     assert client.xpending(stream, GROUP)["pending"] == count
+
+
+def test_of_many_consumers_one_sweeps_at_a_time(redis_url: str, client: redis.Redis) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as one,
+        consuming(broker) as other,
+    ):
+        broker.enqueue(message("x"))
+        one.ack(fetch(one))  # so that there are groups
+        one._keeper.sweep()
+        client.config_resetstat()
+        other._keeper.sweep()
+        one._keeper.sweep()
+        assert "cmdstat_xautoclaim" not in client.info("commandstats")
+        # The next turn of one alone is after this
+        remaining_ms = client.pttl(KEYS.swept)
+        assert 0 < remaining_ms <= 2000
+        client.delete(KEYS.swept)
+        other._keeper.sweep()
+        assert "cmdstat_xautoclaim" in client.info("commandstats")
+
+
+def test_a_full_server_is_swept(redis_url: str, client: redis.Redis) -> None:
+    with streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker:
+        with dead_consumer(broker) as dead:
+            broker.enqueue(message("x"))
+            assert fetch(dead).args == ("x",)
+        client.config_set("maxmemory", 1)
+        try:
+            with consuming(broker) as consumer:
+                held = fetch(consumer)
+                assert held.deaths == 1
+                consumer.ack(held)
+        finally:
+            client.config_set("maxmemory", 0)
+
+
+def test_many_acknowledgements_do_not_keep_a_lease_from_being_renewed(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(consumer)
+        # Given that every connection for settling is taken
+        pool = broker._repeatable.connection_pool
+        taken = [pool.get_connection() for _ in range(pool.max_connections)]
+        client.xclaim(
+            held.receipt.stream, GROUP, consumer.name, 0, [held.receipt.entry_id], idle=60_000
+        )
+        consumer._keeper.renew()
+        (entry,) = pending_entries(client, held.receipt.stream)
+        assert entry["time_since_delivered"] < 60_000
+        for connection in taken:
+            pool.release(connection)
+
+
+def pending_entries(client: redis.Redis, stream: str) -> list[dict[str, Any]]:
+    found: Any = client.xpending_range(stream, GROUP, "-", "+", 10)
+    return list(found)
+
+
+def test_one_thing_that_cannot_be_settled_keeps_no_lease_from_being_renewed(
+    redis_url: str, client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse() -> None:
+        raise redis.ResponseError("WRONGTYPE")
+
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+    ):
+        settled = threading.Event()
+        consumer._keeper.settle_later(refuse)
+        consumer._keeper.settle_later(settled.set)
+        assert settled.wait(10)
+
+    assert "could not be settled" in caplog.text
 
 
 def test_more_lapsed_entries_than_one_step_moves_are_all_moved(

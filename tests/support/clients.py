@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,9 +47,21 @@ async def upload(
     gateway: str, photo: bytes | Path, *, headers: dict[str, str] | None = None, **fields: str
 ) -> tuple[int, dict[str, Any]]:
     """POST a photo; returns status and JSON."""
+    return await upload_batch(gateway, [photo], headers=headers, **fields)
+
+
+async def upload_batch(
+    gateway: str,
+    photos: Sequence[bytes | Path],
+    *,
+    headers: dict[str, str] | None = None,
+    **fields: str,
+) -> tuple[int, dict[str, Any]]:
+    """POST photos in one request; returns status and JSON."""
     form = aiohttp.FormData()
-    content = photo.read_bytes() if isinstance(photo, Path) else photo
-    form.add_field("photo", content, filename="photo.jpg", content_type="image/jpeg")
+    for photo in photos:
+        content = photo.read_bytes() if isinstance(photo, Path) else photo
+        form.add_field("photo", content, filename="photo.jpg", content_type="image/jpeg")
     for name, value in fields.items():
         form.add_field(name, value)
     async with (

@@ -90,6 +90,10 @@ class OpenAIServer:
         ]
         self.replies: deque[Reply] = deque()
         self.rule: Rule = Reply
+        self.answering = asyncio.Event()
+        """While it is cleared, calls wait."""
+
+        self.answering.set()
         self.requests: list[dict[str, Any]] = []
         self.calls: list[Seen] = []
         self.in_flight = 0
@@ -133,6 +137,7 @@ class OpenAIServer:
         self.calls.append(seen)
         reply = self.replies.popleft() if self.replies else self.rule()
         await asyncio.sleep(self.delay_s)
+        await self.answering.wait()
         seen.answered_s, seen.status = time.monotonic(), reply.status
         return self._reply(request, asked, reply)
 

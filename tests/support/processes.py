@@ -71,10 +71,11 @@ class ServiceProcess:
         self.name = name
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.environment = dict(environment or {})
         self._environment = {
             **clean_environment(),
             PORT_VARIABLES[name]: str(self.port),
-            **(environment or {}),
+            **self.environment,
         }
         self._folder = folder
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()

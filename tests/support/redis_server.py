@@ -7,21 +7,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.server import EmbeddedServer
+from deploy.local.server import CONFIG, EmbeddedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
-def temporary_server(*, tcp: bool = False) -> Iterator[EmbeddedServer]:
+def temporary_server(
+    *, tcp: bool = False, settings: tuple[str, ...] | None = None
+) -> Iterator[EmbeddedServer]:
     """A started server with a folder of its own; on a Unix socket unless `tcp`.
 
-    It may be killed and started again inside: it keeps its data and its `url`.
+    It may be killed and started again inside: it keeps its data and its `url`. With
+    `settings`, lines of a configuration file, it has a file of its own, which it may rewrite.
     """
     # Not pytest's folder for a test, whose name may be too long for a socket.
     with tempfile.TemporaryDirectory(prefix="tagline-") as folder:
-        server = EmbeddedServer(Path(folder), tcp=tcp)
+        config = CONFIG
+        if settings is not None:
+            config = Path(folder, "redis.conf")
+            config.write_text("\n".join([CONFIG.read_text(), *settings, ""]))
+        server = EmbeddedServer(Path(folder), tcp=tcp, config=config)
         server.start()
         try:
             yield server

@@ -24,8 +24,10 @@ export function Dialog({ title, untitled, onClose, width = "narrow", children }:
   useEffect(() => (box.current ? hold(box.current) : undefined), []);
   useEffect(() => {
     // On the whole document: the button that had the focus may be gone.
-    const onKey = ({ key, isComposing }: KeyboardEvent) => {
-      if (key === "Escape" && !isComposing && open.at(-1) === box.current) onClose();
+    const onKey = (event: KeyboardEvent) => {
+      if (event.isComposing || !box.current || open.at(-1) !== box.current) return;
+      if (event.key === "Escape") onClose();
+      if (event.key === "Tab" && goRound(box.current, event.shiftKey)) event.preventDefault();
     };
     document.addEventListener("keydown", onKey);
     return () => document.removeEventListener("keydown", onKey);
@@ -66,4 +68,13 @@ function hold(box: HTMLElement): () => void {
     if (open.length === 0) root?.removeAttribute("inert");
     if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
   };
+}
+
+/** Go from the last element to the first, or back; says whether it was there to be done. */
+function goRound(box: HTMLElement, back: boolean): boolean {
+  const all = [...box.querySelectorAll<HTMLElement>("a[href], button:enabled, input:enabled")];
+  const at = all.indexOf(document.activeElement as HTMLElement);
+  const beyond = back ? at <= 0 : at < 0 || at === all.length - 1;
+  if (beyond) (all.at(back ? -1 : 0) ?? box).focus();
+  return beyond;
 }

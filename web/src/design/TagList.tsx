@@ -17,7 +17,7 @@ export function TagList({ tags, most = tags.length, confidence }: Props) {
     <ul className={styles.tags}>
       {tags.slice(0, most).map((tag) => (
         <li key={tag.id} className={styles.tag} data-source={tag.source}>
-          {tag.name}
+          <span>{tag.name}</span>
           {confidence && tag.confidence !== null && (
             <span className={styles.confidence}>{percent(tag.confidence, locale)}</span>
           )}

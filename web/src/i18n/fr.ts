@@ -50,6 +50,20 @@ export const fr = {
     in_work: "La photo est en cours d’analyse.",
     other: "Une erreur est survenue.",
   } as Record<string, string>,
+  /** Why an analysis failed, by its code; the server's own words where there are none here. */
+  failure: {
+    bad_image: "L’image ne peut pas être lue.",
+    blob_missing: "Le fichier de la photo a disparu.",
+    expired: "La photo a attendu trop longtemps.",
+    poison: "L’analyse s’est arrêtée brutalement plusieurs fois.",
+    provider_auth: "Le service d’IA n’accepte pas la clé du serveur.",
+    provider_bad_answer: "La réponse du service d’IA est incompréhensible.",
+    provider_quota: "Le quota du service d’IA est épuisé.",
+    provider_rejected: "Le service d’IA a refusé cette photo.",
+    provider_timeout: "Le service d’IA n’a pas répondu à temps.",
+    provider_unavailable: "Le service d’IA ne répond pas.",
+    timeout: "L’analyse a pris trop de temps.",
+  } as Record<string, string>,
   upload: {
     button: "Ajouter des photos",
     camera: "Prendre une photo",
@@ -92,7 +106,8 @@ export const fr = {
     cancelled: "Analyse annulée",
     failed: "L’analyse a échoué",
     gone: "Cette photo a été supprimée",
-    complete: "C’est prêt",
+    complete: (tags: number) =>
+      `Photo analysée avec succès! ${amount(tags, "tag généré", "tags générés")}.`,
     noTags: "Rien de reconnu avec certitude",
     tags: "Tags",
     retrying: (seconds: number) => `Nouvel essai dans ${seconds} s`,

@@ -16,12 +16,14 @@ interface Props {
 
 /** One of several photos. */
 export function Line({ group, seen }: Props) {
-  const { progress } = useMessages();
+  const messages = useMessages();
+  const { progress } = messages;
   const { item, view, live } = seen;
   const { message, aside } = useWords(seen, group.interrupted);
   const again = view.phase === "error" || view.phase === "cancelled" || item.refusal?.passing;
   const tags = live?.photo?.tags.map((tag) => tag.name).join(", ");
-  const said = view.phase === "complete" ? tags || progress.noTags : reasonOf(seen) || message;
+  const said =
+    view.phase === "complete" ? tags || progress.noTags : reasonOf(seen, messages) || message;
   return (
     <li className={styles.line} data-phase={view.phase}>
       <Preview item={item} size={64} className={styles.photo} />

@@ -21,12 +21,13 @@ interface Props {
 
 /** The modal of one photo. */
 export function One({ group, seen }: Props) {
-  const { progress, upload } = useMessages();
+  const messages = useMessages();
+  const { progress, upload } = messages;
   const locale = useLocale();
   const { item, view, live } = seen;
   const { message, aside } = useWords(seen, group.interrupted);
   const bad = view.phase === "error" || view.phase === "refused";
-  const reason = reasonOf(seen);
+  const reason = reasonOf(seen, messages);
   return (
     <div className={styles.one} data-phase={view.phase}>
       <figure className={styles.figure}>

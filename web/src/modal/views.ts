@@ -2,11 +2,11 @@
 
 import { useEffect } from "react";
 import { queryClient, useStages } from "../api/queries.ts";
-import type { Stage } from "../api/types.ts";
+import type { Photo, Stage } from "../api/types.ts";
 import { useMessages } from "../i18n/locale.ts";
 import type { Live } from "../live/merge.ts";
-import { useLive } from "../live/store.ts";
-import type { Group, Item } from "../upload/groups.ts";
+import { useLive, useNow } from "../live/store.ts";
+import { type Group, type Item, itemOfPhoto } from "../upload/groups.ts";
 import { type View, viewOf } from "./view.ts";
 
 export interface Seen {
@@ -16,6 +16,15 @@ export interface Seen {
 }
 
 const NONE: readonly Stage[] = [];
+
+/** In components: a photo as it is at this moment, whoever uploaded it. */
+export function useSeenPhoto(photo: Photo): Seen {
+  const live = useNow(photo);
+  const { stage } = useMessages();
+  const { data: stages = NONE } = useStages();
+  const item = itemOfPhoto(photo);
+  return { item, live, view: viewOf(item, live, stages, stage.upload) };
+}
 
 /** In components: each item of a group as it is at this moment. */
 export function useSeen(group: Group): readonly Seen[] {

@@ -5,6 +5,8 @@ import { ApiError, explain } from "../api/problems.ts";
 import { duration, size } from "../i18n/amounts.ts";
 import type { Messages } from "../i18n/fr.ts";
 import { useLocale, useMessages } from "../i18n/locale.ts";
+import type { Live } from "../live/merge.ts";
+import type { View } from "./view.ts";
 import type { Seen } from "./views.ts";
 
 /** In components: the live message of an item, and what there is to say beside it. */
@@ -43,10 +45,15 @@ function messageOf(
     case "cancelled":
       return progress.cancelled;
     case "complete":
-      return live?.message || progress.complete;
+      return live?.message || progress.complete(live?.photo?.tags.length ?? 0);
     case "working":
-      return live?.message || progress.waiting;
+      return live?.message || activeLabel(view) || progress.waiting;
   }
+}
+
+/** A snapshot brings no message: then the stage speaks for itself. */
+function activeLabel(view: View): string {
+  return view.steps.find((step) => step.state === "active")?.label ?? "";
 }
 
 function asideOf(
@@ -77,8 +84,13 @@ function useSecondsUntil(time: number | undefined): number {
   return time === undefined ? 0 : Math.max(0, Math.ceil((time - now) / 1000));
 }
 
-/** Return why an item failed, in the words of who knows. */
-export function reasonOf({ view, live, item }: Seen): string {
-  if (view.phase === "error") return live?.error?.message ?? "";
+/** Return why an item failed. */
+export function reasonOf({ view, live, item }: Seen, messages: Messages): string {
+  if (view.phase === "error") return failureOf(live?.error, messages);
   return view.phase === "refused" ? (item.refusal?.detail ?? "") : "";
+}
+
+/** Return why a photo's analysis failed: in our words if we have some, else in the server's. */
+export function failureOf(error: Live["error"] | undefined, messages: Messages): string {
+  return messages.failure[error?.code ?? ""] ?? error?.message ?? "";
 }

@@ -9,7 +9,7 @@ import { ended } from "../live/merge.ts";
 import { expect, socketId, useLive, watch } from "../live/store.ts";
 import { toast } from "../toasts/toasts.tsx";
 import { cancelItem, retryPhoto } from "../upload/control.ts";
-import { itemFor } from "../upload/groups.ts";
+import { itemOfPhoto } from "../upload/groups.ts";
 import { each } from "./each.ts";
 
 export interface Again {
@@ -30,13 +30,13 @@ export async function retag(ids: readonly number[], again: Again): Promise<void>
 /** Try a photo again that has failed or was cancelled. */
 export async function retry(photo: Photo): Promise<void> {
   await toldFor([photo], ["in_work"], async ({ id }) => {
-    await retryPhoto(itemFor(photo));
+    await retryPhoto(itemOfPhoto(photo));
     restarted(id, useLive.getState().photos.get(id)?.jobId ?? photo.jobId);
   });
 }
 
 export async function cancel(photos: readonly Photo[]): Promise<void> {
-  await each(photos, (photo) => cancelItem(itemFor(photo)));
+  await each(photos, (photo) => cancelItem(itemOfPhoto(photo)));
 }
 
 /** Say whether a photo is in work, as far as this page has heard. */

@@ -4,6 +4,7 @@ import { ApiError, explain } from "../api/problems.ts";
 import { locale, messages } from "../i18n/locale.ts";
 import { ended, type Live } from "../live/merge.ts";
 import { onLive, useLive } from "../live/store.ts";
+import { failureOf } from "../modal/words.ts";
 import { type Group, groupOf, type Item, itemOf, openGroup, useGroups } from "../upload/groups.ts";
 import { toast } from "./toasts.tsx";
 
@@ -58,7 +59,7 @@ function tellOf(item: Item, live: Live): void {
     case "error":
       return void toast.error(say.error(item.name), {
         id,
-        text: live.error?.message,
+        text: failureOf(live.error, messages()),
         action: { label: progress.open, onClick: () => openGroup(itemOf(live.id)?.group.key) },
       });
     case "retrying":
@@ -75,7 +76,7 @@ function tellOfMany(group: Group, live: Live): void {
   const { toast: say } = messages();
   const item = itemOf(live.id)?.item;
   if (item && live.status === "error") {
-    toast.error(say.error(item.name), { id: item.key, text: live.error?.message });
+    toast.error(say.error(item.name), { id: item.key, text: failureOf(live.error, messages()) });
   }
   const photos = useLive.getState().photos;
   const lives = group.items.map((each) => photos.get(each.photoId ?? -1));

@@ -47,6 +47,7 @@ export async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
   const job = live?.jobId || jobId;
   const id = job && live?.status === "error" ? await revived(job) : undefined;
   const next = id ?? (await api.retag(photoId, await socketId())).jobId;
+  if (useLive.getState().photos.get(photoId) !== live) return; // its events were faster
   expect({ id: photoId, jobId: next, attempt: live?.attempt ?? 0 });
   watch(photoId);
 }

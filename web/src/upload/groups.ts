@@ -106,11 +106,11 @@ export function openPhoto(photo: Photo): void {
     return;
   }
   watch(photo.id);
-  addGroup([itemFor(photo)]);
+  addGroup([itemOfPhoto(photo)]);
 }
 
-/** Return the item of a photo that the server has. */
-export function itemFor(photo: Photo): Item {
+/** Return a photo that the server has as an item. */
+export function itemOfPhoto(photo: Photo): Item {
   return {
     key: `photo-${photo.id}`,
     name: photo.originalName || photo.filename,

@@ -8,7 +8,8 @@ import { config } from "../app/config.ts";
 import { expect, socketId, useLive, watch } from "../live/store.ts";
 import { toastRefused, toastSending } from "../toasts/photos.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
-import { send, shares } from "./send.ts";
+import { send } from "./send.ts";
+import { shares } from "./shares.ts";
 
 /** In ms. Without a connection it is tried again after so long, and whenever there may be one. */
 const PAUSES = [1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000];

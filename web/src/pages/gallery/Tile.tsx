@@ -1,7 +1,6 @@
 import { Check, RotateCcw, TriangleAlert } from "lucide-react";
 import { type MouseEvent, memo } from "react";
 import { Link } from "wouter";
-import { useStages } from "../../api/queries.ts";
 import type { Photo } from "../../api/types.ts";
 import { Picture, thumbnail } from "../../design/Picture.tsx";
 import { percent } from "../../i18n/amounts.ts";
@@ -9,11 +8,11 @@ import { useLocale, useMessages } from "../../i18n/locale.ts";
 import { ended, type Live } from "../../live/merge.ts";
 import { useNow } from "../../live/store.ts";
 import { Bar } from "../../modal/Bar.tsx";
-import { viewOf } from "../../modal/view.ts";
+import { useSeenPhoto } from "../../modal/views.ts";
 import { useWords } from "../../modal/words.ts";
 import { retry } from "../../photos/actions.ts";
 import { useListing } from "../../photos/listing.ts";
-import { itemFor, openPhoto } from "../../upload/groups.ts";
+import { openPhoto } from "../../upload/groups.ts";
 import { thumbnailFor } from "./layout.ts";
 import styles from "./Tile.module.css";
 
@@ -128,7 +127,7 @@ function Overlay({ tags }: { tags: Photo["tags"] }) {
 
 function Caption({ photo, now, active }: { photo: Photo; now: Live; active: boolean }) {
   const { gallery, progress } = useMessages();
-  if (!ended(now)) return <Working photo={photo} now={now} active={active} />;
+  if (!ended(now)) return <Working photo={photo} active={active} />;
   if (now.status === "error" || now.status === "cancelled") {
     const bad = now.status === "error";
     return (
@@ -164,12 +163,10 @@ function Caption({ photo, now, active }: { photo: Photo; now: Live; active: bool
   );
 }
 
-function Working({ photo, now, active }: { photo: Photo; now: Live; active: boolean }) {
-  const { progress, stage } = useMessages();
-  const { data: stages = [] } = useStages();
-  const item = itemFor(photo);
-  const view = viewOf(item, now, stages, stage.upload);
-  const { message } = useWords({ item, live: now, view }, false);
+function Working({ photo, active }: { photo: Photo; active: boolean }) {
+  const { progress } = useMessages();
+  const seen = useSeenPhoto(photo);
+  const { message } = useWords(seen, false);
   const name = photo.originalName || photo.filename;
   return (
     <button
@@ -179,7 +176,7 @@ function Working({ photo, now, active }: { photo: Photo; now: Live; active: bool
       tabIndex={active ? 0 : -1}
       onClick={() => openPhoto(photo)}
     >
-      <Bar span={view.span} label={`${progress.bar} : ${name}`} thin />
+      <Bar span={seen.view.span} label={`${progress.bar} : ${name}`} thin />
       <span className={styles.line}>{message}</span>
     </button>
   );

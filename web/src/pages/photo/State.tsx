@@ -1,5 +1,4 @@
 import { RotateCcw } from "lucide-react";
-import { useStages } from "../../api/queries.ts";
 import type { Photo } from "../../api/types.ts";
 import { Button } from "../../design/Button.tsx";
 import surfaces from "../../design/surfaces.module.css";
@@ -7,10 +6,9 @@ import { useMessages } from "../../i18n/locale.ts";
 import { ended, type Live } from "../../live/merge.ts";
 import { Bar } from "../../modal/Bar.tsx";
 import { Steps } from "../../modal/Steps.tsx";
-import { viewOf } from "../../modal/view.ts";
+import { useSeenPhoto } from "../../modal/views.ts";
 import { useWords } from "../../modal/words.ts";
 import { cancel, retry } from "../../photos/actions.ts";
-import { itemFor } from "../../upload/groups.ts";
 import styles from "./State.module.css";
 
 interface Props {
@@ -21,7 +19,7 @@ interface Props {
 /** How the work on a photo goes, or why it did not go well; nothing where all is well. */
 export function State({ photo, now }: Props) {
   const { photo: messages, progress } = useMessages();
-  if (!ended(now)) return <Working photo={photo} now={now} />;
+  if (!ended(now)) return <Working photo={photo} />;
   if (now.status !== "error" && now.status !== "cancelled") return null;
   const bad = now.status === "error";
   return (
@@ -40,16 +38,14 @@ export function State({ photo, now }: Props) {
   );
 }
 
-function Working({ photo, now }: Props) {
-  const { progress, stage, photo: messages } = useMessages();
-  const { data: stages = [] } = useStages();
-  const item = itemFor(photo);
-  const view = viewOf(item, now, stages, stage.upload);
-  const { message, aside } = useWords({ item, live: now, view }, false);
+function Working({ photo }: { photo: Photo }) {
+  const { progress, photo: messages } = useMessages();
+  const seen = useSeenPhoto(photo);
+  const { message, aside } = useWords(seen, false);
   return (
     <section className={[styles.working, surfaces.card].join(" ")} aria-label={messages.working}>
-      <Steps steps={view.steps} />
-      <Bar span={view.span} label={progress.bar} numbered />
+      <Steps steps={seen.view.steps} />
+      <Bar span={seen.view.span} label={progress.bar} numbered />
       <div className={styles.words}>
         <p aria-live="polite">
           {message}

@@ -1,0 +1,155 @@
+"""The shapes of bodies: those of pydantic models, and those of answers put together by routes."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic.json_schema import models_json_schema
+
+from services.gateway.openapi.examples import EXAMPLES
+from services.gateway.openapi.parts import Json, ref
+from services.gateway.openapi.problems import PROBLEM
+from services.gateway.photos import RetagBody, TagsBody
+from shared.jobs import Job, JobDetails
+from shared.record import Photo
+
+_COUNT: Final[Json] = {"type": "integer", "minimum": 0}
+_TEXT: Final[Json] = {"type": "string"}
+_WORDS: Final[Json] = {"type": "object", "additionalProperties": _TEXT}
+_COUNTS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
+_DURATION: Final[Json] = {"type": ["number", "null"], "minimum": 0}
+_TIME: Final[Json] = {"type": "string", "format": "date-time"}
+
+
+def _object(optional: Json | None = None, **properties: Json) -> Json:
+    return {
+        "type": "object",
+        "required": list(properties),
+        "properties": {**properties, **(optional or {})},
+    }
+
+
+def _page(item: str) -> Json:
+    return _object(
+        items={"type": "array", "items": ref(item)}, nextCursor={"type": ["string", "null"]}
+    )
+
+
+_ACCEPTED: Final[Json] = {
+    "id": {"type": "integer"},
+    "filename": _TEXT,
+    "tags": {"type": "array", "maxItems": 0, "items": {}},
+    "processing": {"const": True},
+    "jobId": _TEXT,
+    "message": _TEXT,
+}
+_UPLOADS: Final[Json] = {
+    "Accepted": _object(**_ACCEPTED),
+    "AcceptedBatch": _object(
+        batchId=_TEXT,
+        photos={"type": "array", "minItems": 2, "items": _object(**_ACCEPTED, batchId=_TEXT)},
+        message=_TEXT,
+    ),
+}
+
+_ENDS: Final[Json] = {
+    "accepted": _COUNT,
+    "complete": _COUNT,
+    "failed": _COUNT,
+    "cancelled": _COUNT,
+}
+_STATISTICS: Final[Json] = {
+    "Percentiles": _object(count=_COUNT, p50Ms=_DURATION, p95Ms=_DURATION, p99Ms=_DURATION),
+    "ProviderUse": _object(
+        calls={**_COUNTS, "description": "How many calls ended how."},
+        promptTokens=_COUNT,
+        completionTokens=_COUNT,
+        costUsd={"type": "number", "minimum": 0},
+        cacheHits=_COUNT,
+    ),
+    "ProviderState": _object(
+        provider=_TEXT,
+        state={"enum": ["ok", "held", "down"]},
+        untilMs={"type": ["integer", "null"], "description": "How long until it is tried again."},
+        inFlight=_COUNT,
+        limit={"type": ["integer", "null"], "description": "Calls in flight at most."},
+        waiting=_COUNT,
+    ),
+    "Sockets": _object(websocket=_COUNT, socketio=_COUNT, sse=_COUNT),
+    "Statistics": _object(
+        {"sockets": ref("Sockets")},
+        minutes={
+            "type": "array",
+            "minItems": 60,
+            "maxItems": 60,
+            "items": _object(minute=_TIME, **_ENDS),
+            "description": "The oldest first; the last is under way.",
+        },
+        **_ENDS,
+        retries=_COUNT,
+        reconciled=_COUNT,
+        failures={**_COUNTS, "description": "By code."},
+        pickup=ref("Percentiles"),
+        stages={"type": "object", "additionalProperties": ref("Percentiles")},
+        total=ref("Percentiles"),
+        provider=ref("ProviderUse"),
+        providers={"type": "array", "items": ref("ProviderState")},
+    ),
+}
+
+_OTHERS: Final[Json] = {
+    "PhotoPage": _page("Photo"),
+    "JobPage": _page("Job"),
+    "TagList": _object(
+        items={
+            "type": "array",
+            "items": _object(id={"type": "integer"}, name=_TEXT, count={**_COUNT, "minimum": 1}),
+        }
+    ),
+    "Batch": _object(
+        batchId=_TEXT,
+        total=_COUNT,
+        complete=_COUNT,
+        failed=_COUNT,
+        cancelled=_COUNT,
+        photos={"type": "array", "items": ref("Photo"), "description": "Without removed ones."},
+    ),
+    "Queue": _object(
+        name=_TEXT,
+        waiting=_object(front=_COUNT, high=_COUNT, normal=_COUNT, low=_COUNT),
+        active=_COUNT,
+        delayed=_COUNT,
+        dead=_COUNT,
+        deadDropped={**_COUNT, "description": "Dead ones that were more than are kept."},
+        workers={**_COUNT, "description": "Those alive."},
+        paused={"type": "boolean"},
+    ),
+    "QueueList": _object(items={"type": "array", "items": ref("Queue")}),
+    "Stage": _object(
+        id=_TEXT,
+        progress={"type": "integer", "minimum": 0, "maximum": 100},
+        label=_TEXT,
+        icon={**_TEXT, "description": "A name of the Lucide icon set."},
+    ),
+    "Liveness": _object(status={"const": "ok"}),
+    "Readiness": _object(status={"enum": ["ready", "not ready", "draining"]}, checks=_WORDS),
+}
+
+
+def schemas() -> Json:
+    """Return the schemas of the components, by name."""
+    _, models = models_json_schema(
+        [
+            (Photo, "serialization"),
+            (Job, "serialization"),
+            (JobDetails, "serialization"),
+            (TagsBody, "validation"),
+            (RetagBody, "validation"),
+        ],
+        ref_template="#/components/schemas/{model}",
+    )
+    shapes = {**models["$defs"], **_UPLOADS, **_STATISTICS, **_OTHERS, "Problem": PROBLEM}
+    return {
+        name: {**shape, "examples": [EXAMPLES[name]]} if name in EXAMPLES else shape
+        for name, shape in shapes.items()
+    }

@@ -1,0 +1,25 @@
+"""`/api/tags`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from services.gateway.openapi.operation import operation
+from services.gateway.openapi.parts import LANGUAGE, Json, answer, in_query, json_of, limit
+from services.gateway.tags import DEFAULT_LIMIT, MAX_LIMIT
+
+PATHS: Final[Json] = {
+    "/api/tags": {
+        "get": operation(
+            "listTags",
+            "List tags, most used first",
+            parameters=[
+                in_query("prefix", "Only tags that start like this.", {"type": "string"}),
+                limit("tags", most=MAX_LIMIT, default=DEFAULT_LIMIT),
+                LANGUAGE,
+            ],
+            answers={"200": answer("The tags.", json_of("TagList"))},
+            errors=["bad_request", "unavailable"],
+        )
+    }
+}

@@ -1,0 +1,78 @@
+"""The HTTP server: aiohttp's, with answers of ours where no handler can give any.
+
+aiohttp answers in plain text when it cannot read a request, and logs each as an error with its
+stack; anyone who knocks with something else than HTTP would fill the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from aiohttp import web
+from aiohttp.web_protocol import RequestHandler
+
+Unanswered = Callable[[int], web.Response]
+"""Makes the answer to a request that reached no handler, from the status that aiohttp gives it."""
+
+logger = structlog.stdlib.get_logger()
+
+
+def bare(status: int) -> web.Response:
+    """Answer with the status alone."""
+    return web.Response(status=status)
+
+
+class Runner(web.AppRunner):
+    """Runs an application; what reaches none of its handlers is answered by `unanswered`."""
+
+    def __init__(self, app: web.Application, unanswered: Unanswered, **settings: Any) -> None:
+        super().__init__(app, **settings)
+        self._unanswered = unanswered
+
+    async def _make_server(self) -> web.Server:
+        return _Server(await super()._make_server(), self._unanswered)
+
+
+class _Server(web.Server):
+    def __init__(self, plain: web.Server, unanswered: Unanswered) -> None:
+        super().__init__(
+            plain.request_handler,
+            request_factory=plain.request_factory,
+            handler_cancellation=plain.handler_cancellation,
+            **plain._kwargs,  # noqa: SLF001  # aiohttp has no other way to name the handler
+        )
+        self._unanswered = unanswered
+
+    def __call__(self) -> RequestHandler:
+        return _Handler(self, self._unanswered, loop=self._loop, **self._kwargs)
+
+
+class _Handler(RequestHandler):
+    def __init__(self, server: web.Server, unanswered: Unanswered, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._unanswered = unanswered
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        if status >= 500 or request.writer.output_size > 0:  # noqa: PLR2004
+            # Logs what happened; raises if an answer has begun.
+            super().handle_error(request, status, exc, message)
+        else:
+            logger.info("request_unreadable", status=status, why=type(exc).__name__)
+        answer = self._unanswered(status)
+        answer.force_close()
+        return answer
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        if isinstance(resp, web.HTTPExpectationFailed):  # before any middleware
+            resp = self._unanswered(resp.status)
+        return await super().finish_response(request, resp, start_time)

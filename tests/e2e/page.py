@@ -1,0 +1,68 @@
+"""The page as it was built, and what visitors do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.support.clients import PHOTOS
+from tests.support.processes import ROOT
+
+CAT: Final = PHOTOS / "cat.jpg"
+PAGE: Final = ROOT / "web" / "dist"
+WAIT_MS: Final = 20_000
+"""How long a visitor waits for what is to come at last; the machine may be busy."""
+
+expect.set_options(timeout=WAIT_MS)
+
+WATCH_STAGES: Final = """(() => {
+    const seen = window.seenStages = [];
+    const note = (step) => {
+        const said = `${step.dataset.stage} ${step.dataset.state}`;
+        if (!seen.includes(said)) seen.push(said);
+    };
+    const bars = window.seenBars = [];
+    new MutationObserver((changes) => {
+        for (const { target, addedNodes } of changes) {
+            if (target.dataset?.stage) note(target);
+            if (target.role === 'progressbar') bars.push(Number(target.ariaValueNow));
+            for (const node of addedNodes) {
+                node.querySelectorAll?.('[data-stage]').forEach(note);
+            }
+        }
+    }).observe(document, {
+        subtree: true, childList: true, attributeFilter: ['data-state', 'aria-valuenow'],
+    });
+})()"""
+"""Notes every state that a stage of the modal has had, and every value of its bar."""
+
+
+def page_settings() -> dict[str, str]:
+    """Return what the gateway is told so that it serves the page."""
+    assert (PAGE / "index.html").is_file(), "the page is not built: make web/dist/.made"
+    return {"TAGLINE_PAGE_DIR": str(PAGE)}
+
+
+async def pick(page: Page, photos: Path | Sequence[Path]) -> None:
+    """Choose files, as the button's dialog would."""
+    await page.locator("input[type=file][multiple]").first.set_input_files(photos)
+
+
+def modal(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def stage(page: Page, name: str) -> Locator:
+    return modal(page).locator(f"[data-stage={name}]")
+
+
+def toasts(page: Page, kind: str) -> Locator:
+    return page.locator(f"[data-sonner-toast][data-type={kind}]")
+
+
+def card(page: Page, photo_id: int) -> Locator:
+    """A photo in the grid."""
+    return page.locator(f"[data-photo='{photo_id}']")

@@ -1,0 +1,266 @@
+"""The page when things go wrong in mid-progress: what it shows is where the photo really is."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.page import CAT, WATCH_STAGES, modal, page_settings, pick, stage, toasts
+from tests.e2e.stack import Stack, running_stack
+from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.support.openai_server import OpenAIServer, api_error
+from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DONE = "Photo analysée avec succès"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def openai() -> AsyncIterator[OpenAIServer]:
+    chromium()
+    async with OpenAIServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("page")
+
+
+@pytest.fixture(scope="module")
+def settings(openai: OpenAIServer, folder: Path) -> Mapping[str, str]:
+    return {
+        **page_settings(),
+        "TAGLINE_PROVIDER": "openai",
+        "OPENAI_API_KEY": openai.key,
+        "OPENAI_BASE_URL": openai.url,
+    }
+
+
+@pytest.fixture(scope="module")
+def stack(folder: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
+    with (
+        temporary_server() as server,
+        running_stack(server.url, folder, folder / "cache", settings) as stack,
+    ):
+        yield stack
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(stack: Stack) -> AsyncIterator[Browser]:
+    async with running_browser() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def someone(stack: Stack, browser: Browser) -> AsyncIterator[Visitor]:
+    async with visitor(browser, stack.gateway.url, script=WATCH_STAGES) as someone:
+        yield someone
+        assert someone.faults == []
+
+
+@pytest.fixture
+def held(openai: OpenAIServer) -> Iterator[OpenAIServer]:
+    """A provider that answers nobody until it is told to."""
+    openai.answering.clear()
+    yield openai
+    openai.answering.set()
+
+
+@pytest.fixture
+def photo(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A photo of this test alone, whose answer no cache knows."""
+    path = tmp_path / "cat.jpg"
+    path.write_bytes(CAT.read_bytes() + request.node.name.encode())
+    return path
+
+
+async def _reach(page: Page, name: str) -> None:
+    await expect(stage(page, name)).to_have_attribute("data-state", "active")
+
+
+async def test_a_reload_finds_the_modal_where_the_photo_is(
+    someone: Visitor, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+
+    await page.reload()
+    await _reach(page, "ai")
+    await expect(stage(page, "analyzing")).to_have_attribute("data-state", "done")
+    await expect(modal(page).get_by_role("progressbar")).to_have_attribute("aria-valuenow", "30")
+    await expect(toasts(page, "loading")).to_contain_text("cat.jpg")
+
+    held.answering.set()
+    await expect(modal(page)).to_contain_text(DONE)
+    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+
+
+async def test_a_second_tab_follows_and_both_see_the_end(
+    someone: Visitor, held: OpenAIServer, photo: Path
+) -> None:
+    first = someone.page
+    await pick(first, photo)
+    await _reach(first, "ai")
+
+    second = await someone.open()
+    await second.locator("[data-photo]").first.get_by_role("button", name="IA").click()
+    await _reach(second, "ai")
+
+    held.answering.set()
+    await expect(modal(first)).to_contain_text(DONE)
+    await expect(modal(second)).to_contain_text(DONE)
+    await second.keyboard.press("Escape")
+    await expect(second.locator("[data-photo]").first).to_contain_text("chat")
+
+
+async def test_a_notifier_that_is_killed_in_mid_progress_loses_nothing(
+    someone: Visitor, stack: Stack, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+
+    stack.notifier.kill()
+    await expect(page.get_by_role("status").first).to_be_attached()
+    held.answering.set()
+    stack.notifier.start().wait_ready()
+
+    await expect(modal(page)).to_contain_text(DONE)
+    bars = await page.evaluate("seenBars")
+    assert bars == sorted(bars)
+    await expect(page.locator("[data-link]")).to_have_count(0)
+
+
+async def test_without_a_notifier_the_photo_is_asked_for(
+    someone: Visitor, stack: Stack, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+    stack.notifier.kill()
+    held.answering.set()
+
+    await expect(stage(page, "done")).to_have_attribute("data-state", "done")
+    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+    stack.notifier.start().wait_ready()
+
+
+async def test_a_cancelled_photo_says_so_and_can_be_tried_again(
+    someone: Visitor, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+
+    await modal(page).get_by_role("button", name="Annuler").click()
+    await expect(modal(page)).to_contain_text("Analyse annulée")
+    await expect(page.locator("[data-sonner-toast]")).to_contain_text("annulée")
+
+    held.answering.set()
+    await modal(page).get_by_role("button", name="Réessayer").click()
+    await expect(modal(page)).to_contain_text(DONE)
+
+
+async def test_put_aside_it_goes_on_in_the_tray(
+    someone: Visitor, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+
+    await modal(page).get_by_role("button", name="Mettre de côté").click()
+    await expect(modal(page)).to_have_count(0)
+    tray = page.get_by_role("region", name="Analyses en cours")
+    await expect(tray).to_contain_text("Génération des tags")
+    await tray.get_by_role("button", name="Voir la progression").click()
+    await _reach(page, "ai")
+    await page.keyboard.press("Escape")
+    held.answering.set()
+    await expect(tray).to_contain_text(DONE)
+
+
+async def test_a_photo_that_is_tried_again_says_so(
+    someone: Visitor, openai: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    openai.replies.append(api_error(500))
+    await pick(page, photo)
+    await expect(toasts(page, "warning")).to_contain_text("nouvel essai")
+    await expect(modal(page)).to_contain_text(DONE)
+    bars = await page.evaluate("seenBars")
+    assert bars == sorted(bars)
+
+
+async def test_an_upload_goes_on_when_the_network_is_back(someone: Visitor, photo: Path) -> None:
+    page = someone.page
+    await someone.context.set_offline(True)
+    await pick(page, photo)
+    await expect(modal(page)).to_contain_text("Connexion perdue")
+    await someone.context.set_offline(False)
+    await expect(modal(page)).to_contain_text(DONE)
+
+
+async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_right(
+    someone: Visitor, stack: Stack, photo: Path
+) -> None:
+    page = someone.page
+    stack.tagger.terminate()
+    wrong = {**stack.tagger.environment, "OPENAI_API_KEY": "sk-wrong"}
+    with ServiceProcess("tagger", wrong) as tagger:
+        tagger.wait_ready()
+        await pick(page, photo)
+        await expect(toasts(page, "error")).to_contain_text("cat.jpg : échec")
+        await expect(toasts(page, "error")).to_contain_text("accepte pas la clé")
+        await expect(stage(page, "ai")).to_have_attribute("data-state", "failed")
+        await expect(modal(page).get_by_role("alert")).to_contain_text("accepte pas la clé")
+        tagger.terminate()
+    stack.tagger.start().wait_ready()
+
+    await modal(page).get_by_role("button", name="Réessayer").click()
+    await expect(modal(page)).to_contain_text(DONE)
+    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+
+
+async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_the_session(
+    browser: Browser, stack: Stack, photo: Path
+) -> None:
+    keyed = {"TAGLINE_API_KEYS": "someone:secret"}
+    with (
+        ServiceProcess("notifier", {**stack.notifier.environment, **keyed}) as notifier,
+        ServiceProcess(
+            "gateway",
+            {
+                **stack.gateway.environment,
+                **keyed,
+                "TAGLINE_PUBLIC_NOTIFIER_URL": notifier.url,
+            },
+        ) as gateway,
+    ):
+        notifier.wait_ready()
+        gateway.wait_ready()
+        async with visitor(browser, gateway.url) as someone:
+            page = someone.page
+            field = modal(page).get_by_label("Clé", exact=True)
+            await field.fill("wrong")
+            await page.keyboard.press("Enter")
+            await expect(modal(page).get_by_role("alert")).to_contain_text("pas acceptée")
+            await field.fill("secret")
+            await page.keyboard.press("Enter")
+            await expect(modal(page)).to_have_count(0)
+
+            await pick(page, photo)
+            await expect(modal(page)).to_contain_text(DONE)
+            await page.keyboard.press("Escape")
+            picture = page.locator("[data-photo] img")
+            await expect(picture).to_have_js_property("naturalWidth", 384)
+            await page.reload()
+            await expect(page.locator("[data-photo]")).to_contain_text("chat")
+            assert someone.faults == []

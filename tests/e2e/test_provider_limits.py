@@ -1,0 +1,199 @@
+"""Several taggers before one provider: its limits, its refusals, and what is paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+from PIL import Image
+
+from tests.support.clients import get, upload
+from tests.support.openai_server import OpenAIServer, Reply, api_error, unlucky
+from tests.support.processes import ServiceProcess
+from tests.support.waiting import wait_until
+
+FULL = "TAGLINE_TEST_PROVIDER_FULL" in os.environ
+"""`make chaos` sets it: many more kills and photos, and the pauses of real life."""
+
+LATE_S = 0.5
+"""What was sent before a refusal was known may come so long after it."""
+
+
+def photo(number: int) -> bytes:
+    """A small photo, of two colours, that no other number up to 100 000 has."""
+    left, right = (
+        (part % 7 * 36, part // 7 % 7 * 36, part // 49 * 36) for part in divmod(number, 343)
+    )
+    image = Image.new("RGB", (64, 64), left)
+    image.paste(right, (32, 0, 64, 64))
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return file.getvalue()
+
+
+@contextmanager
+def running(
+    redis_url: str, folder: Path, openai: OpenAIServer, taggers: int, **settings: str
+) -> Iterator[tuple[ServiceProcess, list[ServiceProcess]]]:
+    """A gateway and taggers that ask `openai`."""
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": (folder / "blobs").as_uri(),
+        "TAGLINE_LOG": "console",
+        "OPENAI_API_KEY": openai.key,
+        "OPENAI_BASE_URL": openai.url,
+        **settings,
+    }
+    with ExitStack() as stack:
+        names = ["gateway", *["tagger"] * taggers]
+        gateway, *started = [
+            stack.enter_context(ServiceProcess(name, environment)) for name in names
+        ]
+        for service in (gateway, *started):
+            service.wait_ready(timeout_s=60)
+        yield gateway, started
+
+
+async def uploaded(gateway: ServiceProcess, photos: list[bytes]) -> list[int]:
+    """Upload `photos`, a few at a time; returns their ids."""
+    at_a_time = asyncio.Semaphore(8)
+
+    async def one(content: bytes) -> int:
+        async with at_a_time:
+            status, answer = await upload(gateway.url, content)
+        assert status == 202
+        return int(answer["id"])
+
+    return await asyncio.gather(*(one(content) for content in photos))
+
+
+async def until_complete(gateway: ServiceProcess, ids: list[int], *, timeout_s: float) -> None:
+    """Wait until all photos have ended; AssertionError if one did not end well."""
+    left = set(ids)
+
+    async def ended() -> bool:
+        for photo_id in sorted(left):
+            _, found = await get(f"{gateway.url}/api/photos/{photo_id}")
+            if found["processing"]:
+                return False
+            assert found["status"] == "complete", found["error"]
+            left.discard(photo_id)
+        return True
+
+    await wait_until(ended, timeout_s=timeout_s, what="all photos are complete")
+
+
+async def test_four_calls_in_flight_over_three_taggers_whoever_is_killed(
+    redis_url: str, tmp_path: Path
+) -> None:
+    kills = 12 if FULL else 2
+    # Leases as short as can be; in the full form, those of real life.
+    settings = {} if FULL else {"TAGLINE_CLAIM_AFTER_MS": "1500"}
+    chance = random.Random(4)
+    async with OpenAIServer(delay_s=0.4) as openai:
+        with running(
+            redis_url, tmp_path, openai, 3, TAGLINE_MAX_CALLS="4", TAGLINE_THREADS="4", **settings
+        ) as (gateway, taggers):
+            over = asyncio.Event()
+
+            async def keep_uploading() -> None:
+                number = 0
+                while not over.is_set():
+                    await upload(gateway.url, photo(number))
+                    number += 1
+                    while number - len(openai.calls) > 40:
+                        await asyncio.sleep(0.05)
+
+            uploading = asyncio.create_task(keep_uploading())
+            await wait_until(lambda: openai.in_flight == 4, timeout_s=20, what="four in flight")
+            for _ in range(kills):
+                victim = chance.choice(taggers)
+                victim.kill()
+                victim.start()
+                await asyncio.sleep(0.1)  # so that the provider has seen it
+                await wait_until(
+                    lambda: openai.in_flight == 4, timeout_s=20, what="four in flight again"
+                )
+                await asyncio.sleep(chance.uniform(0, 0.5))
+            over.set()
+            await uploading
+
+    assert openai.most_in_flight == 4
+
+
+async def test_refusals_are_obeyed_and_failures_mended(redis_url: str, tmp_path: Path) -> None:
+    photos, retry_after_s = (300, 2.0) if FULL else (16, 1.0)
+    async with OpenAIServer(delay_s=0.02) as openai:
+        openai.rule = unlucky(5, retry_after_s=retry_after_s)
+        with running(redis_url, tmp_path, openai, 2, TAGLINE_MAX_ATTEMPTS="12") as (gateway, _):
+            ids = await uploaded(gateway, [photo(number) for number in range(photos)])
+            await until_complete(gateway, ids, timeout_s=1200 if FULL else 60)
+
+    assert len(openai.calls) <= 2.5 * photos
+    statuses = Counter(call.status for call in openai.calls)
+    assert statuses[200] == photos
+    refused_s = [call.answered_s for call in openai.calls if call.status == 429]
+    too_early = [
+        call.came_s
+        for call in openai.calls
+        for refused in refused_s
+        if refused and refused + LATE_S < call.came_s < refused + retry_after_s
+    ]
+    assert too_early == []
+
+
+async def test_the_same_photos_twice_are_paid_once(redis_url: str, tmp_path: Path) -> None:
+    number = 100 if FULL else 20
+    photos = [photo(each) for each in range(number)]
+    async with OpenAIServer(delay_s=0.1) as openai:
+        with running(redis_url, tmp_path, openai, 2) as (gateway, _):
+            # At the same moment
+            ids = await uploaded(gateway, [each for each in photos for _ in range(2)])
+            await until_complete(gateway, ids, timeout_s=60)
+            assert len(openai.calls) == number
+            # And later
+            ids = await uploaded(gateway, photos)
+            await until_complete(gateway, ids, timeout_s=60)
+
+    assert Counter(call.photo for call in openai.calls).most_common(1)[0][1] == 1
+    assert len(openai.calls) == number
+
+
+async def test_while_the_provider_is_down_photos_wait_and_readiness_says_so(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with OpenAIServer() as openai:
+        openai.rule = lambda: api_error(503)
+        # The failures that open the breaker may all be one photo's.
+        settings = {"TAGLINE_MAX_ATTEMPTS": "6"}
+        with running(redis_url, tmp_path, openai, 1, **settings) as (gateway, (tagger,)):
+            ids = await uploaded(gateway, [photo(number) for number in range(10)])
+            said: dict[str, Any] = {}
+
+            async def down() -> bool:
+                nonlocal said
+                async with (
+                    aiohttp.ClientSession() as session,
+                    session.get(f"{tagger.url}/readyz") as response,
+                ):
+                    said = orjson.loads(await response.read())
+                    return response.status == 503
+
+            await wait_until(down, timeout_s=20, what="the tagger is not ready")
+            assert said["checks"]["provider"].startswith("down, ")
+            # One call at a time tries, seldom.
+            before = len(openai.calls)
+            await asyncio.sleep(2)
+            assert len(openai.calls) - before <= 3
+            openai.rule = Reply
+            await until_complete(gateway, ids, timeout_s=30)
+            tagger.wait_ready()

@@ -1,0 +1,157 @@
+"""The client that people copy: it gets everything once, through whatever gets through."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from cli.errors import TaglineError
+from cli.follow import follow
+from cli.transports import Cursor, Event
+from shared import keys
+from tests.support.barrier import barrier_to
+from tests.support.notifier import connect, database, notifier, tell
+from tests.support.waiting import wait_until
+
+
+class Followed:
+    """What a follower has yielded."""
+
+    def __init__(self) -> None:
+        self.cursor = Cursor()
+        self.events: list[Event] = []
+        self.failed: TaglineError | None = None
+
+    async def run(self, url: str) -> None:
+        try:
+            async with aiohttp.ClientSession() as web:
+                async for event in follow(web, url, self.cursor):
+                    self.events.append(event)
+        except TaglineError as error:
+            self.failed = error
+
+    @property
+    def data(self) -> list[object]:
+        return [event.data for event in self.events if event.name == "photo:progress"]
+
+    async def heard(self, count: int) -> None:
+        await wait_until(lambda: len(self.events) >= count, timeout_s=30, what=f"{count} events")
+
+
+@asynccontextmanager
+async def following(url: str) -> AsyncIterator[Followed]:
+    followed = Followed()
+    task = asyncio.create_task(followed.run(url))
+    try:
+        yield followed
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@pytest.mark.parametrize("barred", [(), ("/ws",), ("/ws", "/sse")])
+async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
+    redis_url: str, barred: tuple[str, ...]
+) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis,
+        barrier_to(url) as (barrier, through),
+    ):  # fmt: skip
+        barrier.barred = barred
+        async with following(through) as followed:
+            await followed.heard(1)
+            for number in range(6):
+                await tell(redis, followed.cursor.socket_id, number)
+                if number % 2:
+                    barrier.cut()
+                else:
+                    await followed.heard(number + 2)
+            await followed.heard(7)
+
+    assert followed.events[0].name == "connected"
+    assert followed.data == [0, 1, 2, 3, 4, 5]
+    ways = ["/ws", "/sse", "/socket.io/"]
+    assert [way for way in ways if way in barrier.asked] == ways[: len(barred) + 1]
+
+
+async def test_the_cursor_survives_a_change_of_way(redis_url: str) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis,
+        barrier_to(url) as (barrier, through), following(through) as followed,
+    ):  # fmt: skip
+        await followed.heard(1)
+        for number, barred in enumerate([("/ws",), ("/ws", "/sse"), ("/socket.io/", "/sse")]):
+            barrier.barred = barred
+            barrier.cut()
+            await tell(redis, followed.cursor.socket_id, number)
+            await followed.heard(number + 2)
+
+    assert followed.data == [0, 1, 2]
+
+
+async def test_a_socket_that_begins_anew_says_so_and_brings_a_snapshot(redis_url: str) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis,
+        barrier_to(url) as (barrier, through), following(through) as followed,
+    ):  # fmt: skip
+        await followed.heard(1)
+        socket_id = followed.cursor.socket_id
+        barrier.barred = ("/ws", "/sse", "/socket.io/")
+        barrier.cut()
+        await redis.delete(keys.lane(int(socket_id.partition("-")[0])))
+        barrier.barred = ()
+        await followed.heard(3)
+        await tell(redis, socket_id, "after")
+        await followed.heard(4)
+
+    assert [event.name for event in followed.events] == [
+        "connected", "connected", "resync", "photo:progress",
+    ]  # fmt: skip
+    assert followed.events[1].data == {"socketId": socket_id, "resumed": False}
+
+
+async def test_who_is_taken_over_stays_away(redis_url: str) -> None:
+    async with notifier(redis_url) as url, following(url) as followed:
+        await followed.heard(1)
+        cursor = followed.cursor
+        query = {"socketId": cursor.socket_id, "lastEventId": cursor.position}
+        async with aiohttp.ClientSession() as web, connect(url, web, **query):
+            await wait_until(lambda: followed.failed is not None)
+
+    assert "taken this socket over" in str(followed.failed)
+
+
+async def test_it_comes_back_no_sooner_than_it_was_told_and_by_the_same_way(
+    redis_url: str,
+) -> None:
+    async with (
+        notifier(redis_url, TAGLINE_CONNECTS_PER_S="1") as url,
+        barrier_to(url) as (barrier, through),
+        following(through) as first,
+    ):
+        await first.heard(1)
+        # Given that the next second's place is the only one
+        async with aiohttp.ClientSession() as web:
+            while (await web.get(f"{url}/sse")).status != 503:
+                pass
+        started_s = time.monotonic()
+        async with following(through) as second:
+            await second.heard(1)
+
+    assert time.monotonic() - started_s >= 1
+    assert "/sse" not in barrier.asked
+
+
+async def test_a_wrong_key_is_not_tried_again(redis_url: str) -> None:
+    async with (
+        notifier(redis_url, TAGLINE_API_KEYS="me:secret") as url, following(url) as followed,
+    ):  # fmt: skip
+        await wait_until(lambda: followed.failed is not None)
+
+    assert followed.failed is not None
+    assert followed.failed.status == 401

@@ -1,0 +1,132 @@
+"""Gates over one server, as if each were in a tagger of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio import Redis
+
+from services.tagger.clock import Clock
+from services.tagger.gate import Limits
+from services.tagger.providers.provider import Usage
+from services.tagger.shared_gate import SharedGate
+from shared import keys
+from shared.redis import closing, connect
+
+ENDPOINT = "e"
+
+
+class Tagger:
+    """A gate, and the calls made through it."""
+
+    def __init__(self, redis: Redis, limits: Limits, lease_ms: int) -> None:
+        self.redis = redis
+        self.gate = SharedGate(
+            redis, provider="openai", endpoint=ENDPOINT, limits=limits, lease_ms=lease_ms
+        )
+        self.calls: list[OneCall] = []
+
+    def call(self, priority: str = "normal") -> OneCall:
+        """Begin a call; it waits for its turn, and then goes on until it is told how it ends."""
+        call = OneCall(self, priority)
+        self.calls.append(call)
+        return call
+
+    async def kill(self) -> None:
+        """End as a crash would: nothing is renewed, nobody leaves."""
+
+        async def nothing(*_: object, **__: object) -> Any:
+            return [0, 0]
+
+        self.gate._leave_script = nothing  # type: ignore[assignment]
+        assert self.gate._renewing is not None
+        self.gate._renewing.cancel()
+        await self.gate._line.close()
+        for call in self.calls:
+            await call.cancel()
+
+
+class OneCall:
+    """A call on its way."""
+
+    def __init__(self, tagger: Tagger, priority: str) -> None:
+        self._tagger = tagger
+        self._priority = priority
+        self._ending: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.running = False
+        self.usage: Usage | None = None
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        async with self._tagger.gate.turn(Clock(), priority=self._priority) as call:
+            self.running = True
+            try:
+                await self._ending
+            finally:
+                self.running = False
+                call.usage = self.usage
+
+    async def end(self, error: Exception | None = None, *, usage: Usage | None = None) -> None:
+        """End the call, well or as `error`; what comes out of the gate is raised."""
+        self.usage = usage
+        if error is None:
+            self._ending.set_result(None)
+        else:
+            self._ending.set_exception(error)
+        await self.task
+        await asyncio.gather(*self._tagger.gate._farewells)
+
+    async def cancel(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def taggers(
+    redis_url: str, number: int = 1, *, lease_ms: int = 60_000, **limits: int
+) -> AsyncIterator[list[Tagger]]:
+    """Open `number` gates with these limits; calls that still wait or run are cancelled.
+
+    Their leases outlast any stall of the machine; `lapse` ends them.
+    """
+    async with closing(connect(redis_url)) as redis:
+        opened = [Tagger(redis, Limits(**limits), lease_ms) for _ in range(number)]
+        for each in opened:
+            await each.gate.start()
+        try:
+            yield opened
+        finally:
+            for each in opened:
+                for call in each.calls:
+                    await call.cancel()
+                await each.gate.close()
+
+
+async def move(redis: Redis, field: str) -> None:
+    """Let a pause of the gate be over: `held_until_ms` or `down_until_ms`."""
+    assert await redis.hexists(keys.gate(ENDPOINT), field)
+    await redis.hset(keys.gate(ENDPOINT), field, "1")
+
+
+async def lapse(tagger: Tagger) -> None:
+    """Let pass what it takes for all that `tagger` holds to lapse."""
+    for key in (keys.gate_calls(ENDPOINT), keys.gate_heard(ENDPOINT)):
+        found: Any = await tagger.redis.zrange(key, 0, -1)
+        mine = [token for token in found if token.startswith(tagger.gate._process.encode())]
+        for token in mine:
+            await tagger.redis.zadd(key, {token: 1}, xx=True)
+
+
+async def leases(redis: Redis) -> dict[bytes, float]:
+    """Return when the lease of each call in flight ends, ms."""
+    found: Any = await redis.zrange(keys.gate_calls(ENDPOINT), 0, -1, withscores=True)
+    return dict(found)
+
+
+async def age(redis: Redis) -> None:
+    """Let a minute pass for what was spent first."""
+    found: Any = await redis.zrange(keys.gate_minute(ENDPOINT), 0, 0)
+    await redis.zincrby(keys.gate_minute(ENDPOINT), -60_000, found[0])
