@@ -97,9 +97,9 @@ function Head({ photo, working, page }: HeadProps) {
   usePageKeys(page, { ArrowLeft: previous, ArrowRight: next }, erase);
   return (
     <div className={styles.head}>
-      <Link href={back} className={styles.back}>
+      <Link href={back} className={styles.back} aria-label={messages.back}>
         <Images size={17} aria-hidden />
-        {messages.back}
+        <span>{messages.back}</span>
       </Link>
       <nav className={styles.turn} aria-label={messages.title}>
         <Turn id={previous} label={messages.previous}>

@@ -1,4 +1,4 @@
-import { Search, X } from "lucide-react";
+import { ChevronDown, Search, X } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
 import type { PhotoFilter } from "../../api/routes.ts";
 import { TagInput } from "../../design/TagInput.tsx";
@@ -49,20 +49,26 @@ export function Tools({ filter, onFilter, count, covered }: Props) {
           without={tags}
           inputRef={input}
         />
-        <select
-          className={styles.status}
-          aria-label={gallery.status}
-          value={status ?? ""}
-          data-set={status ? true : undefined}
-          onChange={({ target }) => set({ status: STATUSES.find((each) => each === target.value) })}
-        >
-          <option value="">{gallery.statuses.all}</option>
-          {STATUSES.map((each) => (
-            <option key={each} value={each}>
-              {gallery.statuses[each]}
-            </option>
-          ))}
-        </select>
+        <div className={styles.choice}>
+          <select
+            className={styles.status}
+            aria-label={gallery.status}
+            value={status ?? ""}
+            data-set={status ? true : undefined}
+            onChange={({ target }) =>
+              set({ status: STATUSES.find((each) => each === target.value) })
+            }
+          >
+            <option value="">{gallery.statuses.all}</option>
+            {STATUSES.map((each) => (
+              <option key={each} value={each}>
+                {gallery.statuses[each]}
+              </option>
+            ))}
+          </select>
+          <ChevronDown size={16} className={styles.arrow} aria-hidden />
+        </div>
+        {count !== undefined && <p className={styles.count}>{gallery.count(count)}</p>}
       </div>
       {isFiltered(filter) && (
         <div className={styles.row} data-chips>
@@ -79,7 +85,6 @@ export function Tools({ filter, onFilter, count, covered }: Props) {
             </button>
           ))}
           {q && <span className={styles.found}>{gallery.starting(q)}</span>}
-          {count !== undefined && <span className={styles.found}>{gallery.count(count)}</span>}
           <button
             type="button"
             className={styles.clear}

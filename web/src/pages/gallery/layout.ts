@@ -5,10 +5,11 @@ export interface Layout {
   /** Of a cell, which is square, and has its caption below. */
   side: number;
   row: number;
+  /** Between columns and between rows. */
   gap: number;
 }
 
-const CAPTION = 52;
+const CAPTION = 40;
 /** What the server's thumbnails have on their longest side, device pixels. */
 const STEPS = [160, 256, 320, 384, 512, 640, 768, 1024];
 /** What is longer than this is cut off anyway. */

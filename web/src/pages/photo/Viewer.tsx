@@ -57,7 +57,10 @@ export function Viewer({ photo }: { photo: Photo }) {
   };
   const { width, height } = { width: natural.width * scale, height: natural.height * scale };
   return (
-    <figure className={styles.viewer}>
+    <figure
+      className={styles.viewer}
+      style={{ aspectRatio: `${natural.width} / ${natural.height}` }}
+    >
       <section
         ref={box}
         className={styles.box}

@@ -1,9 +1,10 @@
 /** How large an image is shown. Pure. */
 
-/** Image pixels per CSS pixel; `fit`: as large as fits, and no larger than it is. */
+/** CSS pixels per image pixel; `fit`: as large as fits, but not so large that it is all blur. */
 export type Zoom = "fit" | number;
 
 const STEP = 1.5;
+const LARGEST_FIT = 2;
 export const MOST = 8;
 
 /** Return what `fit` comes to. */
@@ -11,7 +12,7 @@ export function fitting(
   image: { width: number; height: number },
   box: { width: number; height: number },
 ): number {
-  return Math.min(1, box.width / image.width, box.height / image.height);
+  return Math.min(LARGEST_FIT, box.width / image.width, box.height / image.height);
 }
 
 /** Return the zoom one step further in (`1`) or out (`-1`); never smaller than what fits. */
