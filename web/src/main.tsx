@@ -19,6 +19,8 @@ startLive();
 restoreGroups();
 startPhotoToasts();
 startRemoval();
+// The page finds its place by itself, for its photos are not there when the browser would.
+history.scrollRestoration = "manual";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has lost its #root");

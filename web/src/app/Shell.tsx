@@ -19,7 +19,7 @@ export function Shell({ children }: { children: ReactNode }) {
       </a>
       <header className={styles.header}>
         <div className={styles.inner}>
-          <Link href="/" className={styles.brand}>
+          <Link href="/" className={styles.brand} aria-label={app.name}>
             <Mark />
             <span>{app.name}</span>
           </Link>

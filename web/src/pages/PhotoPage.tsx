@@ -52,7 +52,10 @@ function Shown({ photo }: { photo: Photo }) {
       document.title = title;
     };
   }, [name]);
-  useEffect(() => page.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    scrollTo({ top: 0, behavior: "instant" });
+    page.current?.focus({ preventScroll: true });
+  }, []);
   return (
     <article ref={page} tabIndex={-1} className={styles.page} data-status={now.status}>
       <Head photo={photo} working={!ended(now)} page={page} />

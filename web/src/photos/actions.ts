@@ -8,7 +8,7 @@ import { messages } from "../i18n/locale.ts";
 import { ended } from "../live/merge.ts";
 import { expect, socketId, useLive, watch } from "../live/store.ts";
 import { toast } from "../toasts/toasts.tsx";
-import { cancelItem, retryPhoto } from "../upload/control.ts";
+import { cancelItem, revived } from "../upload/control.ts";
 import { itemOfPhoto } from "../upload/groups.ts";
 import { each } from "./each.ts";
 
@@ -30,8 +30,8 @@ export async function retag(ids: readonly number[], again: Again): Promise<void>
 /** Try a photo again that has failed or was cancelled. */
 export async function retry(photo: Photo): Promise<void> {
   await toldFor([photo], ["in_work"], async ({ id }) => {
-    await retryPhoto(itemOfPhoto(photo));
-    restarted(id, useLive.getState().photos.get(id)?.jobId ?? photo.jobId);
+    const job = useLive.getState().photos.get(id)?.jobId || photo.jobId;
+    restarted(id, (await revived(job)) ?? (await api.retag(id, await socketId())).jobId);
   });
 }
 

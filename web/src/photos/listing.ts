@@ -21,8 +21,10 @@ interface Listing {
   readonly error: unknown;
   /** When the service has last answered, ms since 1970. */
   readonly answeredAt: number;
-  /** The photo that the focus was on, or that was looked at last. */
+  /** The photo that the focus was on, or whose page was looked at last. */
   readonly active: number | undefined;
+  /** It was its page: whoever comes back is to find it. */
+  readonly looked: boolean;
 }
 
 export const useListing = create<Listing>(() => ({
@@ -33,6 +35,7 @@ export const useListing = create<Listing>(() => ({
   error: undefined,
   answeredAt: 0,
   active: undefined,
+  looked: false,
 }));
 
 const { getState, setState } = useListing;
@@ -83,8 +86,12 @@ export function dropListed(id: number): void {
   setState({ known: without(getState().known, id), photos });
 }
 
-export function setActive(active: number | undefined): void {
-  setState({ active });
+export function setActive(active: number): void {
+  setState({ active, looked: false });
+}
+
+export function setLooked(active: number): void {
+  setState({ active, looked: true });
 }
 
 function restart(filter: PhotoFilter): void {

@@ -17,6 +17,7 @@ import { each } from "./each.ts";
 
 /** How long it can be undone, ms. */
 const GRACE_MS = 7_000;
+const STORED = "tagline.removing";
 
 interface Removal {
   readonly ids: readonly number[];
@@ -33,7 +34,7 @@ export function remove(ids: readonly number[], name: string): void {
   if (!ids.length) return;
   const key = crypto.randomUUID();
   hide(ids);
-  pending.set(key, { ids, timer: setTimeout(() => void commit(key), GRACE_MS) });
+  pending.set(key, { ids, timer: setTimeout(() => void commit(take(key)?.ids ?? []), GRACE_MS) });
   const { removal } = messages();
   toast.undo(ids.length === 1 ? removal.one(name) : removal.many(ids.length), {
     id: key,
@@ -55,8 +56,7 @@ function undoLast(): boolean {
   return true;
 }
 
-async function commit(key: string): Promise<void> {
-  const ids = take(key)?.ids ?? [];
+async function commit(ids: readonly number[]): Promise<void> {
   const failed: number[] = [];
   let why: unknown;
   await each(ids, async (id) => {
@@ -97,17 +97,30 @@ function show(ids: readonly number[]): void {
   }));
 }
 
+/** Tell the server by requests that go on when the page is no more. */
+function leave(): void {
+  const ids = [...pending.keys()].flatMap((key) => take(key)?.ids ?? []);
+  if (!ids.length) return;
+  sessionStorage.setItem(STORED, JSON.stringify(ids));
+  const headers = headersOf(currentKey(), undefined);
+  for (const id of ids) {
+    void fetch(`/api/photos/${id}`, { method: "DELETE", headers, keepalive: true });
+  }
+}
+
+/** After a reload: those requests may be under way yet, or have come to nothing. */
+function finishLeft(): void {
+  const ids: number[] = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
+  sessionStorage.removeItem(STORED);
+  if (!ids.length) return;
+  hide(ids);
+  void commit(ids);
+}
+
 /** Keep what was promised when the page is left, and Ctrl+Z while it is open. From now on. */
 export function startRemoval(): void {
-  addEventListener("pagehide", () => {
-    for (const key of [...pending.keys()]) {
-      for (const id of take(key)?.ids ?? []) {
-        // Goes on when the page is no more.
-        const headers = headersOf(currentKey(), undefined);
-        void fetch(`/api/photos/${id}`, { method: "DELETE", headers, keepalive: true });
-      }
-    }
-  });
+  finishLeft();
+  addEventListener("pagehide", leave);
   addEventListener("keydown", (event) => {
     const asksUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey);
     const writes = event.target instanceof Element && event.target.matches("input, textarea");

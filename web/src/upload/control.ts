@@ -40,8 +40,7 @@ export async function retry(group: Group, items: readonly Item[]): Promise<void>
   await Promise.all(items.map((item) => told(() => retryPhoto(item), ["in_work"])));
 }
 
-/** Put a photo's dead job back, or have it analysed again. Throws `ApiError`. */
-export async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
+async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
   if (photoId === undefined) return;
   const live = useLive.getState().photos.get(photoId);
   const job = live?.jobId || jobId;
@@ -53,7 +52,7 @@ export async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
 }
 
 /** Put a dead job back; undefined if it is dead no more, or has been dropped. */
-async function revived(job: string): Promise<string | undefined> {
+export async function revived(job: string): Promise<string | undefined> {
   try {
     return (await api.retryJob(job)).jobId;
   } catch (error) {

@@ -60,6 +60,7 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
   useAnchor(ids, first, layout, top);
   const flying = useFlying(rows.isScrolling);
   const focus = useFocus(frame, active, columns, rows);
+  useReturn(frame, active, activeRow, top, rows);
   const pick = usePick(ids, selection, onSelect);
   const onKey = (event: KeyboardEvent) => {
     const rowsSeen = Math.max(1, Math.floor((innerHeight - COVERED) / (row + gap)) - 1);
@@ -186,6 +187,22 @@ function useFocus(
     wanted.current = true;
     setActive(id);
   }, []);
+}
+
+/** Who comes back from a photo's page finds the photo, and has the focus on it. */
+function useReturn(
+  frame: React.RefObject<HTMLDivElement | null>,
+  active: number,
+  activeRow: number,
+  top: number,
+  rows: Rows,
+): void {
+  useEffect(() => {
+    if (!top || !useListing.getState().looked) return; // not measured yet, or not from there
+    rows.scrollToIndex(activeRow, { align: "center" });
+    const link = frame.current?.querySelector<HTMLElement>(`[data-index="${active}"]`);
+    link?.focus({ preventScroll: true });
+  }, [frame, active, activeRow, top, rows]);
 }
 
 /** Return how a photo is picked, the same function for good: tiles are drawn anew without need else. */

@@ -86,8 +86,8 @@ function Known({ photo, ...props }: Props & { photo: Photo }) {
           onFocus={() => props.onFocus(photo.id)}
         >
           {!props.flying && <Thumb photo={shown} side={props.side} />}
-          {shown.tags.length > 0 && ended(now) && <Overlay tags={shown.tags} />}
         </Link>
+        {shown.tags.length > 0 && ended(now) && <Overlay tags={shown.tags} />}
         <button
           type="button"
           className={styles.check}

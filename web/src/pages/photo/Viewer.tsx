@@ -98,7 +98,7 @@ export function Viewer({ photo }: { photo: Photo }) {
         <button
           type="button"
           className={styles.scale}
-          aria-label={zoom === "fit" ? messages.actual : messages.fit}
+          aria-label={`${percent(scale, locale)} : ${zoom === "fit" ? messages.actual : messages.fit}`}
           title={zoom === "fit" ? messages.actual : messages.fit}
           onClick={() => toggle()}
         >

@@ -2,7 +2,7 @@
 
 import { useEffect } from "react";
 import { indexIn } from "../../photos/known.ts";
-import { list, more, setActive, useListing } from "../../photos/listing.ts";
+import { list, more, setLooked, useListing } from "../../photos/listing.ts";
 import { useRemoved } from "../../photos/removal.ts";
 
 interface Neighbours {
@@ -20,7 +20,7 @@ export function useNeighbours(id: number): Neighbours {
     if (pending) list(useListing.getState().filter);
     else if (last) more();
   }, [pending, last]);
-  useEffect(() => setActive(id), [id]);
+  useEffect(() => setLooked(id), [id]);
   if (at < 0) return { previous: undefined, next: undefined };
   return {
     previous: known.ids.slice(0, at).findLast((each) => !removed.has(each)),
