@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench chaos lock clean
+.PHONY: help run test check web-check format bench chaos screenshots lock clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -22,7 +22,7 @@ NPM := $(if $(NODE),,PATH="$(CURDIR)/$(VENV)/bin:$$PATH") npm --prefix web
 PAGE := $(shell find web/src web/public) web/index.html web/vite.config.ts
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The shell becomes the program (exec), so that signals reach it; and should make itself be
 # killed, the program is told to end (tied).
@@ -54,6 +54,9 @@ chaos: $(VENV)/.dev ## kill processes under load and count what is lost
 
 LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states into var/screenshots
+	@$(PY) -m tests.screenshots
 
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }

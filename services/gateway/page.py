@@ -20,6 +20,8 @@ PATHS: Final = ("/", r"/photos/{id:\d{1,16}}", "/queue")
 
 CONFIG: Final = "/page-config.json"
 _IMMUTABLE: Final = "public, max-age=31536000, immutable"
+# What the system calls them may be something else, which browsers then refuse to run.
+_TYPES: Final = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HOST: Final = re.compile(r"[A-Za-z0-9.:-]{1,253}")
 
@@ -102,4 +104,6 @@ class Page:
 def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
     if not path.is_file():
         raise web.HTTPNotFound
+    if content_type := _TYPES.get(path.suffix):
+        headers = {**headers, hdrs.CONTENT_TYPE: content_type}
     return web.FileResponse(path, headers=headers)

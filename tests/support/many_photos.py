@@ -37,4 +37,4 @@ def _copy(pipeline: redis.client.Pipeline, original: dict[str, str], photo_id: i
     pipeline.zadd(keys.status("", original["status"]), place)
     for tag_id in json.loads(original.get("tag_ids", "[]")):
         pipeline.zadd(keys.tag_photos("", tag_id), place)
-        pipeline.zincrby(f"{keys.SHARD}:tag-counts:", 1, tag_id)
+        pipeline.zincrby(keys.tag_counts(""), 1, tag_id)

@@ -12,16 +12,22 @@ interface Props {
   icon: string | ReactNode;
   title: string;
   text?: ReactNode;
+  /** For a whole page that is empty: larger type. */
+  large?: boolean;
   /** Usually a Button. */
   children?: ReactNode;
 }
 
-export function Notice({ icon, title, text, children }: Props) {
+export function Notice({ icon, title, text, large, children }: Props) {
   return (
-    <section className={styles.notice}>
-      <div className={styles.icon}>
-        {typeof icon === "string" ? <Icon name={icon} size={28} /> : icon}
-      </div>
+    <section className={styles.notice} data-large={large || undefined}>
+      {typeof icon === "string" ? (
+        <div className={styles.icon}>
+          <Icon name={icon} size={28} />
+        </div>
+      ) : (
+        icon
+      )}
       <h2 className={styles.title}>{title}</h2>
       {text && <p className={styles.text}>{text}</p>}
       {children && <div className={styles.actions}>{children}</div>}

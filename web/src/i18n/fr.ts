@@ -98,7 +98,8 @@ export const fr = {
     retryAll: "Réessayer les échecs",
     see: "Voir la photo",
     close: "Fermer",
-    position: (position: number) => (position === 1 ? "Prochaine" : `${position}ᵉ dans la file`),
+    position: (position: number) =>
+      position === 1 ? "Prochaine dans la file" : `${position}ᵉ dans la file`,
     eta: (text: string) => `environ ${text}`,
     waiting: "En attente",
     uploading: "Envoi de la photo…",
@@ -134,13 +135,15 @@ export const fr = {
     successMany: (total: number) => `${amount(total, "photo analysée", "photos analysées")}`,
     cancelledMany: "Analyses annulées",
     failedMany: (failed: number, total: number) => `${failed} sur ${total} en échec`,
-    copied: "Copié",
+    see: "Voir",
   },
   gallery: {
     title: "Photos",
     emptyTitle: "Montrez une photo, lisez-la en mots",
     emptyText:
-      "Déposez une image n’importe où, collez-la ou choisissez-la. Ses tags arrivent sous vos yeux.",
+      "Déposez une image n’importe où, collez-la ou choisissez‑la. Ses tags arrivent sous vos yeux.",
+    /** On the picture of a landscape. */
+    emptyTags: ["soleil", "montagne", "prairie"],
     away: "Les photos ne sont pas accessibles",
     loading: "Chargement…",
     count: (count: number) => amount(count, "photo", "photos"),
@@ -225,6 +228,7 @@ export const fr = {
     providers: { local: "modèle local", openai: "OpenAI" } as Record<string, string>,
     hash: "Empreinte",
     copyHash: "Copier l’empreinte SHA-256",
+    copied: "Empreinte copiée",
     colors: "Couleurs",
     tags: "Tags",
     failed: "L’analyse a échoué",

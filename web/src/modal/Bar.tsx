@@ -29,7 +29,7 @@ export function Bar({ span, label, tone = "accent", numbered, thin }: Props) {
         : moved(before, { floor, ceiling }, Math.max(0, now - last));
       last = now;
       if (fill.current) fill.current.style.transform = `scaleX(${shown.current / 100})`;
-      if (number.current) number.current.textContent = String(Math.floor(shown.current));
+      if (number.current) number.current.textContent = String(Math.round(shown.current));
       if (!still && shown.current < ceiling) frame = requestAnimationFrame(draw);
     };
     frame = requestAnimationFrame(draw);

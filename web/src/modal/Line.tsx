@@ -6,6 +6,7 @@ import type { Group } from "../upload/groups.ts";
 import { Bar } from "./Bar.tsx";
 import styles from "./Line.module.css";
 import { Preview } from "./Preview.tsx";
+import type { Phase } from "./view.ts";
 import type { Seen } from "./views.ts";
 import { reasonOf, useWords } from "./words.ts";
 
@@ -22,8 +23,11 @@ export function Line({ group, seen }: Props) {
   const { message, aside } = useWords(seen, group.interrupted);
   const again = view.phase === "error" || view.phase === "cancelled" || item.refusal?.passing;
   const tags = live?.photo?.tags.map((tag) => tag.name).join(", ");
-  const said =
-    view.phase === "complete" ? tags || progress.noTags : reasonOf(seen, messages) || message;
+  const ends: Partial<Record<Phase, string>> = {
+    complete: tags || progress.noTags,
+    error: reasonOf(seen, messages),
+  };
+  const said = ends[view.phase] || message;
   return (
     <li className={styles.line} data-phase={view.phase}>
       <Preview item={item} size={64} className={styles.photo} />
@@ -56,7 +60,7 @@ export function Line({ group, seen }: Props) {
   );
 }
 
-function Sign({ phase }: { phase: string }) {
+function Sign({ phase }: { phase: Phase }) {
   const Shown = phase === "complete" ? Check : phase === "cancelled" ? Ban : TriangleAlert;
   return (
     <span className={styles.sign}>

@@ -39,19 +39,15 @@ export function Many({ group, seen }: Props) {
       </ul>
       <div className={styles.actions}>
         {over ? (
-          <Button
-            look={failed.length ? "quiet" : "accent"}
-            data-first
-            onClick={() => dropGroup(group.key)}
-          >
+          <Button look={failed.length ? "quiet" : "accent"} onClick={() => dropGroup(group.key)}>
             {progress.close}
           </Button>
         ) : (
           <>
-            <Button look="danger" onClick={() => void cancelGroup(group)}>
+            <Button key="cancel" look="danger" onClick={() => void cancelGroup(group)}>
               {progress.cancelAll}
             </Button>
-            <Button data-first onClick={() => openGroup(undefined)}>
+            <Button key="aside" onClick={() => openGroup(undefined)}>
               {progress.aside}
             </Button>
           </>

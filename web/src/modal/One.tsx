@@ -75,10 +75,10 @@ function Actions({ group, seen: { item, view } }: Props) {
   if (!view.ended) {
     return (
       <div className={styles.actions}>
-        <Button look="danger" onClick={() => void cancelGroup(group)}>
+        <Button key="cancel" look="danger" onClick={() => void cancelGroup(group)}>
           {progress.cancel}
         </Button>
-        <Button data-first onClick={() => openGroup(undefined)}>
+        <Button key="aside" onClick={() => openGroup(undefined)}>
           {progress.aside}
         </Button>
       </div>
@@ -86,7 +86,7 @@ function Actions({ group, seen: { item, view } }: Props) {
   }
   return (
     <div className={styles.actions}>
-      <Button look="quiet" onClick={() => dropGroup(group.key)}>
+      <Button key="close" look="quiet" onClick={() => dropGroup(group.key)}>
         {progress.close}
       </Button>
       {view.phase === "complete" && item.photoId !== undefined && (

@@ -10,6 +10,7 @@ import { filterOf, isFiltered, paramsOf } from "../photos/filter.ts";
 import { list, more, refresh, useListing } from "../photos/listing.ts";
 import { remove, useRemoved } from "../photos/removal.ts";
 import { AddPhotos } from "../upload/AddPhotos.tsx";
+import { EmptyArt } from "./EmptyArt.tsx";
 import styles from "./Gallery.module.css";
 import { Grid } from "./gallery/Grid.tsx";
 import { SelectionBar } from "./gallery/SelectionBar.tsx";
@@ -143,7 +144,7 @@ function nameOf(id: number | undefined): string {
 function Empty() {
   const { gallery } = useMessages();
   return (
-    <Notice icon="images" title={gallery.emptyTitle} text={gallery.emptyText}>
+    <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} large>
       <AddPhotos />
     </Notice>
   );

@@ -60,7 +60,7 @@ function tellOf(item: Item, live: Live): void {
       return void toast.error(say.error(item.name), {
         id,
         text: failureOf(live.error, messages()),
-        action: { label: progress.open, onClick: () => openGroup(itemOf(live.id)?.group.key) },
+        action: { label: say.see, onClick: () => openGroup(itemOf(live.id)?.group.key) },
       });
     case "retrying":
       return void toast.retrying(say.retrying(item.name), { id, text: live.error?.message });

@@ -1,6 +1,7 @@
 /** All toasts: the one place for where they stand, how long, and with which icons. */
 
 import { Check, LoaderCircle, RotateCcw, Trash2, TriangleAlert, X } from "lucide-react";
+import type { CSSProperties } from "react";
 import { createPortal } from "react-dom";
 import { toast as sonner, Toaster } from "sonner";
 import "sonner/dist/styles.css";
@@ -74,7 +75,10 @@ export function Toasts() {
       offset={{ top: "calc(var(--header) + var(--s3))", right: "var(--s4)" }}
       mobileOffset={{ top: "calc(env(safe-area-inset-top) + var(--s3))" }}
       containerAriaLabel={messages.toast.region}
-      toastOptions={{ classNames: { toast: "toast", description: "toast-text" } }}
+      style={{ "--width": "20.25rem" } as CSSProperties}
+      toastOptions={{
+        classNames: { toast: "toast", description: "toast-text", actionButton: "toast-action" },
+      }}
     />,
     document.body,
   );

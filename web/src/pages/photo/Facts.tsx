@@ -87,10 +87,10 @@ function Colors({ colors }: { colors: readonly string[] }) {
 }
 
 function Hash({ hash }: { hash: string }) {
-  const { photo, toast: say } = useMessages();
+  const { photo } = useMessages();
   const copy = async () => {
     await navigator.clipboard.writeText(hash);
-    toast.info(say.copied);
+    toast.info(photo.copied);
   };
   return (
     <span className={styles.hash}>
