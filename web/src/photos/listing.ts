@@ -136,9 +136,9 @@ function take(mark: Mark, { items, nextCursor }: Page<Photo>): void {
 }
 
 function dropFar(first: number, last: number): void {
-  const { known, photos } = getState();
+  const { known, photos, active } = getState();
   const newest = known.ids[first - KEPT_AROUND] ?? Number.POSITIVE_INFINITY;
   const oldest = known.ids[last + KEPT_AROUND] ?? 0;
-  const near = [...photos].filter(([id]) => id <= newest && id >= oldest);
+  const near = [...photos].filter(([id]) => (id <= newest && id >= oldest) || id === active);
   if (near.length < photos.size) setState({ photos: new Map(near) });
 }

@@ -42,6 +42,8 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
   const activeId = useListing((state) => state.active);
   const active = Math.max(0, activeId === undefined ? 0 : indexIn(ids, activeId));
   const activeRow = Math.floor(active / columns);
+  const looked = useListing((state) => state.looked);
+  const held = looked || frame.current?.contains(document.activeElement);
   const rows = useWindowVirtualizer({
     count: Math.ceil(ids.length / columns),
     estimateSize: () => row,
@@ -51,12 +53,17 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
     scrollPaddingStart: COVERED,
     scrollPaddingEnd: gap,
     // The row that has the focus keeps it wherever one scrolls.
-    rangeExtractor: (range) => [...new Set([activeRow, ...defaultRangeExtractor(range)])],
+    rangeExtractor: (range) =>
+      held
+        ? [...new Set([activeRow, ...defaultRangeExtractor(range)])]
+        : defaultRangeExtractor(range),
   });
   useLayoutEffect(() => rows.measure(), [row, gap, rows]);
   const first = (rows.range?.startIndex ?? 0) * columns;
   const last = Math.min(ids.length - 1, ((rows.range?.endIndex ?? 0) + 1) * columns - 1);
   useContent(ids, first, last, columns);
+  // Whoever comes by the tab key comes to what is seen.
+  const stop = held || (active >= first && active <= last) ? active : first;
   useAnchor(ids, first, layout, top);
   const flying = useFlying(rows.isScrolling);
   const focus = useFocus(frame, active, columns, rows);
@@ -114,7 +121,7 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
               index={index * columns + column}
               column={column}
               side={layout.side}
-              active={index * columns + column === active}
+              active={index * columns + column === stop}
               selected={selection.ids.has(id)}
               selecting={selection.ids.size > 0}
               flying={flying}
@@ -157,7 +164,7 @@ function useContent(ids: readonly number[], first: number, last: number, columns
   const failed = useListing((state) => state.error !== undefined);
   useEffect(() => {
     if (failed) return; // what asks again is the page
-    need(first, last);
+    need(Math.max(0, first - AHEAD * columns), Math.min(ids.length - 1, last + AHEAD * columns));
     if (last + FETCHED_AHEAD * columns >= ids.length) more();
   }, [ids, first, last, columns, photos, failed]);
   useEffect(() => {
