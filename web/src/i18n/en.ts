@@ -209,6 +209,7 @@ export const en: Messages = {
     fit: "Fit to the window",
     actual: "Actual size",
     notShown: "Your browser does not show this format: here is a preview.",
+    unreadable: "This image cannot be shown.",
     download: "Download the original",
     facts: "Details",
     file: "File",

@@ -215,6 +215,7 @@ export const fr = {
     fit: "Ajuster à la fenêtre",
     actual: "Taille réelle",
     notShown: "Votre navigateur ne montre pas ce format : voici un aperçu.",
+    unreadable: "Cette image ne peut pas être montrée.",
     download: "Télécharger l’original",
     facts: "Détails",
     file: "Fichier",

@@ -72,7 +72,7 @@ function Shown({ photo }: { photo: Photo }) {
           <h2 id="tags" className={styles.heading}>
             {messages.tags}
           </h2>
-          <TagEditor photo={photo} working={!ended(now)} />
+          <TagEditor photo={photo} read={now.status === "complete"} />
         </section>
         <Facts photo={photo} />
         <Timings photo={photo} state={now.status} />

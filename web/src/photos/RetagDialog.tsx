@@ -32,19 +32,21 @@ export function RetagDialog({ count, onClose, onChosen }: Props) {
       >
         <fieldset className={styles.priorities}>
           <legend className={styles.legend}>{retag.priority}</legend>
-          {PRIORITIES.map((priority) => (
-            <label key={priority} className={styles.choice}>
-              <input
-                type="radio"
-                name="priority"
-                className={styles.radio}
-                checked={again.priority === priority}
-                onChange={() => setAgain({ ...again, priority })}
-                {...(priority === "normal" && { "data-first": true })}
-              />
-              <span className={styles.word}>{retag.priorities[priority]}</span>
-            </label>
-          ))}
+          <div className={styles.choices}>
+            {PRIORITIES.map((priority) => (
+              <label key={priority} className={styles.choice}>
+                <input
+                  type="radio"
+                  name="priority"
+                  className={styles.radio}
+                  checked={again.priority === priority}
+                  onChange={() => setAgain({ ...again, priority })}
+                  {...(priority === "normal" && { "data-first": true })}
+                />
+                <span className={styles.word}>{retag.priorities[priority]}</span>
+              </label>
+            ))}
+          </div>
         </fieldset>
         <label className={styles.fresh}>
           <input

@@ -1,5 +1,5 @@
-import { Check, RotateCcw, TriangleAlert } from "lucide-react";
-import { type MouseEvent, memo } from "react";
+import { Check, ImageOff, RotateCcw, TriangleAlert } from "lucide-react";
+import { type MouseEvent, memo, useState } from "react";
 import { Link } from "wouter";
 import type { Photo } from "../../api/types.ts";
 import { Picture, thumbnail } from "../../design/Picture.tsx";
@@ -105,10 +105,25 @@ function Known({ photo, ...props }: Props & { photo: Photo }) {
   );
 }
 
-/** Its size stays that of the first time: a window that changes loads nothing anew. */
+/** A photo that cannot be read has no thumbnail. */
 function Thumb({ photo, side }: { photo: Photo; side: number }) {
+  const [none, setNone] = useState(false);
   const size = thumbnailFor(photo, side, Math.min(3, devicePixelRatio));
-  return <Picture src={thumbnail(photo.id, size)} alt="" className={styles.photo} />;
+  if (none) {
+    return (
+      <span className={styles.none}>
+        <ImageOff size={30} strokeWidth={1.5} aria-hidden />
+      </span>
+    );
+  }
+  return (
+    <Picture
+      src={thumbnail(photo.id, size)}
+      alt=""
+      className={styles.photo}
+      onError={() => setNone(true)}
+    />
+  );
 }
 
 function Overlay({ tags }: { tags: Photo["tags"] }) {
@@ -126,7 +141,7 @@ function Overlay({ tags }: { tags: Photo["tags"] }) {
 }
 
 function Caption({ photo, now, active }: { photo: Photo; now: Live; active: boolean }) {
-  const { gallery, progress } = useMessages();
+  const { gallery, progress, problem } = useMessages();
   if (!ended(now)) return <Working photo={photo} active={active} />;
   if (now.status === "error" || now.status === "cancelled") {
     const bad = now.status === "error";
@@ -134,7 +149,7 @@ function Caption({ photo, now, active }: { photo: Photo; now: Live; active: bool
       <div className={styles.caption} data-bad={bad || undefined}>
         {bad && <TriangleAlert size={14} aria-hidden />}
         <span className={styles.line} title={now.error?.message}>
-          {bad ? now.error?.message || gallery.failed : gallery.cancelled}
+          {bad ? (problem[now.error?.code ?? ""] ?? gallery.failed) : gallery.cancelled}
         </span>
         <button
           type="button"

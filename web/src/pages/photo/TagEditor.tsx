@@ -11,8 +11,11 @@ import { toast } from "../../toasts/toasts.tsx";
 import styles from "./TagEditor.module.css";
 import { added, MOST } from "./tags.ts";
 
-/** The tags of a photo, each with how sure the model was; added to and taken from by hand. */
-export function TagEditor({ photo, working }: { photo: Photo; working: boolean }) {
+/**
+ * The tags of a photo, each with how sure the model was; added to and taken from by hand.
+ * `read`: the model has seen it, so that no tags are what it has to say.
+ */
+export function TagEditor({ photo, read }: { photo: Photo; read: boolean }) {
   const { tags: texts, progress } = useMessages();
   const locale = useLocale();
   const [text, setText] = useState("");
@@ -54,7 +57,7 @@ export function TagEditor({ photo, working }: { photo: Photo; working: boolean }
           })}
         </ul>
       )}
-      {!names.length && !working && <p className={styles.none}>{progress.noTags}</p>}
+      {!names.length && read && <p className={styles.none}>{progress.noTags}</p>}
       <TagInput
         label={texts.add}
         hint={names.length < MOST ? texts.add : texts.most}

@@ -25,6 +25,7 @@ export function Viewer({ photo }: { photo: Photo }) {
   const [zoom, setZoom] = useState<Zoom>("fit");
   const [room, setRoom] = useState({ width: 0, height: 0 });
   const [broken, setBroken] = useState(false);
+  const [preview, setPreview] = useState(true);
   const natural = useNatural(box, photo);
   const fit = room.width ? fitting(natural, room) : 1;
   const scale = zoom === "fit" ? fit : zoom;
@@ -74,7 +75,15 @@ export function Viewer({ photo }: { photo: Photo }) {
         onPointerDown={startPan}
       >
         <div className={styles.image} style={{ width, height }}>
-          <Picture src={thumbnail(photo.id, PREVIEW)} alt="" className={styles.layer} eager />
+          {preview && (
+            <Picture
+              src={thumbnail(photo.id, PREVIEW)}
+              alt=""
+              className={styles.layer}
+              eager
+              onError={() => setPreview(false)}
+            />
+          )}
           {!broken && (
             <Picture
               src={photo.url}
@@ -86,7 +95,11 @@ export function Viewer({ photo }: { photo: Photo }) {
           )}
         </div>
       </section>
-      {broken && <figcaption className={styles.note}>{messages.notShown}</figcaption>}
+      {broken && (
+        <figcaption className={styles.note}>
+          {preview ? messages.notShown : messages.unreadable}
+        </figcaption>
+      )}
       <div className={styles.tools}>
         <Button
           look="quiet"
