@@ -29,6 +29,9 @@ STAY_AWAY: Final = {
     4001: "another connection has taken this socket over",
     4400: "the server does not understand what was to be resumed",
 }
+PAUSE_S: Final = {1013: 1.0, 4429: 1.0}
+"""Close codes after which it makes no sense to be back at once."""
+
 REFUSALS: Final = {401: "an API key is needed", 403: "the server refuses this client"}
 BUSY: Final = {429, 503}
 
@@ -69,7 +72,8 @@ async def follow(
                 rung, failures = (rung + 1) % len(LADDER), failures + 1
                 if failures < len(LADDER):
                     continue
-        await asyncio.sleep(lost.retry_after_s + backoff_s(tries))
+        least_s = max(lost.retry_after_s, PAUSE_S.get(lost.code or 0, 0))
+        await asyncio.sleep(least_s + backoff_s(tries))
         tries += 1
 
 

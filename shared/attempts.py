@@ -7,6 +7,7 @@ the photo since, or because it was cancelled, changes nothing.
 from __future__ import annotations
 
 import enum
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -79,7 +80,14 @@ class Attempts:
         with away_is_unavailable():
             reply = await self._claim(
                 keys=[keys.photo(photo_id), receipt.stream],
-                args=[keys.SHARD, job_id, receipt.group, receipt.consumer, receipt.entry_id],
+                args=[
+                    keys.SHARD,
+                    job_id,
+                    receipt.group,
+                    receipt.consumer,
+                    receipt.entry_id,
+                    uuid.uuid4().hex,
+                ],
             )
         match reply:
             case [b"started", flat]:

@@ -194,14 +194,7 @@ class Jobs:
         with away_is_unavailable():
             done = await self._revive(
                 keys=[keys.photo(job.photo_id), entry.stream, TAGGING.dead],
-                args=[
-                    keys.SHARD,
-                    self._retention_ms,
-                    job.id,
-                    uuid.uuid4().hex,
-                    MESSAGE,
-                    entry.fields[MESSAGE],
-                ],
+                args=[keys.SHARD, job.id, uuid.uuid4().hex, MESSAGE, entry.fields[MESSAGE]],
             )
         return bool(done)
 

@@ -59,7 +59,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What submit did. `new` is false where the idempotency key was known already."""
+    """What submit did. `new`: whether it is about the photos that this request has brought."""
 
     photos: tuple[Accepted, ...]
     batch_id: str | None
@@ -116,7 +116,7 @@ class Photos:
             record = orjson.dumps({**photo.fields, "owner": owner})
             args += [record, photo.entry.fields[MESSAGE]]
         with away_is_unavailable():
-            first_digest, accepted, batch, new = await self._submit(
+            first_digest, accepted, batch = await self._submit(
                 keys=[
                     keys.answer(owner, request_id),
                     keys.photo_sequence(),
@@ -137,11 +137,14 @@ class Photos:
                     *args,
                 ],
             )
+        found = tuple(Accepted(*photo) for photo in orjson.loads(accepted))
+        # The script cannot tell: it may have been sent again because its reply was lost.
+        ours = {photo.fields["filename"] for photo in photos}
         return Answer(
-            photos=tuple(Accepted(*photo) for photo in orjson.loads(accepted)),
+            photos=found,
             batch_id=batch.decode() or None,
             digest=first_digest.decode(),
-            new=bool(new),
+            new=ours == {photo.filename for photo in found},
         )
 
     async def get(self, photo_id: int) -> Record | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -64,6 +65,7 @@ class Tags:
                     keys.SHARD,
                     orjson.dumps([tag.model_dump() for tag in tags.values()]),
                     orjson.dumps(list(tags)),
+                    uuid.uuid4().hex,
                 ],
             )
         return bool(done)

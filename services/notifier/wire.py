@@ -56,7 +56,7 @@ class Wire:
 
     def send(self, data: bytes) -> bool:
         """Send `data`; False, and not sent, if too much waits already."""
-        if self._stopped:
+        if self._stopped or self.lost:  # uvloop raises where asyncio forgets what is written
             return True
         if self._draining is None:
             self._transport.write(data)
@@ -92,7 +92,8 @@ class Wire:
             self._stopped = True
             self._waiting = None
             self._size_bytes = 0
-            self._transport.write(last)
+            if not self.lost:
+                self._transport.write(last)
 
     def end(self) -> None:
         """End the connection once all has been sent."""

@@ -12,7 +12,13 @@ from dramatiq.middleware import CurrentMessage
 
 from services.tagger import pipeline
 from services.tagger.endings import Endings
-from services.tagger.errors import LeaseLostError, PermanentError, RetryableError, TaggingError
+from services.tagger.errors import (
+    GivenBackError,
+    LeaseLostError,
+    PermanentError,
+    RetryableError,
+    TaggingError,
+)
 from services.tagger.metrics import ATTEMPTS, PICKUP_SECONDS
 from services.tagger.running import Running
 from services.tagger.stages.stage import Stage, Tools, Work
@@ -71,6 +77,10 @@ class Tagging:
                 else:
                     ATTEMPTS.labels(result="handed_over").inc()
                     logger.info("photo_not_ours", why=record.name.lower())
+            except GivenBackError:
+                message.settled, message.given_back = False, True
+                ATTEMPTS.labels(result="given_back").inc()
+                logger.info("attempt_given_back")
             except LeaseLostError:
                 # If the message is still ours, its photo was cancelled: nobody needs it.
                 message.settled = False
@@ -96,9 +106,9 @@ class Tagging:
     async def _attempt(self, work: Work, message: StreamMessage) -> None:
         started = time.perf_counter()
         try:
-            with self._running.attempt(work.record):
+            with self._running.attempt(work):
                 await self._run(work)
-        except LeaseLostError:
+        except (LeaseLostError, GivenBackError):
             raise
         except Exception as error:  # noqa: BLE001  # a photo must end, whatever broke
             failure = self._failure_of(error)

@@ -41,6 +41,10 @@ OUTLAST_S: Final = 20.0
 """How long an attempt waits for Redis to come back before it is given up: work that has been
 paid for should survive a restart of the server."""
 
+WAITS_S: Final = 3_600.0
+"""What an attempt may wait for others, besides its own time: for the provider, and for another
+attempt at the same photo."""
+
 
 @asynccontextmanager
 async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
@@ -102,8 +106,9 @@ async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterato
     attempts = Running(tools.attempts)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         positions = Positions(redis, retention_s=settings.retention_s)
+        reconciler = Reconciler(redis)
         async with duties.running(
-            attempts.watch_forever(), positions.tell_forever(), Reconciler(redis).run_forever()
+            attempts.watch_forever, positions.tell_forever, reconciler.run_forever
         ):
             yield attempts
 
@@ -116,6 +121,7 @@ def build_worker(settings: TaggerSettings, tools: Tools, running: Running) -> Wo
         namespace=keys.SHARD,
         middleware=middleware,
         claim_after_ms=settings.claim_after_ms,
+        max_work_ms=round((settings.attempt_timeout_s + WAITS_S) * 1000),
     )
     tagging = Tagging(
         tools,

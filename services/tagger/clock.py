@@ -15,6 +15,8 @@ class Clock:
         self.stood_s = 0.0
         """How long the clock has stood still so far."""
 
+        self.stands = False
+
     @asynccontextmanager
     async def limit(self, limit_s: float) -> AsyncIterator[None]:
         """Raise `TimeoutError` if the body takes longer than `limit_s` on this clock."""
@@ -35,9 +37,11 @@ class Clock:
         ends_s = [limit.when() for limit in limits]
         for limit in limits:
             limit.reschedule(None)
+        self.stands = True
         try:
             yield
         finally:
+            self.stands = False
             stood_s = now_s() - stopped_s
             self.stood_s += stood_s
             for limit, end_s in zip(limits, ends_s, strict=True):

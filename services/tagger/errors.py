@@ -59,3 +59,7 @@ class LeaseLostError(Exception):
 
     Another worker has the photo, or nobody needs to: stop, and write nothing.
     """
+
+
+class GivenBackError(Exception):
+    """The tagger stops, and the attempt only waited: another tagger starts it anew."""

@@ -21,7 +21,8 @@ STAGE_SECONDS: Final = Histogram(
 ATTEMPTS: Final = Counter(
     "tagline_attempts_total",
     "Attempts by how they ended: complete, error, retry, handed_over (another worker has the "
-    "photo or nobody needs to), or unavailable (Redis stayed away).",
+    "photo or nobody needs to), given_back (it waited while the tagger stopped), or unavailable "
+    "(Redis stayed away).",
     ["result"],
 )
 FAILURES: Final = Counter("tagline_failures_total", "Failed attempts by code.", ["code"])

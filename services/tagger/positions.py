@@ -17,6 +17,9 @@ from shared.redis import away_is_unavailable, script
 EVERY_S: Final = 2.0
 """How often a photo is told at most; of all taggers one does it."""
 
+LATE_S: Final = 0.05
+"""How much later a tagger comes than the lock ends, which the last one to tell has taken."""
+
 PLACES: Final = 500
 """How many places are looked at each time: the first ones, and as many of those behind in turn."""
 
@@ -37,28 +40,31 @@ class Positions:
     async def tell_forever(self) -> None:
         """Tell every `EVERY_S`, in one of all taggers."""
         while True:
-            await asyncio.sleep(EVERY_S)
+            await asyncio.sleep(EVERY_S + LATE_S)
             try:
                 with away_is_unavailable():
                     ours = await self._redis.set(
-                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 900)
+                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 1000)
                     )
                 if ours:
                     await self.tell()
             except UnavailableError as error:
                 self._logger.warning("positions_not_told", why=str(error))
 
-    async def tell(self, *, waited_ms: int = WAITED_MS) -> None:
-        """Tell those whose place has changed and who have waited for `waited_ms`."""
-        length = await self._tell(0, waited_ms)
+    async def tell(self, *, waited_ms: int = WAITED_MS, every_s: float = EVERY_S) -> None:
+        """Tell those whose place has changed and who have waited for `waited_ms`.
+
+        A photo that was told less than `every_s` ago is passed over.
+        """
+        length = await self._tell(0, waited_ms, every_s)
         IN_LINE.set(length)
         if length > PLACES:
             if self._next >= length:
                 self._next = PLACES
-            await self._tell(self._next, waited_ms)
+            await self._tell(self._next, waited_ms, every_s)
             self._next += PLACES
 
-    async def _tell(self, first: int, waited_ms: int) -> int:
+    async def _tell(self, first: int, waited_ms: int, every_s: float) -> int:
         with away_is_unavailable():
             length = await self._line(
                 keys=[keys.line(), keys.working(), keys.durations()],
@@ -69,6 +75,7 @@ class Positions:
                     PLACES,
                     waited_ms,
                     orjson.dumps(messages.texts("queued")),
+                    round(every_s * 1000),
                 ],
             )
         return int(length)

@@ -1,14 +1,16 @@
 """Finds photos that are neither queued nor pending nor delayed nor ended, and puts them back.
 
 By construction there are none; a queue that was flushed, or a database that was restored from
-two moments, would leave some.
+two moments, would leave some. A message is looked for where its job says it is; only if one is
+not there, for it may have moved by itself, the whole queue is read.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 import orjson
@@ -59,7 +61,7 @@ class Reconciler:
 
     async def reconcile(self, *, still_s: float = STILL_S) -> int:
         """Put back what is lost and has not moved for `still_s`; returns how many photos."""
-        lost = await self._candidates(still_s)
+        lost = await self._not_in_place(await self._candidates(still_s))
         if lost:
             # A message moves only onwards in this order, except where its record changes, too.
             async for photo_id in self._queued():
@@ -70,7 +72,7 @@ class Reconciler:
         RECONCILED.inc(put_back)
         return put_back
 
-    async def _candidates(self, still_s: float) -> dict[int, Record]:
+    async def _candidates(self, still_s: float) -> list[Record]:
         with away_is_unavailable():
             ids: Any = await self._redis.zrange(
                 keys.unfinished(), self._offset, self._offset + CANDIDATES - 1
@@ -81,10 +83,25 @@ class Reconciler:
                     pipeline.hgetall(keys.photo(int(photo_id)))
                 records = [Record.of(raw) for raw in await pipeline.execute() if raw]
         before_ms = (time.time() - still_s) * 1000
+        return [r for r in records if int(r.fields["updated_at_ms"]) <= before_ms]
+
+    async def _not_in_place(self, records: Sequence[Record]) -> dict[int, Record]:
+        """Return those, by id, whose message is not where their job says it is."""
+        with away_is_unavailable():
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for record in records:
+                    pipeline.hmget(keys.job(record.job_id), ["stream", "entry", "member"])
+                places = await pipeline.execute()
+            async with self._redis.pipeline(transaction=False) as pipeline:
+                for stream, entry, member in places:
+                    pipeline.xrange(stream or TAGGING.front, entry or b"0", entry or b"0")
+                    pipeline.zscore(TAGGING.delayed, member or b"")
+                found = await pipeline.execute()
+        there = zip(found[::2], found[1::2], strict=True)
         return {
             record.id: record
-            for record in records
-            if int(record.fields["updated_at_ms"]) <= before_ms
+            for record, (entries, due) in zip(records, there, strict=True)
+            if not entries and due is None
         }
 
     async def _queued(self) -> AsyncIterator[int]:
@@ -111,6 +128,7 @@ class Reconciler:
                     keys.SHARD,
                     record.token,
                     record.fields["updated_at_ms"],
+                    uuid.uuid4().hex,
                     MESSAGE,
                     entry.fields[MESSAGE],
                 ],

@@ -1,4 +1,4 @@
-"""The attempts under way in this process, and the end of those that have lost their turn."""
+"""The attempts under way in this process, and the end of those that are not to go on."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Final
 
 import structlog
 
-from services.tagger.errors import LeaseLostError
+from services.tagger.errors import GivenBackError, LeaseLostError
+from services.tagger.stages.stage import Work
 from shared.attempts import Attempts
 from shared.errors import UnavailableError
-from shared.record import Record
 
 LOOK_EVERY_S: Final = 0.25
 """How often it is asked whether an attempt still has its turn: a cancelled photo stops so soon,
@@ -22,40 +22,47 @@ logger = structlog.stdlib.get_logger()
 
 
 class Running:
-    """The attempts of one process; all of it belongs to one event loop."""
+    """The attempts of one process; all of it belongs to one event loop.
+
+    Set `draining`, from any thread, when the process is about to stop: what only waits for
+    others is given back then, instead of waiting through the grace period.
+    """
 
     def __init__(self, attempts: Attempts) -> None:
+        self.draining = False
         self._attempts = attempts
-        self._records: dict[asyncio.Task[object], Record] = {}
-        self._stopped: set[asyncio.Task[object]] = set()
+        self._works: dict[asyncio.Task[object], Work] = {}
+        self._stopped: dict[asyncio.Task[object], Exception] = {}
 
     @contextmanager
-    def attempt(self, record: Record) -> Iterator[None]:
-        """Run the body as an attempt at `record`.
+    def attempt(self, work: Work) -> Iterator[None]:
+        """Run the body as an attempt.
 
         Raises `LeaseLostError` in it, at its next await, once another worker has the photo, or
-        it was cancelled or removed.
+        it was cancelled or removed; `GivenBackError` if it waits while the process drains.
         """
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("an attempt runs in a task")
-        self._records[task] = record
+        self._works[task] = work
         try:
             yield
         except asyncio.CancelledError:
             if task not in self._stopped:
                 raise
             task.uncancel()
-            raise LeaseLostError from None
+            raise self._stopped[task] from None
         finally:
-            del self._records[task]
-            self._stopped.discard(task)
+            del self._works[task]
+            self._stopped.pop(task, None)
 
     async def watch_forever(self) -> None:
-        """Stop the attempts that have lost their turn, as long as this process runs."""
+        """Stop the attempts that are not to go on, as long as this process runs."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if self._records:
+            if self.draining:
+                self._give_back()
+            if self._works:
                 try:
                     await self.look()
                 except UnavailableError:
@@ -63,10 +70,20 @@ class Running:
 
     async def look(self) -> None:
         """Stop the attempts that have lost their turn by now."""
-        asked = dict(self._records)
-        void = {record.token for record in await self._attempts.void(list(asked.values()))}
-        for task, record in asked.items():
-            if record.token in void and self._records.get(task) is record:
-                logger.info("attempt_stopped", photo_id=record.id, job_id=record.job_id)
-                self._stopped.add(task)
-                task.cancel()
+        asked = dict(self._works)
+        void = await self._attempts.void([work.record for work in asked.values()])
+        tokens = {record.token for record in void}
+        for task, work in asked.items():
+            if work.record.token in tokens and self._works.get(task) is work:
+                logger.info("attempt_stopped", photo_id=work.record.id, job_id=work.record.job_id)
+                self._stop(task, LeaseLostError())
+
+    def _give_back(self) -> None:
+        for task, work in self._works.items():
+            if work.clock.stands:
+                self._stop(task, GivenBackError())
+
+    def _stop(self, task: asyncio.Task[object], why: Exception) -> None:
+        # A cancellation may get lost (see `shared.tasks`): the next look tries it again.
+        self._stopped[task] = why
+        task.cancel()

@@ -46,6 +46,10 @@ KEPT_MS: Final = 24 * 3600 * 1000
 LINGER_MS: Final = 250
 """How long a place stays taken by a call that we cut off: the other side has to notice."""
 
+WAIT_MOST_S: Final = 900.0
+"""How long an attempt waits for its turn; then the photo waits in the queue, for a moment, and
+holds no worker's thread. No lease is renewed for ever."""
+
 FAILURES_TO_OPEN: Final = 5
 FIRST_PAUSE_MS: Final = 1_000
 LONGEST_PAUSE_MS: Final = 60_000
@@ -109,7 +113,7 @@ class SharedGate(Gate):
     async def turn(self, clock: Clock, *, priority: str) -> AsyncIterator[Call]:
         token = f"{self._process}:{next(self._numbers)}"
         with clock.stopped(), GATE_SECONDS.labels(provider=self._provider).time():
-            await self._line.wait(token, PRIORITIES.index(priority))
+            await self._wait(token, priority)
         call = Call()
         try:
             async with self._placed(token):
@@ -132,6 +136,15 @@ class SharedGate(Gate):
             raise
         else:
             self._say(self._leave(token, "answered", call))
+
+    async def _wait(self, token: str, priority: str) -> None:
+        try:
+            async with asyncio.timeout(WAIT_MOST_S):
+                await self._line.wait(token, PRIORITIES.index(priority))
+        except TimeoutError:
+            raise RetryableError(
+                "provider_busy", "The provider had no time for the photo yet", counts=False
+            ) from None
 
     @asynccontextmanager
     async def _placed(self, token: str) -> AsyncIterator[None]:

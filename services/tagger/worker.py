@@ -8,9 +8,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import structlog
+from dramatiq import Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
 from services.tagger.app import (
@@ -20,6 +20,7 @@ from services.tagger.app import (
     publish_stages,
     serving_health,
 )
+from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
@@ -38,7 +39,7 @@ def run(settings: TaggerSettings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with _event_loop() as loop:
         opened = AsyncExitStack()
-        health, worker = loop.run_coroutine(_open(settings, opened))
+        health, worker, running = loop.run_coroutine(_open(settings, opened))
         try:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
@@ -46,7 +47,7 @@ def run(settings: TaggerSettings) -> None:
             health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
             stop.wait()
-            health.draining = True
+            health.draining = running.draining = True
             logger.info("tagger_draining", grace_s=settings.grace_s)
             worker.stop(timeout=round(settings.grace_s * 1000))
             worker.broker.close()
@@ -55,7 +56,7 @@ def run(settings: TaggerSettings) -> None:
     logger.info("tagger_stopped")
 
 
-async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Any]:
+async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Worker, Running]:
     blobs = open_store(settings.blob_url)
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs))
@@ -67,7 +68,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
         running = await opened.enter_async_context(opened_running(settings, tools))
-        return health, build_worker(settings, tools, running)
+        return health, build_worker(settings, tools, running), running
     except BaseException:
         await opened.aclose()
         raise

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import redis
@@ -69,7 +69,7 @@ class RedisStreamsBroker(Broker):
         max_dead_letters: int = Limits.max_dead_letters,
         max_dead_age_ms: int = Limits.max_dead_age_ms,
     ) -> None:
-        self._holding = Holding(max_work_ms=max_work_ms)
+        self._holding = Holding(max_work_ms=max_work_ms, max_deaths=max_deaths)
         super().__init__(middleware=middleware)
         self.queues: set[str] = set()
         self.namespace = namespace
@@ -91,10 +91,10 @@ class RedisStreamsBroker(Broker):
     ) -> None:
         """Add a middleware, as to every Dramatiq broker."""
         super().add_middleware(middleware, before=before, after=after)
+        first, last = self._holding.alone, self._holding
+        others = [each for each in self.middleware if each not in (first, last)]
         # Last: when it has a message skipped, all others have been told of its beginning.
-        if self._holding in self.middleware:
-            self.middleware.remove(self._holding)
-        self.middleware.append(self._holding)
+        self.middleware = [first, *others, last]
 
     # Enqueueing
 
@@ -280,18 +280,15 @@ class RedisStreamsBroker(Broker):
         """
         keys = self.keys_of(queue_name)
         deadline = None if timeout is None else time.monotonic() + timeout / 1000
-        while self._unfinished(keys.streams, keys.delayed):
+        while self._unfinished(keys):
             if deadline is not None and time.monotonic() >= deadline:
                 raise QueueJoinTimeout(queue_name)
             time.sleep(JOIN_INTERVAL_S)
 
-    def _unfinished(self, streams: Iterable[str], delayed: str) -> int:
-        # In one step: else a message that moves meanwhile could be missed in both places.
-        with translated(), self._client.pipeline(transaction=True) as pipeline:
-            for stream in streams:
-                pipeline.xlen(stream)
-            pipeline.zcard(delayed)
-            return sum(pipeline.execute())
+    def _unfinished(self, keys: QueueKeys) -> int:
+        with translated():
+            count: int = script(self._repeatable, "unfinished")(keys=[keys.delayed, *keys.streams])
+        return count
 
     def close(self) -> None:
         """Close the connections. A client that was passed in stays open."""

@@ -9,6 +9,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Final
 
 import redis
@@ -25,10 +26,12 @@ from .limits import Limits
 from .settling import Settling
 
 LOOK_EVERY_S: Final = 6.0
-"""How often a consumer looks at the delayed messages without having been told to."""
+"""How often a consumer looks at the delayed messages, and shows itself, without having been told
+to."""
 
 DUE_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
+LONG_AGO: Final = float("-inf")
 IDLE_PAUSE_S: Final = 0.05
 
 logger = logging.getLogger(__name__)
@@ -135,11 +138,13 @@ class RedisStreamsConsumer(Consumer):
             self._read_own()
             self._recover = False
         if self._paused:
-            self._wait_for_resume()
-        elif self._ready:
+            self._hand_back_unstarted()
+        if self._ready:
             pass
         elif time.monotonic() >= self._look_at:
             self._look()
+        elif self._paused:
+            self._wait_for_resume()
         else:
             self._wait()
 
@@ -152,26 +157,22 @@ class RedisStreamsConsumer(Consumer):
 
     def _look(self) -> None:
         """Read what is there, and find out when to look again."""
-        keys = self._keys
+        keys, asked_at = self._keys, time.monotonic()
         read, due_in_ms, paused = self._fetch(
             keys=[keys.paused, keys.counts, keys.wake, keys.delayed, *keys.streams],
             args=[GROUP, self.name, self._held.room(), DUE_BATCH, round(LOOK_EVERY_S * 1000)],
         )
         self._paused = bool(paused)
         for index, entries in read:
-            self._take(keys.streams[index - 1], entries)
+            self._take(keys.streams[index - 1], entries, asked_at)
         due_in_s = LOOK_EVERY_S if due_in_ms < 0 else due_in_ms / 1000
         self._due_soon = due_in_s < LOOK_EVERY_S
         self._look_at = 0.0 if read else time.monotonic() + min(LOOK_EVERY_S, due_in_s)
 
     def _wait(self) -> None:
         """Wait in a blocking read for a new entry, or until it is time to look."""
-        until_look_ms = (self._look_at - time.monotonic()) * 1000
-        block_ms = max(1, round(min(self._block_ms, until_look_ms)))
-        streams = [self._keys.wake, *self._keys.streams]
-        reply: Any = self._blocking.xreadgroup(
-            GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms
-        )
+        asked_at = time.monotonic()
+        reply = self._read_blocking([self._keys.wake, *self._keys.streams])
         if not reply:
             return
         woken = False
@@ -181,16 +182,20 @@ class RedisStreamsConsumer(Consumer):
                 for entry_id, _ in entries:
                     self._ack_wake(keys=[self._keys.wake], args=[GROUP, entry_id])
             else:
-                self._take(stream.decode(), entries)
+                self._take(stream.decode(), entries, asked_at)
         if self._held.room() == 0 and (woken or self._due_soon):
             self._look()  # reads nothing, and has another one look in time
         self._look_at = 0.0
 
     def _wait_for_resume(self) -> None:
-        """Hand back what could start, and wait until the queue is resumed, which raises."""
-        self._hand_back_unstarted()
-        self._blocking.xreadgroup(
-            GROUP, self.name, {self._keys.paused: ">"}, count=1, block=self._block_ms
+        """Wait until the queue is resumed, which raises, or until it is time to look."""
+        self._read_blocking([self._keys.paused])
+
+    def _read_blocking(self, streams: list[str]) -> Any:
+        until_look_ms = (self._look_at - time.monotonic()) * 1000
+        block_ms = max(1, round(min(self._block_ms, until_look_ms)))
+        return self._blocking.xreadgroup(
+            GROUP, self.name, dict.fromkeys(streams, ">"), count=1, block=block_ms
         )
 
     def _read_own(self) -> None:
@@ -203,12 +208,12 @@ class RedisStreamsConsumer(Consumer):
                 reply: Any = self._blocking.xreadgroup(GROUP, self.name, {stream: after}, count=100)
                 entries = reply[0][1] if reply else []
                 new = [entry for entry in entries if (stream, entry[0].decode()) not in known]
-                self._take(stream, new)
+                self._take(stream, new, LONG_AGO)  # when it was given to us, nobody knows
                 if not entries:
                     break
                 after = entries[-1][0]
 
-    def _take(self, stream: str, entries: list[RawEntry]) -> None:
+    def _take(self, stream: str, entries: list[RawEntry], asked_at: float) -> None:
         room = self._held.room()
         for raw_id, raw_fields in entries[:room]:
             entry_id = raw_id.decode()
@@ -232,6 +237,8 @@ class RedisStreamsConsumer(Consumer):
                 logger.error("Message %s is poison.", message.message_id)
                 message.reason = POISON
                 message.fail()
+            message.sure_until = asked_at + self._limits.claim_after_ms / 1000
+            message.make_sure = partial(self._keeper.make_sure, message, self._may_fetch)
             self._held.add(message)
             self._ready.append(message)
         # A blocking read may return one of each stream.

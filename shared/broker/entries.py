@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -74,11 +75,14 @@ class Receipt:
 class StreamMessage(MessageProxy):
     """A message that a worker holds.
 
-    `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter
-    if it were rejected now. `settled`: set it once the entry has been acknowledged by other
-    means, such as a script; the consumer then only forgets it. `lost`: another worker holds
-    it by now. `retry`: set where a middleware has it tried again. `work_s`: how long it may be
-    worked on before its lease is renewed no more; None before that begins.
+    `deaths`: how many workers have died holding it. `reason`: why it would be a dead letter if
+    it were rejected now. `settled`: set it once the entry has been acknowledged by other means,
+    such as a script; the consumer then only forgets it. `given_back`: set it to have the
+    message, once processed, put to the front of the queue, at no cost to it, instead of
+    acknowledged. `lost`: another worker holds it by now. `sure_until`: before that monotonic
+    time, s, its lease has not lapsed. `retry`: set where a middleware has it tried again.
+    `work_s`: how long it may be worked on before its lease is renewed no more; None before that
+    begins.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -87,7 +91,10 @@ class StreamMessage(MessageProxy):
         self.deaths = deaths
         self.reason = FAILED
         self.settled = False
+        self.given_back = False
         self.lost = False
+        self.sure_until = 0.0
+        self.make_sure: Callable[[], None] = _nothing
         self.retry: Retry | None = None
         self.work_s: float | None = None
         self._began_at = 0.0
@@ -101,6 +108,10 @@ class StreamMessage(MessageProxy):
     def overdue(self) -> bool:
         """Whether work on it has taken longer than it may."""
         return self.work_s is not None and time.monotonic() >= self._began_at + self.work_s
+
+
+def _nothing() -> None:
+    """Make sure of a message that no consumer holds."""
 
 
 def decode(data: bytes, queue_name: str) -> Message[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable
 from typing import Final
 
@@ -37,11 +38,27 @@ class Held:
         """Mark and forget what is not this consumer's any more; returns it."""
         with self._changed:
             gone = [self._messages.pop((stream, entry_id), None) for entry_id in entry_ids]
+            lost = [message for message in gone if message is not None and not message.settled]
+            for message in lost:
+                message.lost = True
             self._changed.notify_all()
-        lost = [message for message in gone if message is not None and not message.settled]
-        for message in lost:
-            message.lost = True
         return lost
+
+    def renew(self, stream: str, entry_ids: Iterable[str], *, sure_until: float) -> None:
+        """Note until when the leases of these entries cannot lapse."""
+        with self._changed:
+            for entry_id in entry_ids:
+                message = self._messages.get((stream, entry_id))
+                if message is not None:
+                    message.sure_until = sure_until
+            self._changed.notify_all()
+
+    def wait_until_sure(self, message: StreamMessage, timeout_s: float) -> bool:
+        """Wait until `message` is known to be held, or lost, for `timeout_s` at most."""
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: message.lost or time.monotonic() < message.sure_until, timeout=timeout_s
+            )
 
     def room(self) -> int:
         """Return how many more messages may be fetched."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-import threading
+from typing import NoReturn
 
 from dramatiq import Broker, MessageProxy, Middleware, Worker
 from dramatiq.common import iter_queue
 from dramatiq.middleware import SkipMessage, TimeLimit
 
+from .alone import Alone
 from .entries import POISON, StreamMessage
 from .limits import WORK_MARGIN_MS
 
@@ -20,18 +21,20 @@ class Holding(Middleware):
     what waits in the worker only then: other workers could have started it at once.
     """
 
-    def __init__(self, *, max_work_ms: int) -> None:
+    def __init__(self, *, max_work_ms: int, max_deaths: int) -> None:
         self.draining = False
+        self.alone = Alone(max_deaths=max_deaths, hand_back=self._hand_back)
         self._max_work_ms = max_work_ms
         self._worker: Worker | None = None
-        self._running: dict[int, StreamMessage] = {}  # by thread
 
     def may_fetch(self) -> bool:
-        """Whether the worker will start anything more: it is not stopping, nor wholly stuck."""
+        """Whether the worker will start anything more.
+
+        Not while it is stopping, wholly stuck, or has a message run alone.
+        """
         if self.draining or self._worker is None:
             return not self.draining
-        stuck = sum(message.overdue for message in list(self._running.values()))
-        return stuck < self._worker.worker_threads
+        return not self.alone.wanted and self.alone.overdue < self._worker.worker_threads
 
     def take_waiting(self, queue_name: str) -> list[StreamMessage]:
         """Take from the worker what it has fetched from a queue and not started; returns it."""
@@ -47,15 +50,13 @@ class Holding(Middleware):
 
     def before_worker_boot(self, _broker: Broker, worker: Worker) -> None:
         self._worker = worker
-        self._running.clear()
+        self.alone.boot()
         self.draining = False
 
-    def before_worker_shutdown(self, _broker: Broker, worker: Worker) -> None:
+    def before_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
         self.draining = True
-        for queue_name, consumer in worker.consumers.items():
-            waiting = self.take_waiting(queue_name)
-            if waiting:
-                consumer.requeue_messages(waiting)
+        self.alone.stop()
+        self._hand_back()
 
     def after_worker_shutdown(self, _broker: Broker, _worker: Worker) -> None:
         self._worker = None
@@ -65,17 +66,39 @@ class Holding(Middleware):
             return
         if message.reason == POISON:
             raise SkipMessage(f"{message.deaths} workers died holding it")
+        message.make_sure()
         if message.lost:
-            # To skip a message is to store None as its result, which is not ours to say.
-            message.options["store_results"] = False
-            raise SkipMessage("it was given to another worker")
+            self._skip(message, "it was given to another worker")
         message.begin(work_s=self._work_ms(broker, message) / 1000)
-        self._running[threading.get_ident()] = message
+        if not self.alone.begin(message):
+            message.given_back = True
+            self._skip(message, "another one runs alone")
 
-    def after_process_message(self, *_: object, **__: object) -> None:
-        self._running.pop(threading.get_ident(), None)
+    def after_process_message(
+        self,
+        broker: Broker,  # noqa: ARG002
+        message: MessageProxy,
+        *,
+        result: object = None,  # noqa: ARG002
+        exception: BaseException | None = None,  # noqa: ARG002
+    ) -> None:
+        self.alone.end(message)
 
-    after_skip_message = after_process_message
+    def after_skip_message(self, _broker: Broker, message: MessageProxy) -> None:
+        self.alone.end(message)
+
+    def _hand_back(self) -> None:
+        if self._worker is None:
+            return
+        for queue_name, consumer in self._worker.consumers.items():
+            waiting = self.take_waiting(queue_name)
+            if waiting:
+                consumer.requeue_messages(waiting)
+
+    def _skip(self, message: StreamMessage, why: str) -> NoReturn:
+        # To skip a message is to store None as its result, which is not ours to say.
+        message.options["store_results"] = False
+        raise SkipMessage(why)
 
     def _work_ms(self, broker: Broker, message: StreamMessage) -> float:
         """Return how long work on `message` may take: its own time limit and a margin, or ours."""

@@ -14,6 +14,7 @@ import redis.exceptions
 from dramatiq.errors import ConnectionClosed
 
 from .connections import is_missing_group, script, translated
+from .entries import StreamMessage
 from .held import Held
 from .keys import GROUP, QueueKeys
 from .limits import Limits
@@ -30,6 +31,7 @@ FORGET_AFTER_LEASES: Final = 10
 
 SWEEP_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
+SURE_PAUSE_S: Final = 0.5
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +66,19 @@ class LeaseKeeper(threading.Thread):
         """Call `settle` until Redis has taken it."""
         self._unsettled.append(settle)
         self._wake.set()
+
+    def make_sure(self, message: StreamMessage, may_start: Callable[[], bool]) -> None:
+        """Return when `message` is known to be ours, or is marked as lost.
+
+        A process that stood still for longer than a lease cannot know without asking: others may
+        have done by now what it is about to start. While Redis is away it waits.
+        """
+        while not self._held.wait_until_sure(message, timeout_s=0):
+            if not may_start():
+                message.lost = True  # the worker stops, and nobody has said
+                return
+            self._wake.set()
+            self._held.wait_until_sure(message, timeout_s=SURE_PAUSE_S)
 
     def stop(self) -> None:
         """End the thread; what is not settled by then lapses and is done again."""
@@ -120,7 +135,14 @@ class LeaseKeeper(threading.Thread):
     def renew(self) -> None:
         """Renew every lease whose work is within its time; mark as lost what is not ours."""
         for stream, ids in self._held.to_renew().items():
-            lost = self._renew(keys=[stream], args=[GROUP, self._consumer, *ids])
+            asked_at = time.monotonic()
+            try:
+                lost = self._renew(keys=[stream], args=[GROUP, self._consumer, *ids])
+            except redis.exceptions.ResponseError as error:
+                if not is_missing_group(error):
+                    raise
+                lost = [entry_id.encode() for entry_id in ids]  # flushed, with all that was in it
+            self._held.renew(stream, ids, sure_until=asked_at + self._limits.claim_after_ms / 1000)
             for message in self._held.lose(stream, [entry_id.decode() for entry_id in lost]):
                 logger.warning("The lease of message %s was lost.", message.message_id)
 

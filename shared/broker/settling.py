@@ -46,8 +46,11 @@ class Settling:
         self._hand_back = script(client, "hand_back")
 
     def ack(self, message: StreamMessage) -> None:
-        """Acknowledge `message`, or delay it where it is to be tried again."""
-        self._settle(lambda: self.run_ack(message), message)
+        """Acknowledge `message`, delay it where it is to be tried again, or hand it back."""
+        if message.given_back:
+            self.hand_back([message])
+        else:
+            self._settle(lambda: self.run_ack(message), message)
 
     def reject(self, message: StreamMessage) -> None:
         """Move `message` to the dead letters."""

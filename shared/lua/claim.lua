@@ -7,20 +7,30 @@
 -- ARGV[3]  group
 -- ARGV[4]  consumer
 -- ARGV[5]  entry id
+-- ARGV[6]  id of this claim
 --
--- Returns {'started', the record}, {'over'} if there is nothing left to do (the entry is
--- acknowledged then), or {'lost'} if the entry is held by another worker.
-local prefix = ARGV[1]
-if #redis.call('XPENDING', KEYS[2], ARGV[3], ARGV[5], ARGV[5], 1, ARGV[4]) == 0 then
-  return {'lost'}
-end
-local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us')
-if not photo.status or ENDED[photo.status] or photo.job_id ~= ARGV[2] then
+-- Returns {'started', the record}, also if this claim was made before; {'over'} if there is
+-- nothing left to do; or {'lost'} if another worker holds the entry, or has begun the job by
+-- another. An entry that is not needed any more is acknowledged.
+local prefix, job = ARGV[1], ARGV[1] .. ':job:' .. ARGV[2]
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by')
+if photo.job_id ~= ARGV[2] or ENDED[photo.status] then
   settle(KEYS[2], ARGV[3], ARGV[5])
   return {'over'}
 end
+if photo.status == 'processing' and photo.claimed_by == ARGV[6] then
+  return {'started', redis.call('HGETALL', KEYS[1])}
+end
+if not is_held(KEYS[2], ARGV[3], ARGV[5], ARGV[4]) then return {'lost'} end
+-- A job has one message; should there be a second one, it does not disturb who works on the first.
+local begun = read(job, 'stream', 'entry')
+if photo.status == 'processing' and begun.entry and begun.entry ~= ARGV[5]
+    and is_held(begun.stream, ARGV[3], begun.entry) then
+  settle(KEYS[2], ARGV[3], ARGV[5])
+  return {'lost'}
+end
 
-local now, job = now_ms(), prefix .. ':job:' .. ARGV[2]
+local now = now_ms()
 local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 -- Taken from a dead worker or handed back, it has been picked up before.
 local waited_us = ''
@@ -30,10 +40,11 @@ if photo.status == 'queued' then
 end
 set_status(prefix, photo, 'processing')
 set_state(prefix, ARGV[2], 'active')
-redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'waited_us', waited_us, 'started_at_ms', now,
-  'updated_at_ms', now)
-redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now)
-redis.call('HDEL', job, 'stream', 'entry', 'member', 'due_at_ms')
+redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'waited_us', waited_us, 'claimed_by', ARGV[6],
+  'started_at_ms', now, 'updated_at_ms', now)
+redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
+  'stream', KEYS[2], 'entry', ARGV[5])
+redis.call('HDEL', job, 'member', 'due_at_ms')
 -- A job keeps its last attempts: one that is handed back again and again has many.
 local old = attempt - 20
 redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old)

@@ -1,4 +1,4 @@
--- Removes a photo, its job, and every trace of it in the indexes; one that is in work is
+-- Removes a photo, its jobs, and every trace of it in the indexes; one that is in work is
 -- cancelled first.
 --
 -- KEYS[1]  photo    hash
@@ -15,7 +15,7 @@
 -- Returns 1, or 0 if there is no such photo.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'filename', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open')
+  'batch_id', 'batch_open', 'earlier_jobs')
 if not photo.id then return 0 end
 if not ENDED[photo.status] then
   emit(prefix, photo.watchers, ARGV[2], ARGV[4], ARGV[5])
@@ -31,5 +31,8 @@ retag(prefix, photo.owner, photo.id, photo.tag_ids, {})
 redis.call('ZREM', prefix .. ':status:' .. photo.owner .. ':' .. photo.status, photo.id)
 redis.call('ZREM', KEYS[2], photo.id)
 redis.call('HDEL', KEYS[3], photo.filename)
+for earlier in string.gmatch(photo.earlier_jobs or '', '%S+') do
+  redis.call('DEL', prefix .. ':job:' .. earlier)
+end
 redis.call('DEL', KEYS[1], job)
 return 1

@@ -9,26 +9,30 @@
 -- ARGV[4]  how many places
 -- ARGV[5]  how long a photo has waited, at least, before it is told, ms
 -- ARGV[6]  JSON object: the text by locale, with %d for the place
+-- ARGV[7]  how long nothing more is told of a photo, ms
 --
 -- Returns how many photos wait in line.
 local prefix, now, texts = ARGV[1], now_ms(), cjson.decode(ARGV[6])
 promote_due(prefix, now)
 
-local total_ms, durations = 0, redis.call('LRANGE', KEYS[3], 0, -1)
+-- Of late only: what is slow at the start of a run says nothing of what follows.
+local working = math.max(1, redis.call('ZCARD', KEYS[2]))
+local total_ms, durations = 0, redis.call('LRANGE', KEYS[3], 0, math.max(16, 2 * working) - 1)
 for _, duration in ipairs(durations) do total_ms = total_ms + duration end
 -- By Little's law: as many photos in work, each for so long, make room at this rate.
-local ms_each = #durations > 0 and total_ms / #durations / math.max(1, redis.call('ZCARD', KEYS[2]))
+local ms_each = #durations > 0 and total_ms / #durations / working
 
 local first = tonumber(ARGV[3])
 for i, id in ipairs(redis.call('ZRANGE', KEYS[1], first, first + ARGV[4] - 1)) do
   local key, place = prefix .. ':photo:' .. id, first + i
   local photo = read(key, 'status', 'job_id', 'watchers', 'position', 'queued_at_us', 'attempt', 'locale',
-    'batch_id')
+    'batch_id', 'told_at_ms')
   if photo.status ~= 'queued' then
     redis.call('ZREM', KEYS[1], id)
   elseif photo.watchers ~= '' and photo.position ~= tostring(place)
-      and now - photo.queued_at_us / 1000 >= tonumber(ARGV[5]) then
-    redis.call('HSET', key, 'position', place)
+      and now - photo.queued_at_us / 1000 >= tonumber(ARGV[5])
+      and now - (photo.told_at_ms or 0) >= tonumber(ARGV[7]) then
+    redis.call('HSET', key, 'position', place, 'told_at_ms', now)
     emit(prefix, photo.watchers, ARGV[2], 'photo:progress', cjson.encode({
       photoId = tonumber(id), jobId = photo.job_id, stage = 'queued', progress = 0,
       message = string.format(texts[photo.locale], place), attempt = photo.attempt + 1,

@@ -5,19 +5,23 @@
 -- ARGV[1]  prefix of the shard's keys
 -- ARGV[2]  token that the photo had when its message was missed: `<job id>:<attempt>`
 -- ARGV[3]  when it had changed last, ms
--- ARGV[4]  the message's field in a queue entry
--- ARGV[5]  the message
+-- ARGV[4]  id of this request
+-- ARGV[5]  the message's field in a queue entry
+-- ARGV[6]  the message
 --
--- Returns 1, or 0 if the photo has moved since.
+-- Returns 1, also if this request has put it back before; 0 if the photo has moved since.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'updated_at_ms', 'priority',
-  'batch_id')
+  'batch_id', 'requeued_by')
+if photo.requeued_by == ARGV[4] then return 1 end
 if not holds(photo, ARGV[2]) or ENDED[photo.status] or photo.updated_at_ms ~= ARGV[3] then return 0 end
 local key = prefix .. ':job:' .. photo.job_id
+local before = read(key, 'sequence', 'enqueued_at_ms')
 redis.call('ZREM', prefix .. ':working', photo.id)
-enqueue(prefix, photo, {id = photo.job_id, priority = photo.priority,
-  sequence = redis.call('HGET', key, 'sequence')}, now)
-local entry = redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5])
+redis.call('HSET', KEYS[1], 'requeued_by', ARGV[4])
+enqueue(prefix, photo, {id = photo.job_id, priority = photo.priority, sequence = before.sequence,
+  enqueued_at_ms = before.enqueued_at_ms}, now)
+local entry = redis.call('XADD', KEYS[2], '*', ARGV[5], ARGV[6])
 redis.call('HSET', key, 'stream', KEYS[2], 'entry', entry)
 count(prefix, {reconciled = 1})
 return 1

@@ -16,7 +16,8 @@
 -- Returns 1, also if this job was made before; 0 if the photo is in work; -1 if there is none;
 -- -2 if too many sockets watch it.
 local prefix, now = ARGV[1], now_ms()
-local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'watchers', 'batch_id')
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'watchers', 'batch_id', 'batch_open',
+  'earlier_jobs')
 if not photo.id then return -1 end
 if photo.job_id == ARGV[2] then return 1 end
 if not ENDED[photo.status] then return 0 end
@@ -30,8 +31,15 @@ if old.state == 'dead' then
   set_state(prefix, photo.job_id, 'dropped')
   redis.call('DEL', before)
 end
+-- So that they go with the photo.
+local earlier = {}
+for id in string.gmatch((photo.earlier_jobs or '') .. ' ' .. photo.job_id, '%S+') do
+  if redis.call('EXISTS', prefix .. ':job:' .. id) == 1 then earlier[#earlier + 1] = id end
+end
 redis.call('HDEL', KEYS[1], 'error')
-redis.call('HSET', KEYS[1], 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh', ARGV[4])
+redis.call('HSET', KEYS[1], 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh', ARGV[4],
+  'earlier_jobs', table.concat(earlier, ' '))
+reopen_in_batch(prefix, photo)
 enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3]}, now)
 local entry = redis.call('XADD', KEYS[2], '*', ARGV[8], ARGV[9])
 redis.call('HSET', prefix .. ':job:' .. ARGV[2], 'stream', KEYS[2], 'entry', entry)

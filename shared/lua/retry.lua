@@ -18,11 +18,13 @@
 -- ARGV[11] JSON object: how the attempt ended, for the job
 -- ARGV[12] JSON object of numbers: what to count
 --
--- Returns 1, or 0 if the token is not current or the photo has ended.
+-- Returns 1, or 0 if the token is not current, the photo has ended, or the entry was given away.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'watchers')
 if not holds(photo, ARGV[2]) or ENDED[photo.status] then return 0 end
 if photo.status == 'queued' then return 1 end
+-- Delayed as well as given to another worker, the job would have two messages.
+if not is_held(KEYS[2], ARGV[4], ARGV[5]) then return 0 end
 
 local job, due = prefix .. ':job:' .. photo.job_id, now + ARGV[7]
 set_status(prefix, photo, 'queued')

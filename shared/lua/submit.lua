@@ -16,11 +16,11 @@
 -- ARGV[8]  batch id, or ''
 -- ARGV[9..] per photo: its record (JSON object of strings), its message
 --
--- Returns {digest, JSON list of [id, file name, job id], batch id, 1 if accepted now and 0 if before}.
+-- Returns {digest, JSON list of [id, file name, job id], batch id}, those of the first time.
 local known = redis.call('GET', KEYS[1])
 if known then
   local before = cjson.decode(known)
-  return {before.digest, before.photos, before.batch, 0}
+  return {before.digest, before.photos, before.batch}
 end
 
 local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[8], now_ms()
@@ -56,4 +56,4 @@ count(prefix, {accepted = #ids})
 
 local photos = cjson.encode(accepted)
 redis.call('SET', KEYS[1], cjson.encode({digest = ARGV[2], photos = photos, batch = batch}), 'PX', ARGV[3])
-return {ARGV[2], photos, batch, 1}
+return {ARGV[2], photos, batch}

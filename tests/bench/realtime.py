@@ -120,8 +120,9 @@ def throughput(sockets: int, *, notifiers: int = 1, events: int = EVENTS) -> str
         reads = lane_reads(setup.redis_url) - commands
     return (
         f"{notifiers} notifier(s), {sockets:5} sockets  {events / took_s:8.0f} events/s "
-        f"(published {events / offered_s:.0f}/s, notifier cores "
-        f"{' + '.join(f'{each:.2f}' for each in cores)}, {reads} XREADs)"
+        f"(published {events / offered_s:.0f}/s; notifier cores "
+        f"{' + '.join(f'{each:.2f}' for each in cores)}, so "
+        f"{events / took_s / sum(cores):.0f} events a core's second; {reads} XREADs)"
     )
 
 

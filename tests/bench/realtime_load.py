@@ -34,9 +34,18 @@ CLOCK_DIGITS = 20
 CLOCK = b'"sent_ns":"'
 
 HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+
+
+class RefusedError(Exception):
+    """The server did not upgrade; `retry_after_s` is what it said of when to come back."""
+
+    def __init__(self, head: bytes) -> None:
+        super().__init__(head)
+        name = b"Retry-After: "
+        self.retry_after_s = int(head.partition(name)[2].partition(b"\r")[0] or 0)
 
 
 class Counts:
@@ -60,7 +69,9 @@ class Counts:
 class CountingSocket(asyncio.Protocol):
     """A WebSocket that shakes hands, then counts the texts it gets."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, path: bytes = b"/ws") -> None:
+        self.lost = asyncio.Event()
+        self._path = path
         self.socket_id: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._counts = counts
         self._rest = b""
@@ -68,9 +79,10 @@ class CountingSocket(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
-        self._transport.write(HANDSHAKE)
+        self._transport.write(HANDSHAKE % self._path)
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self.lost.set()
         if not self.socket_id.done():
             self.socket_id.set_exception(ConnectionError(self._rest[:200]))
 
@@ -83,6 +95,10 @@ class CountingSocket(asyncio.Protocol):
                 self._rest = data
                 return
             self._open = data.startswith(b"HTTP/1.1 101")
+            if not self._open:
+                self.socket_id.set_exception(RefusedError(data[:at]))
+                self._transport.abort()
+                return
         now_ns, end = time.monotonic_ns(), len(data)
         while at + 4 <= end:
             size, start = data[at + 1], at + 2

@@ -12,6 +12,7 @@ from tests.support.clients import PHOTOS
 from tests.support.processes import ROOT
 
 CAT: Final = PHOTOS / "cat.jpg"
+AXE: Final = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PAGE: Final = ROOT / "web" / "dist"
 WAIT_MS: Final = 20_000
 """How long a visitor waits for what is to come at last; the machine may be busy."""
@@ -66,3 +67,14 @@ def toasts(page: Page, kind: str) -> Locator:
 def card(page: Page, photo_id: int) -> Locator:
     """A photo in the grid."""
     return page.locator(f"[data-photo='{photo_id}']")
+
+
+async def faults_of(page: Page) -> list[str]:
+    """Return what axe finds on the page that is serious: rule and elements."""
+    await page.evaluate(AXE.read_text())
+    found = await page.evaluate("axe.run({resultTypes: ['violations']})")
+    return [
+        f"{each['id']}: {[node['html'] for node in each['nodes']]}"
+        for each in found["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]

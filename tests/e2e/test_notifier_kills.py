@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 from cli.follow import follow
 from cli.transports import Cursor
 from shared import keys
+from shared.tasks import end
 from tests.support.notifier import database, tell
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
@@ -83,8 +84,7 @@ async def test_killed_notifiers_cost_nobody_an_event(redis_url: str) -> None:
             await asyncio.sleep(chance.uniform(0, 0.2))
             service.start()
             await asyncio.to_thread(service.wait_ready)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        await end(writing)
         for each in clients:
             await tell(redis, each.cursor.socket_id, "last")
         owed = {each.cursor.socket_id: await told(redis, each.cursor.socket_id) for each in clients}

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.e2e.page import CAT, WATCH_STAGES, modal, page_settings, pick, stage, toasts
+from tests.e2e.page import CAT, WATCH_STAGES, faults_of, modal, page_settings, pick, stage, toasts
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import PHONE, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS
@@ -194,3 +194,24 @@ async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser)
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open("/photos/999999")
         await expect(page.get_by_role("alert")).to_contain_text("Introuvable")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_axe_finds_no_serious_fault(stack: Stack, browser: Browser, scheme: str) -> None:
+    async with visitor(browser, stack.gateway.url, scheme=scheme) as someone:
+        page = someone.page
+        # What is still fading in would be measured as it is half-way.
+        await page.emulate_media(reduced_motion="reduce")
+        await pick(page, [CAT, PHOTOS / "coffee.jpg"])
+        await expect(modal(page)).to_contain_text("2 sur 2 prêtes")
+        assert await faults_of(page) == []
+        await page.keyboard.press("Escape")
+        await pick(page, PHOTOS / "rocket.jpg")
+        await expect(modal(page).get_by_role("link", name="Voir la photo")).to_be_visible()
+        await expect(stage(page, "done")).to_have_attribute("data-state", "done")
+        assert await faults_of(page) == []
+        await page.keyboard.press("Escape")
+        assert await faults_of(page) == []
+        await page.get_by_role("link", name="File d").click()
+        await expect(page.get_by_role("heading", level=1)).to_be_visible()
+        assert await faults_of(page) == []

@@ -6,6 +6,7 @@ import asyncio
 import io
 import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -190,10 +191,42 @@ async def test_while_the_provider_is_down_photos_wait_and_readiness_says_so(
 
             await wait_until(down, timeout_s=20, what="the tagger is not ready")
             assert said["checks"]["provider"].startswith("down, ")
-            # One call at a time tries, seldom.
-            before = len(openai.calls)
-            await asyncio.sleep(2)
-            assert len(openai.calls) - before <= 3
+            # Those that were under way have come by now, and from here on one at a time tries.
+            await wait_until(lambda: openai.in_flight == 0, what="no call is under way")
+            openai.delay_s, openai.most_in_flight, before = 0.2, 0, len(openai.calls)
+            await wait_until(lambda: len(openai.calls) >= before + 2, what="two calls have tried")
+            assert openai.most_in_flight == 1
+            openai.delay_s = 0
             openai.rule = Reply
             await until_complete(gateway, ids, timeout_s=30)
             tagger.wait_ready()
+
+
+async def test_photos_that_wait_for_a_stopping_tagger_s_turn_go_to_others_at_once(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with OpenAIServer(delay_s=60) as openai:
+        # Given a tagger with one call under way, and photos that wait for theirs
+        settings = {"TAGLINE_MAX_CALLS": "1", "TAGLINE_GRACE_S": "60"}
+        with running(redis_url, tmp_path, openai, 1, **settings) as (gateway, (tagger,)):
+            ids = await uploaded(gateway, [photo(number) for number in range(4)])
+            stages = [f"{gateway.url}/api/photos/{photo_id}" for photo_id in ids]
+
+            async def all_at_the_gate() -> bool:
+                found = [(await get(url))[1]["stage"] for url in stages]
+                return found == ["ai"] * 4 and openai.in_flight == 1
+
+            await wait_until(all_at_the_gate, timeout_s=30, what="all photos have come to the gate")
+
+            # If it is told to stop
+            os.kill(tagger.pid, signal.SIGTERM)
+
+            # I expect the others back in the queue while it still waits for the call's end
+            async def given_back() -> bool:
+                (queue,) = (await get(f"{gateway.url}/api/queues"))[1]["items"]
+                return bool(queue["waiting"]["front"] == 3 and queue["active"] == 1)
+
+            await wait_until(given_back, timeout_s=20, what="three photos are given back")
+            assert tagger.returncode is None
+            jobs = (await get(f"{gateway.url}/api/jobs"))[1]["items"]
+            assert [job["attempt"] for job in jobs] == [1, 1, 1, 1]

@@ -15,7 +15,6 @@ from deploy.local.server import EmbeddedServer
 from shared import keys
 from tests.support.clients import PHOTOS, upload
 from tests.support.processes import ServiceProcess
-from tests.support.waiting import wait_until
 from tests.support.web_client import WebClient, web_client
 from tests.support.web_proxy import Habit, WebProxy, web_proxy
 
@@ -49,8 +48,9 @@ class Lane:
 
 
 @pytest.fixture
-async def lane(redis_url: str) -> AsyncIterator[Lane]:
-    async with Redis.from_url(redis_url) as redis:
+async def lane(redis_server: EmbeddedServer) -> AsyncIterator[Lane]:
+    # As earlier tests have left it: emptied, it would be another lane for a running notifier.
+    async with Redis.from_url(redis_server.url) as redis:
         yield Lane(redis)
 
 
@@ -93,7 +93,7 @@ async def watched(gateway: str, client: WebClient) -> dict[str, Any]:
     _, photo = await upload(gateway, PHOTOS / "cat.jpg", headers=AUTHORIZATION)
     before = len(client.snapshots())
     client.say(f"watch {photo['id']}")
-    await wait_until(lambda: len(client.snapshots()) > before)
+    await client.until_snapshots(before + 1)
     assert client.snapshots()[-1]["reason"] == "watched"
     assert client.snapshots()[-1]["photos"][0]["id"] == photo["id"]
     return photo
@@ -106,9 +106,9 @@ async def cancel(gateway: str, photo: dict[str, Any]) -> None:
 
 
 async def test_every_event_comes_once_and_in_order_though_notifiers_die_and_listeners_throw(
-    redis_url: str, lane: Lane
+    redis_server: EmbeddedServer, lane: Lane
 ) -> None:
-    environment = {"REDIS_URL": redis_url, "TAGLINE_HOME_LANE": str(LANE)}
+    environment = {"REDIS_URL": redis_server.url, "TAGLINE_HOME_LANE": str(LANE)}
     with ServiceProcess("notifier", environment) as service:
         service.wait_ready()
         async with web_client(service.url, faulty=True) as client:
@@ -138,7 +138,7 @@ async def test_every_event_comes_once_and_in_order_though_notifiers_die_and_list
 async def test_one_cursor_goes_from_websocket_to_server_sent_events_to_polling_and_back(
     services: tuple[str, str], lane: Lane
 ) -> None:
-    async with follower(services, timing={"climbMs": 500}) as (proxy, client):
+    async with follower(services, timing={"climbMs": 200}) as (proxy, client):
         photo = await watched(services[1], client)
         # Given a network in which no WebSocket is to be had
         proxy.cut(Habit.NO_UPGRADES)
@@ -149,7 +149,7 @@ async def test_one_cursor_goes_from_websocket_to_server_sent_events_to_polling_a
         proxy.cut(Habit.SHUT)
         await client.until("polling")
         await cancel(services[1], photo)
-        await wait_until(lambda: len(client.snapshots()) == 2)
+        await client.until_snapshots(2)
         last = await lane.write(client.socket_id)
         # and then server-sent events again, and in the end WebSockets
         proxy.habit = Habit.NO_UPGRADES
@@ -198,7 +198,7 @@ async def test_what_cannot_be_told_any_more_comes_as_a_snapshot(
         await lane.write(client.socket_id)
         await lane.redis.xtrim(keys.lane(LANE), maxlen=1, approximate=False)
         proxy.habit = Habit.OPEN
-        await wait_until(lambda: len(client.snapshots()) == 2)
+        await client.until_snapshots(2)
         await client.until_heard(await lane.write(client.socket_id, 1))
 
     # I expect the photo as it is, and what happens from then on
@@ -208,23 +208,23 @@ async def test_what_cannot_be_told_any_more_comes_as_a_snapshot(
 
 
 async def test_a_client_whose_socket_means_nothing_begins_anew_and_watches_the_same(
-    services: tuple[str, str], redis_url: str
+    services: tuple[str, str], redis_server: EmbeddedServer
 ) -> None:
     async with follower(services) as (proxy, client):
         photo = await watched(services[1], client)
         before = client.socket_id
         # When it comes to a notifier that has no such lane
-        environment = {"REDIS_URL": redis_url, "PROGRESS_LANES": "1"}
+        environment = {"REDIS_URL": redis_server.url, "PROGRESS_LANES": "1"}
         with ServiceProcess("notifier", environment) as other:
             proxy.target = other.wait_ready().url
             proxy.cut(Habit.OPEN)
-            await wait_until(lambda: client.socket_id != before)
-            await wait_until(lambda: len(client.snapshots()) == 2)
+            await client.wait_until(lambda: client.socket_id != before)
+            await client.until_snapshots(2)
             await cancel(services[1], photo)
-            await wait_until(lambda: client.events[-1]["event"] == "photo:cancelled")
+            await client.wait_until(lambda: client.events[-1]["event"] == "photo:cancelled")
             # A photo that is not there is told of, too.
             client.say("watch 4711")
-            await wait_until(lambda: client.snapshots()[-1]["missing"] == [4711])
+            await client.wait_until(lambda: client.snapshots()[-1]["missing"] == [4711])
 
 
 async def test_it_stops_where_it_is_not_wanted_and_says_why(services: tuple[str, str]) -> None:
@@ -248,7 +248,7 @@ async def test_a_server_that_asks_for_time_is_given_it(services: tuple[str, str]
     async with web_proxy(services[0]) as proxy:
         proxy.habit = Habit.BUSY
         async with web_client(proxy.url, key=KEY) as client:
-            await wait_until(lambda: len(proxy.asked_s) == 2)
+            await client.wait_until(lambda: len(proxy.asked_s) == 2)
             proxy.habit = Habit.OPEN
             await client.until("websocket")
 

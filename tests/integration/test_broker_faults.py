@@ -203,12 +203,12 @@ def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFix
     ):
         sent = broker.enqueue(message("x"))
         held = fetch(consumer)
-        # Given a server that takes seconds to load, and looks up every half second
+        # Given a server that takes seconds to load, and looks up ten times a second
         with client.pipeline(transaction=False) as pipeline:
-            for number in range(3000):
+            for number in range(15_000):
                 pipeline.set(f"key{number}", number)
             pipeline.execute()
-        client.config_set("key-load-delay", 500)
+        client.config_set("key-load-delay", 100)
         client.config_rewrite()
         fetching = Fetching(consumer)
         wait_for_blocked_reads(client)

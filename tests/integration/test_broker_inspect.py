@@ -14,13 +14,16 @@ from tests.support.broker import (
     KEYS,
     LONG_LEASE_MS,
     QUEUE,
+    Fetching,
     consuming,
     entries,
     fetch,
     message,
     streams_broker,
+    wait_for_blocked_reads,
     working,
 )
+from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,6 +83,39 @@ def test_a_report_counts_what_waits_by_stream_and_who_holds_what(
         assert {each.name for each in paused.consumers} == {one.name, other.name}
         other.ack(third)
     assert broker.inspect(QUEUE).consumers == ()
+
+
+def test_a_consumer_that_only_waits_is_heard_of(
+    broker: RedisStreamsBroker, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.broker.consumer.LOOK_EVERY_S", 0.1)
+
+    def idle_ms() -> int:
+        (report,) = broker.inspect(QUEUE).consumers
+        assert (report.name, report.pending) == (consumer.name, 0)
+        return report.idle_ms
+
+    def is_heard_of_again() -> bool:
+        seen.append(idle_ms())
+        return seen[-1] < max(seen)
+
+    # Given a consumer whose reads last longer than this test may, and a queue of nothing
+    with consuming(broker, timeout_ms=60_000) as consumer:
+        fetching = Fetching(consumer)
+        wait_for_blocked_reads(client)
+        seen = [idle_ms()]
+        wait_until(is_heard_of_again, "it is heard of again")
+        # I expect it to show itself while the queue is paused, too
+        broker.pause(QUEUE)
+        wait_until(
+            lambda: len(client.xinfo_consumers(KEYS.paused, GROUP)) == 1, "it waits for the end"
+        )
+        seen = [idle_ms()]
+        wait_until(is_heard_of_again, "it is heard of again")
+        broker.resume(QUEUE)
+        broker.enqueue(message("x"))
+
+        assert fetching.result().args == ("x",)
 
 
 def test_a_report_does_not_read_what_waits(broker: RedisStreamsBroker, client: redis.Redis) -> None:

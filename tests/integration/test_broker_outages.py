@@ -187,7 +187,8 @@ def test_a_worker_stops_while_the_server_is_away(
             wait_until(lambda: worker.work_queue.qsize() == 2, "all are fetched")
             server.kill()
             gate.set()
-            wait_until(lambda: worker.work_queue.unfinished_tasks == 0, "all are done")
+            # The others may not have started: nobody can say whose they are by now.
+            wait_until(lambda: worker.work_queue.unfinished_tasks <= 2, "the first is done")
         assert not any(thread.is_alive() for thread in worker.consumers.values())
         # What could not be acknowledged goes to others, once the server is back.
         server.start()

@@ -69,16 +69,16 @@ async def test_many_who_come_back_at_once_each_get_their_own(redis_url: str) -> 
 
         async def come_back(socket_id: str, position: str) -> list[object]:
             async with connect(url, web, socketId=socket_id, lastEventId=position) as socket:
-                return await socket.hear_data(30)
+                return await socket.hear_data(10)
 
         met = await asyncio.gather(*(meet() for _ in range(40)))
-        for number in range(30):
+        for number in range(10):
             for socket_id, _ in met:
                 await tell(redis, socket_id, [socket_id, number])
         told = await asyncio.gather(*(come_back(*each) for each in met))
 
         for (socket_id, _), heard in zip(met, told, strict=True):
-            assert heard == [[socket_id, number] for number in range(30)]
+            assert heard == [[socket_id, number] for number in range(10)]
 
 
 @pytest.mark.parametrize("reason", ["history_trimmed", "unknown_position"])

@@ -15,7 +15,7 @@ from shared.progress import Lanes, after
 from tests.support.notifier import Recorder, database, tell
 from tests.support.waiting import wait_until
 
-PAIRS = int(os.environ.get("TAGLINE_TEST_TRIMS", "300"))
+PAIRS = int(os.environ.get("TAGLINE_TEST_TRIMS", "150"))
 """`make chaos` sets more."""
 
 LANE = keys.lane(2)

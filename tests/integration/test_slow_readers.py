@@ -17,8 +17,10 @@ import pytest
 from redis.asyncio import Redis
 
 from shared import keys
-from tests.support.notifier import connect, database
+from shared.tasks import end
+from tests.support.notifier import Socket, connect, database, tell
 from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 READERS = int(os.environ.get("TAGLINE_TEST_SLOW_READERS", "10"))
@@ -26,6 +28,7 @@ MEGABYTES = int(os.environ.get("TAGLINE_TEST_SLOW_MEGABYTES", "2"))
 """To each of them; `make chaos` sets more of both."""
 
 EVENT_BYTES = 16 * 1024
+MEGABYTES_AHEAD = 8
 GROWTH_MB = 100
 
 REQUESTS = {
@@ -87,27 +90,50 @@ async def readers(url: str, transport: str) -> AsyncIterator[list[Reader]]:
         yield made
 
 
-async def flood(redis: Redis, socket_ids: list[str]) -> None:
+class Healthy:
+    """A client that reads what it is told, and how long that took to come."""
+
+    def __init__(self, socket: Socket) -> None:
+        self.socket = socket
+        self.waited_s: list[float] = []
+        self.rounds = 0
+
+    async def listen(self) -> None:
+        while True:
+            data = (await self.socket.hear())["data"]
+            if "round" in data:
+                self.rounds = data["round"]
+            else:
+                self.waited_s.append(time.monotonic() - data["now_s"])
+
+
+async def flood(redis: Redis, socket_ids: list[str], healthy: Healthy) -> None:
     """Write `MEGABYTES` for each socket, a megabyte to one after the other."""
     data = orjson.dumps("x" * EVENT_BYTES)
-    for _ in range(MEGABYTES):
-        for socket_id in socket_ids:
-            lane = keys.lane(int(socket_id.partition("-")[0]))
+    each_round = [ids for _ in range(MEGABYTES) for ids in batched(socket_ids, MEGABYTES_AHEAD)]
+    for number, ids in enumerate(each_round, 1):
+        for socket_id in ids:
             async with redis.pipeline(transaction=False) as pipeline:
                 for _ in range(2**20 // EVENT_BYTES):
                     # Not more than Redis has to keep for this test
                     pipeline.xadd(
-                        lane, {"socket": socket_id, "event": "x", "data": data}, maxlen=2000
+                        keys.lane(0), {"socket": socket_id, "event": "x", "data": data}, maxlen=2000
                     )
                 await pipeline.execute()
+        # Never so far ahead of the notifier that the lane is cut under it
+        await tell(redis, healthy.socket.socket_id, {"round": number})
+        while healthy.rounds < number:
+            await asyncio.sleep(0.005)
+
+
+def batched(ids: list[str], size: int) -> list[list[str]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 async def pulse(redis: Redis, healthy: str) -> None:
     """Tell a healthy socket the time, over and over."""
-    lane = keys.lane(int(healthy.partition("-")[0]))
     while True:
-        now = orjson.dumps(time.monotonic())
-        await redis.xadd(lane, {"socket": healthy, "event": "now", "data": now})
+        await tell(redis, healthy, {"now_s": time.monotonic()})
         await asyncio.sleep(0.02)
 
 
@@ -125,30 +151,38 @@ async def held(service: ServiceProcess, transport: str) -> float:
 
 
 @pytest.mark.parametrize("transport", ["websocket", "sse", "socketio"])
-async def test_readers_that_stop_are_closed_and_delay_nobody(
-    redis_url: str, transport: str
-) -> None:
-    environment = {"REDIS_URL": redis_url, "TAGLINE_HOME_LANE": "0"}
-    waited_s: list[float] = []
-    with ServiceProcess("notifier", environment) as service:
+async def test_readers_that_stop_are_closed_and_delay_nobody(transport: str) -> None:
+    with (
+        temporary_server() as server,
+        ServiceProcess("notifier", {"REDIS_URL": server.url, "TAGLINE_HOME_LANE": "0"}) as service,
+    ):
         service.wait_ready()
         async with (
-            database(redis_url) as redis,
+            database(server.url) as redis,
             aiohttp.ClientSession() as web,
-            connect(service.url, web) as healthy,
+            connect(service.url, web) as connected,
             readers(service.url, transport) as stopped,
         ):
+            # Gigabytes, at full length, that nobody needs on a disk
+            await redis.config_set("appendonly", "no")
             before_mb = rss_mb(service)
-            pulsing = asyncio.create_task(pulse(redis, healthy.socket_id))
-            flooding = asyncio.create_task(flood(redis, [each.socket_id for each in stopped]))
+            healthy = Healthy(connected)
+            tasks = [
+                asyncio.create_task(healthy.listen()),
+                asyncio.create_task(pulse(redis, connected.socket_id)),
+            ]
+            flooding = asyncio.create_task(
+                flood(redis, [each.socket_id for each in stopped], healthy)
+            )
             grown_mb = 0.0
             while not flooding.done():
-                heard = await healthy.hear()
-                waited_s.append(time.monotonic() - heard["data"])
+                await asyncio.wait([flooding, *tasks], timeout=0.05, return_when="FIRST_COMPLETED")
+                for task in tasks:
+                    assert not task.done(), task.exception()
                 grown_mb = max(grown_mb, rss_mb(service) - before_mb)
             await flooding
-            pulsing.cancel()
-            await asyncio.gather(pulsing, return_exceptions=True)
+            for task in tasks:
+                await end(task)
             others = 1 if transport == "websocket" else 0
 
             async def all_closed() -> bool:
@@ -156,7 +190,7 @@ async def test_readers_that_stop_are_closed_and_delay_nobody(
 
             await wait_until(all_closed, timeout_s=20, what="those who do not read are closed")
             ends = await asyncio.gather(*(asyncio.to_thread(each.rest) for each in stopped))
-    waited_ms = sorted(each * 1000 for each in waited_s)
+    waited_ms = sorted(each * 1000 for each in healthy.waited_s)
     print(  # noqa: T201  # the numbers, for whoever runs it at full length
         f"{transport}: {READERS} readers, {MEGABYTES} MB each: grown by {grown_mb:.0f} MB, "
         f"others p50 {waited_ms[len(waited_ms) // 2]:.1f} ms "

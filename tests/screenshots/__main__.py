@@ -125,6 +125,7 @@ async def failures(browser: Browser, stack: Stack, openai: OpenAIServer, folder:
         await pick(page, fresh(folder, "retrying"))
         await expect(toasts(page, "warning")).to_be_visible()
         await take(page, "retrying", settled_ms=350)
+        await expect(modal(page)).to_contain_text(DONE)
     for scheme in ("light", "dark"):
         async with desktop(browser, stack, scheme) as someone:
             page = someone.page

@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import redis
 
-from deploy.local.server import find_server, free_port
+from deploy.local.server import free_port
 from deploy.local.tied import tied
 from tests.support.processes import wait_until
-from tests.support.redis_server import temporary_server
+from tests.support.redis_server import server_binary, temporary_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _sentinel(folder: Path, primary_port: int) -> Iterator[int]:
         f"sentinel failover-timeout {SERVICE} 5000\n"
     )
     process = subprocess.Popen(
-        tied([str(find_server().path), str(config), "--sentinel"]),
+        tied([str(server_binary().path), str(config), "--sentinel"]),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

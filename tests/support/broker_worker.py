@@ -1,7 +1,8 @@
-"""A worker to be killed: `python -m tests.support.broker_worker URL CLAIM_AFTER_MS`.
+"""A worker to be killed: `python -m tests.support.broker_worker URL CLAIM_AFTER_MS THREADS`.
 
 It appends its process ID to the list `started` whenever an actor starts, and ends in order at
-SIGTERM. Its actors: `hold` keeps its message for ever, `die` kills the process, `note` returns.
+SIGTERM. Its actors: `hold` keeps its message for ever, `die` kills the process, `note` returns,
+`nap` takes a moment and appends its argument to the list `ended`.
 """
 
 from __future__ import annotations
@@ -25,11 +26,16 @@ from tests.support.processes import ROOT, clean_environment
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+NAP_S = 0.3
+"""Long enough to be under way when another thread of the process dies."""
+
 
 @contextmanager
-def worker_process(url: str, *, claim_after_ms: int) -> Iterator[subprocess.Popen[bytes]]:
+def worker_process(
+    url: str, *, claim_after_ms: int, threads: int = 1
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker in a process of its own, gone at the end."""
-    command = [sys.executable, "-m", __name__, url, str(claim_after_ms)]
+    command = [sys.executable, "-m", __name__, url, str(claim_after_ms), str(threads)]
     process = subprocess.Popen(tied(command), cwd=ROOT, env=clean_environment())
     try:
         yield process
@@ -38,7 +44,7 @@ def worker_process(url: str, *, claim_after_ms: int) -> Iterator[subprocess.Pope
         process.wait()
 
 
-def main(url: str, claim_after_ms: int) -> None:
+def main(url: str, claim_after_ms: int, threads: int) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     client = redis.Redis.from_url(url)
@@ -55,9 +61,14 @@ def main(url: str, claim_after_ms: int) -> None:
     def note() -> None:
         client.rpush("started", os.getpid())
 
-    for actor in (hold, die, note):
+    def nap(number: int) -> None:
+        client.rpush("started", os.getpid())
+        stop.wait(NAP_S)
+        client.rpush("ended", number)
+
+    for actor in (hold, die, note, nap):
         dramatiq.actor(broker=broker)(actor)
-    worker = Worker(broker, worker_threads=1, worker_timeout=50)
+    worker = Worker(broker, worker_threads=threads, worker_timeout=50)
     worker.start()
     stop.wait()
     worker.stop()
@@ -66,4 +77,4 @@ def main(url: str, claim_after_ms: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

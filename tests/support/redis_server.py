@@ -1,16 +1,29 @@
-"""A Redis-compatible server for tests: real, empty, gone afterwards."""
+"""A Redis-compatible server for tests: real, empty, gone afterwards.
+
+`TAGLINE_TEST_SERVER` names another server program than the one that a clone brings along.
+"""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.server import CONFIG, EmbeddedServer
+from deploy.local.server import CONFIG, EmbeddedServer, find_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from deploy.local.server import ServerBinary
+
+
+@cache
+def server_binary() -> ServerBinary:
+    """Return the server program that the tests run on. Raises ServerError if there is none."""
+    return find_server(os.environ.get("TAGLINE_TEST_SERVER"))
 
 
 @contextmanager
@@ -28,7 +41,7 @@ def temporary_server(
         if settings is not None:
             config = Path(folder, "redis.conf")
             config.write_text("\n".join([CONFIG.read_text(), *settings, ""]))
-        server = EmbeddedServer(Path(folder), tcp=tcp, config=config)
+        server = EmbeddedServer(Path(folder), tcp=tcp, binary=server_binary(), config=config)
         server.start()
         try:
             yield server

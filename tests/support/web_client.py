@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,13 +45,22 @@ class WebClient:
 
     async def until(self, state: str) -> None:
         """Wait until the client is in `state`, its socket ID known."""
-        await wait_until(
-            lambda: self.states[-1:] == [state] and (state == "stopped" or self.socket_ids),
-            what=f"{state}, after {self.states}",
-        )
+        named = state == "stopped"
+        await self.wait_until(lambda: self.states[-1:] == [state] and (named or self.socket_ids))
 
     async def until_heard(self, event_id: str) -> None:
-        await wait_until(lambda: event_id in self.ids(), what=f"{event_id} in {self.ids()[-5:]}")
+        await self.wait_until(lambda: event_id in self.ids())
+
+    async def until_snapshots(self, count: int) -> None:
+        """Wait until there have been `count` snapshots."""
+        await self.wait_until(lambda: len(self.snapshots()) >= count)
+
+    async def wait_until(self, condition: Callable[[], object]) -> None:
+        """Return once `condition()` is true; raises `AssertionError` with what has been called."""
+        try:
+            await wait_until(condition, timeout_s=30)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.states}\n{self.events[-5:]}") from None
 
     def say(self, command: str) -> None:
         assert self.process.stdin is not None
@@ -59,7 +68,7 @@ class WebClient:
 
     async def ended(self) -> int:
         """Wait until the process has ended by itself; return its exit code."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             return await self.process.wait()
 
     async def listen(self) -> None:

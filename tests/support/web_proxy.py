@@ -33,7 +33,7 @@ class WebProxy:
         self.target = target
         self.habit = Habit.OPEN
         self.asked_s: list[float] = []
-        """When it was connected to, in seconds of the monotonic clock."""
+        """When it was asked for something, in seconds of the monotonic clock."""
 
         self.frozen: set[asyncio.StreamWriter] = set()
         """Clients to whom nothing is passed on, though they stay connected."""
@@ -69,7 +69,6 @@ class WebProxy:
         task = asyncio.current_task()
         assert task is not None
         self._clients[writer] = task
-        self.asked_s.append(time.monotonic())
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 await self._serve(reader, writer)
@@ -82,6 +81,7 @@ class WebProxy:
         if self.habit is Habit.SHUT:
             return
         head = await reader.readuntil(b"\r\n\r\n")
+        self.asked_s.append(time.monotonic())
         if self.habit is Habit.BUSY:
             writer.write(REFUSAL % (b"503 Service Unavailable", b"Retry-After: 1\r\n"))
         elif self.habit is Habit.NO_UPGRADES and b"\r\nupgrade:" in head.lower():

@@ -1,4 +1,4 @@
-/** The photos that are followed: asked of the gateway, to watch them and while no stream is there. */
+/** The photos that are followed: watched over a stream, polled while there is none. */
 
 import type { Photo, Snapshot, Told } from "./events.ts";
 import { backoff, type Timing } from "./pace.ts";

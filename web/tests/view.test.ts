@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Stage } from "../src/api/types.ts";
 import type { Live } from "../src/live/merge.ts";
+import { positionOf, shownAt } from "../src/modal/pace.ts";
 import { spanOfAll, type View, viewOf } from "../src/modal/view.ts";
 import type { Item } from "../src/upload/groups.ts";
 import { shares } from "../src/upload/shares.ts";
@@ -102,4 +103,17 @@ test("the bytes of a request belong to its files in their order", () => {
   expect(shares([100, 300, 0], 200, 400)).toEqual([1, 1 / 3, 0]);
   expect(shares([100, 300], 400, 400)).toEqual([1, 1]);
   expect(shares([100], 0, 0)).toEqual([0]);
+});
+
+test("a stage that is passed over was at work as well, for those who watch", () => {
+  const { steps } = see(SENT, live({ status: "complete", stage: "done", progress: 100 }));
+  expect(positionOf(steps)).toBe(5);
+  expect(shownAt(steps, 1).map((step) => step.state)).toEqual([
+    "done",
+    "active",
+    "waiting",
+    "waiting",
+    "waiting",
+  ]);
+  expect(shownAt(steps, 5)).toBe(steps);
 });

@@ -21,12 +21,8 @@ _DURATION: Final[Json] = {"type": ["number", "null"], "minimum": 0}
 _TIME: Final[Json] = {"type": "string", "format": "date-time"}
 
 
-def _object(optional: Json | None = None, **properties: Json) -> Json:
-    return {
-        "type": "object",
-        "required": list(properties),
-        "properties": {**properties, **(optional or {})},
-    }
+def _object(**properties: Json) -> Json:
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _page(item: str) -> Json:
@@ -77,7 +73,6 @@ _STATISTICS: Final[Json] = {
     ),
     "Sockets": _object(websocket=_COUNT, socketio=_COUNT, sse=_COUNT),
     "Statistics": _object(
-        {"sockets": ref("Sockets")},
         minutes={
             "type": "array",
             "minItems": 60,
@@ -93,6 +88,7 @@ _STATISTICS: Final[Json] = {
         stages={"type": "object", "additionalProperties": ref("Percentiles")},
         total=ref("Percentiles"),
         provider=ref("ProviderUse"),
+        sockets=ref("Sockets"),
         providers={"type": "array", "items": ref("ProviderState")},
     ),
 }

@@ -18,10 +18,20 @@
 --
 -- Returns {{stream index, {{entry id, fields}, …}}, …}, the ms until the next delayed message
 -- is due, -1 if there is none, and 1 if the queue is paused, else 0. Times are the server's.
-if redis.call('EXISTS', KEYS[1]) == 1 then return {{}, -1, 1} end
-
 local BEFORE_STREAMS = 4
 local group, consumer, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+-- Has the server hear of the consumer: before 7.2 Redis does not where there is nothing new to read,
+-- but does where a consumer reads what it holds.
+local function show(stream)
+  redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', 1, 'STREAMS', stream, '0')
+end
+
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  show(KEYS[1])
+  return {{}, -1, 1}
+end
+
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
@@ -62,7 +72,11 @@ while count > 0 do
   count = count - got
   turn = turn + got
 end
-if turn > begun then redis.call('HINCRBY', KEYS[2], 'turn', turn - begun) end
+if turn > begun then
+  redis.call('HINCRBY', KEYS[2], 'turn', turn - begun)
+else
+  show(KEYS[3])
+end
 
 local head = redis.call('ZRANGE', KEYS[4], 0, 0, 'WITHSCORES')
 local due_in = -1

@@ -35,18 +35,20 @@ local function join_line(prefix, photo_id, priority, sequence)
 end
 
 -- Has a job, whose photo's record is written, wait; its entry is the caller's to add.
--- `job`: `id`, `priority`, and `sequence` where it waited before.
+-- `job`: `id`, `priority`, and, where it goes on as before, `sequence` and `enqueued_at_ms`.
 local function enqueue(prefix, photo, job, now)
   local key = prefix .. ':job:' .. job.id
   local sequence = job.sequence or redis.call('INCR', prefix .. ':job-sequence')
+  local enqueued_at_ms = job.enqueued_at_ms or now
   redis.call('HSET', key, 'id', job.id, 'photo_id', photo.id, 'owner', photo.owner, 'sequence',
-    sequence, 'priority', job.priority, 'enqueued_at_ms', now)
+    sequence, 'priority', job.priority, 'enqueued_at_ms', enqueued_at_ms)
   if photo.batch_id then redis.call('HSET', key, 'batch_id', photo.batch_id) end
   redis.call('PERSIST', key)
   set_status(prefix, photo, 'queued')
   set_state(prefix, job.id, 'waiting')
   redis.call('HSET', prefix .. ':photo:' .. photo.id, 'stage', '', 'progress', 0, 'position', '',
-    'priority', job.priority, 'queued_at_us', now_us(), 'enqueued_at_ms', now, 'updated_at_ms', now)
+    'priority', job.priority, 'queued_at_us', now_us(), 'enqueued_at_ms', enqueued_at_ms,
+    'updated_at_ms', now)
   redis.call('ZADD', prefix .. ':unfinished', now, photo.id)
   join_line(prefix, photo.id, job.priority, sequence)
 end
@@ -62,16 +64,12 @@ local function promote_due(prefix, now)
   end
 end
 
--- Tells who watches a batch how far it is; `by` members more have come to this end.
-local function count_in_batch(prefix, retention_ms, batch_id, status, by)
+-- Counts a member of a batch that has ended, and tells who watches the batch how far it is.
+local function count_in_batch(prefix, retention_ms, batch_id, status)
   local key = prefix .. ':batch:' .. batch_id
   if redis.call('EXISTS', key) == 0 then return end
-  redis.call('HINCRBY', key, OUTCOMES[status], by)
+  redis.call('HINCRBY', key, OUTCOMES[status], 1)
   local batch = read(key, 'total', 'complete', 'failed', 'cancelled', 'watchers')
-  if by < 0 then
-    redis.call('PERSIST', key)
-    return
-  end
   local data = string.format('{"batchId":"%s","total":%s,"complete":%s,"failed":%s,"cancelled":%s}',
     batch_id, batch.total, batch.complete, batch.failed, batch.cancelled)
   emit(prefix, batch.watchers, retention_ms, 'batch:progress', data)
@@ -79,6 +77,15 @@ local function count_in_batch(prefix, retention_ms, batch_id, status, by)
     emit(prefix, batch.watchers, retention_ms, 'batch:complete', data)
     redis.call('PEXPIRE', key, BATCH_KEPT_MS)
   end
+end
+
+-- Takes back how a member of a batch was counted: it is to be worked on again.
+local function reopen_in_batch(prefix, photo)
+  local key = prefix .. ':batch:' .. (photo.batch_id or '')
+  if photo.batch_open ~= '0' or redis.call('EXISTS', key) == 0 then return end
+  redis.call('HINCRBY', key, OUTCOMES[photo.status], -1)
+  redis.call('PERSIST', key)
+  redis.call('HSET', prefix .. ':photo:' .. photo.id, 'batch_open', '1')
 end
 
 -- Ends a photo whose last event has been written, and its job, which is then in `state`.
@@ -94,17 +101,16 @@ local function end_photo(prefix, retention_ms, photo, status, state, now)
   end
   if photo.batch_open == '1' then
     redis.call('HSET', key, 'batch_open', '0')
-    count_in_batch(prefix, retention_ms, photo.batch_id, status, 1)
+    count_in_batch(prefix, retention_ms, photo.batch_id, status)
   end
 end
 
--- Removes the message of a job that nobody has begun from the queue. One that was moved meanwhile
--- stays; whoever is given it finds nothing left to do.
+-- Removes the message of a job from the queue, unless a worker holds it or it was moved meanwhile:
+-- whoever is given it finds nothing left to do.
 local function withdraw(prefix, job_id, delayed, group)
   local job = read(prefix .. ':job:' .. job_id, 'stream', 'entry', 'member')
   if job.member then redis.call('ZREM', delayed, job.member) end
-  if not job.entry or redis.call('EXISTS', job.stream) == 0 then return end
-  local held = redis.pcall('XPENDING', job.stream, group, job.entry, job.entry, 1)
-  -- Without a group nobody has read anything yet.
-  if held.err or #held == 0 then redis.call('XDEL', job.stream, job.entry) end
+  if job.entry and not is_held(job.stream, group, job.entry) then
+    redis.call('XDEL', job.stream, job.entry)
+  end
 end

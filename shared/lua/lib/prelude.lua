@@ -46,6 +46,13 @@ local function emit(prefix, watchers, retention_ms, event, data)
   end
 end
 
+-- Whether `consumer`, or any where none is given, holds a queue entry. Without a group nobody has
+-- read anything yet.
+local function is_held(stream, group, entry_id, ...)
+  local pending = redis.pcall('XPENDING', stream, group, entry_id, entry_id, 1, ...)
+  return not pending.err and #pending > 0
+end
+
 -- Acknowledges a queue entry and removes it from its stream.
 local function settle(stream, group, entry_id)
   redis.call('XACK', stream, group, entry_id)

@@ -1,23 +1,30 @@
 -- Who is told of a photo.
 
+-- Returns `watchers` with one more socket at the end, nil if there are too many.
+local function joined(prefix, watchers, socket, most)
+  local others, known = {}, {}
+  for other in string.gmatch(watchers or '', '%S+') do
+    if other ~= socket then
+      others[#others + 1] = other
+      -- A socket of which it is no longer known what it watches has been gone for long.
+      if redis.call('EXISTS', prefix .. ':watched:' .. other) == 1 then known[#known + 1] = other end
+    end
+  end
+  if #others >= most then others = known end
+  if #others >= most then return nil end
+  others[#others + 1] = socket
+  return table.concat(others, ' ')
+end
+
 -- Sends the later events of a photo, and of its batch, to one more socket; false if too many do.
 -- `photo`: its fields `id`, `watchers`, `batch_id`.
 local function watch(prefix, photo, socket, kept_ms, most)
-  local function joined(watchers)
-    local others = {}
-    for other in string.gmatch(watchers or '', '%S+') do
-      if other ~= socket then others[#others + 1] = other end
-    end
-    if #others >= tonumber(most) then return nil end
-    others[#others + 1] = socket
-    return table.concat(others, ' ')
-  end
-  local watchers = joined(photo.watchers)
+  local watchers = joined(prefix, photo.watchers, socket, tonumber(most))
   if not watchers then return false end
   redis.call('HSET', prefix .. ':photo:' .. photo.id, 'watchers', watchers)
   local batch = photo.batch_id and prefix .. ':batch:' .. photo.batch_id
   if batch and redis.call('EXISTS', batch) == 1 then
-    local of_batch = joined(redis.call('HGET', batch, 'watchers'))
+    local of_batch = joined(prefix, redis.call('HGET', batch, 'watchers'), socket, tonumber(most))
     if of_batch then redis.call('HSET', batch, 'watchers', of_batch) end
   end
   local watched = prefix .. ':watched:' .. socket

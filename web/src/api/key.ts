@@ -13,7 +13,7 @@ interface KeyState {
   answer: (key: string | undefined) => void;
 }
 
-let waiting: ((key: string | undefined) => void)[] = [];
+const waiting: ((key: string | undefined) => void)[] = [];
 
 export const useKey = create<KeyState>((set) => ({
   key: sessionStorage.getItem(STORED) ?? undefined,
@@ -40,10 +40,4 @@ export function askKey(refused: string | undefined): Promise<string | undefined>
   if (key && key !== refused) return Promise.resolve(key); // given in the meantime
   useKey.setState({ asking: true, refused: refused !== undefined });
   return new Promise((resolve) => waiting.push(resolve));
-}
-
-export function forgetKey(): void {
-  sessionStorage.removeItem(STORED);
-  waiting = [];
-  useKey.setState({ key: undefined, asking: false, refused: false });
 }

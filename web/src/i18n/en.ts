@@ -22,7 +22,6 @@ export const en: Messages = {
   link: {
     connecting: "Connecting…",
     polling: "Connection interrupted: updated every few seconds",
-    offline: "Offline",
     stopped: "No more live news: reload the page",
   },
   key: {
@@ -69,11 +68,8 @@ export const en: Messages = {
     camera: "Take a photo",
     drop: "Drop your photos",
     dropHint: "Anywhere on the page",
-    sending: "Uploading",
     interrupted: "Connection lost, trying again…",
     refused: (name) => `${name} was not accepted`,
-    noImages: "There is no file to upload",
-    leaving: "Photos are still being uploaded.",
     sizeOf: (sent, total) => `${sent} of ${total}`,
     limit: (most) => `At most ${most} a photo.`,
   },
@@ -93,7 +89,6 @@ export const en: Messages = {
     aside: "Put aside",
     cancel: "Cancel",
     cancelAll: "Cancel all",
-    cancelling: "Cancelling…",
     retry: "Try again",
     retryAll: "Try failures again",
     see: "See the photo",
@@ -118,8 +113,6 @@ export const en: Messages = {
     refusedCount: (count) => `${count} refused`,
     tray: "Analyses in progress",
     open: "See the progress",
-    allDone: "All photos are ready",
-    withProblems: "Finished, with problems",
   },
   toast: {
     region: "Notifications",

@@ -21,7 +21,6 @@ export const fr = {
   link: {
     connecting: "Connexion…",
     polling: "Connexion interrompue : mise à jour toutes les quelques secondes",
-    offline: "Hors ligne",
     stopped: "Plus de nouvelles en direct : rechargez la page",
   },
   key: {
@@ -69,11 +68,8 @@ export const fr = {
     camera: "Prendre une photo",
     drop: "Déposez vos photos",
     dropHint: "N’importe où sur la page",
-    sending: "Envoi",
     interrupted: "Connexion perdue, nouvel essai…",
     refused: (name: string) => `${name} n’a pas été acceptée`,
-    noImages: "Aucun fichier à envoyer",
-    leaving: "Des photos sont en cours d’envoi.",
     sizeOf: (sent: string, total: string) => `${sent} sur ${total}`,
     limit: (most: string) => `${most} au plus par photo.`,
   },
@@ -93,7 +89,6 @@ export const fr = {
     aside: "Mettre de côté",
     cancel: "Annuler",
     cancelAll: "Tout annuler",
-    cancelling: "Annulation…",
     retry: "Réessayer",
     retryAll: "Réessayer les échecs",
     see: "Voir la photo",
@@ -120,8 +115,6 @@ export const fr = {
     refusedCount: (count: number) => amount(count, "refusée", "refusées"),
     tray: "Analyses en cours",
     open: "Voir la progression",
-    allDone: "Toutes les photos sont prêtes",
-    withProblems: "Terminé, avec des problèmes",
   },
   toast: {
     region: "Notifications",

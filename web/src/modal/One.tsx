@@ -10,6 +10,7 @@ import { dropGroup, type Group, openGroup } from "../upload/groups.ts";
 import { Bar } from "./Bar.tsx";
 import styles from "./One.module.css";
 import { Preview } from "./Preview.tsx";
+import { usePaced } from "./pace.ts";
 import { Steps } from "./Steps.tsx";
 import type { Seen } from "./views.ts";
 import { reasonOf, useWords } from "./words.ts";
@@ -26,6 +27,7 @@ export function One({ group, seen }: Props) {
   const locale = useLocale();
   const { item, view, live } = seen;
   const { message, aside } = useWords(seen, group.interrupted);
+  const { steps, arrived } = usePaced(view.steps);
   const bad = view.phase === "error" || view.phase === "refused";
   const reason = reasonOf(seen, messages);
   return (
@@ -37,7 +39,7 @@ export function One({ group, seen }: Props) {
           <span className={styles.size}>{size(item.sizeBytes, locale)}</span>
         </figcaption>
       </figure>
-      <Steps steps={view.steps} />
+      <Steps steps={steps} />
       <Bar
         span={view.span}
         label={progress.bar}
@@ -58,7 +60,7 @@ export function One({ group, seen }: Props) {
             ` ${upload.limit(size(config().maxUploadBytes, locale))}`}
         </p>
       )}
-      {view.phase === "complete" && live?.photo && (
+      {view.phase === "complete" && arrived && live?.photo && (
         <div className={styles.result}>
           <TagList tags={live.photo.tags} confidence />
           {!live.photo.tags.length && <p className={styles.aside}>{progress.noTags}</p>}

@@ -1,3 +1,4 @@
+import { useStages } from "../api/queries.ts";
 import { Dialog } from "../design/Dialog.tsx";
 import { useMessages } from "../i18n/locale.ts";
 import { dropGroup, type Group, openGroup, useGroups } from "../upload/groups.ts";
@@ -11,6 +12,7 @@ import { useSeen } from "./views.ts";
 /** Over every page: the modal of the photos being understood, and the tray of those put aside. */
 export function ProgressLayer() {
   const group = useGroups(({ groups, open }) => groups.find((each) => each.key === open));
+  useStages(); // so that they are known when the first photo comes
   return (
     <>
       <Tray />

@@ -6,7 +6,7 @@ import { refreshPhotos } from "../api/queries.ts";
 import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import { expect, socketId, useLive, watch } from "../live/store.ts";
-import { toastRefused, toastSending } from "../toasts/photos.ts";
+import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
 import { send } from "./send.ts";
 import { shares } from "./shares.ts";
@@ -46,6 +46,7 @@ export async function sendAll(group: string): Promise<void> {
 export function cancelSending(group: string): void {
   aborts.get(group)?.abort();
   const unsent = (item: Item) => item.sending === "waiting" || item.sending === "sending";
+  for (const item of groupOf(group)?.items.filter(unsent) ?? []) toastUnsent(item);
   changeItems(group, (item) => (unsent(item) ? { sending: "cancelled" } : undefined));
 }
 

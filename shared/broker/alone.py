@@ -1,0 +1,88 @@
+"""The last life of a message, which it lives alone: so that only the guilty die of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from dramatiq import Broker, MessageProxy, Middleware
+
+from .entries import StreamMessage
+
+
+class Alone(Middleware):
+    """Runs a message that may cost no worker more, and nothing beside it.
+
+    A worker that dies takes all that it holds with it, and each message pays with a death. Were
+    the last one not lived alone, whatever ran beside a poison message would end as poison, too.
+    While such a message runs, or waits for what runs to end, its worker fetches nothing, and
+    gives back what it has not started: by `hand_back`.
+
+    The first of all middleware: what it waits is not on any other's clock.
+    """
+
+    def __init__(self, *, max_deaths: int, hand_back: Callable[[], None]) -> None:
+        self._last_deaths = max_deaths - 1
+        self._hand_back = hand_back
+        self._changed = threading.Condition()
+        self._running: dict[int, StreamMessage] = {}  # by thread
+        self._alone: StreamMessage | None = None
+        self._stopping = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a message runs alone, or waits to."""
+        return self._alone is not None
+
+    @property
+    def overdue(self) -> int:
+        """How many messages have been worked on for longer than they may."""
+        with self._changed:
+            return sum(message.overdue for message in self._running.values())
+
+    def boot(self) -> None:
+        """Begin: nothing runs."""
+        with self._changed:
+            self._running.clear()
+            self._alone, self._stopping = None, False
+
+    def stop(self) -> None:
+        """Let nothing wait any more: what was to run alone is given back."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def before_process_message(self, _broker: Broker, message: MessageProxy) -> None:
+        if not isinstance(message, StreamMessage) or not self._is_last_life(message):
+            return
+        with self._changed:
+            if self._alone is not None:
+                return
+            self._alone = message
+        self._hand_back()
+        with self._changed:
+            self._changed.wait_for(lambda: not self._running or self._stopping)
+        self._hand_back()
+
+    def begin(self, message: StreamMessage) -> bool:
+        """Note that `message` starts in this thread; False if it must not, beside another."""
+        with self._changed:
+            if self._is_last_life(message):
+                allowed = self._alone is message and not self._running
+            else:
+                allowed = self._alone is None
+            if allowed:
+                self._running[threading.get_ident()] = message
+            return allowed
+
+    def end(self, message: MessageProxy) -> None:
+        """Note that `message` has ended in this thread, whether or not it had started."""
+        with self._changed:
+            self._running.pop(threading.get_ident(), None)
+            if self._alone is message:
+                self._alone = None
+            self._changed.notify_all()
+
+    def _is_last_life(self, message: StreamMessage) -> bool:
+        # Where one death is too many, all would be alone.
+        return message.deaths == self._last_deaths > 0

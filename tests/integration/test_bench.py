@@ -1,0 +1,53 @@
+"""The benchmark's cases of the broker run; at a size that proves nothing about speed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.bench import __main__ as bench
+from tests.bench import backlog, listing, pickup, rates
+from tests.bench.figures import Case, Sizes
+
+SMALL = Sizes(pickups=3, messages=20, rounds=1, depths=(5, 50))
+
+
+@pytest.mark.parametrize(
+    "case", [pickup.CASE, rates.CASE, backlog.CASE], ids=lambda case: case.name
+)
+def test_a_case_measures_both_brokers(case: Case) -> None:
+    figures = case.measure(SMALL)
+
+    assert all(figure.ours > 0 for figure in figures)
+    assert all(figure.beside > 0 for figure in figures if figure.beside is not None)
+    assert sum(figure.met is not None for figure in figures) >= 1
+
+
+def test_all_photos_are_listed_and_pages_compared() -> None:
+    figures = listing.CASE.measure(Sizes(listed=500))
+
+    assert len(figures) == 10
+    assert [figure.name for figure in figures if figure.met is not None] == [
+        "the slowest of 10 pages, 10 in all"
+    ]
+
+
+def test_cases_are_chosen_by_name_and_written_as_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(bench.CASES, "rates", Case("rates", "Rates", "theirs", lambda _: []))
+    written = tmp_path / "figures.json"
+
+    bench.main(["rates", "--json", str(written)])
+
+    assert json.loads(written.read_text())["cases"] == {"rates": []}
+    assert "Rates" in capsys.readouterr().out
+
+
+def test_a_case_that_does_not_exist_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        bench.main(["speed"])
+
+    assert "no such case: speed" in capsys.readouterr().err

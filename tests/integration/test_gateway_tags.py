@@ -1,0 +1,135 @@
+"""Tags: given by hand, kept apart from the AI's, counted for `GET /api/tags`."""
+
+from __future__ import annotations
+
+import pytest
+
+from shared.attempts import Finish
+from tests.integration.conftest import Bench
+from tests.support.api import Api, new_socket_id
+
+
+def named(photo: dict[str, object]) -> list[tuple[str, str]]:
+    tags = photo["tags"]
+    assert isinstance(tags, list)
+    return [(tag["name"], tag["source"]) for tag in tags]
+
+
+async def put(api: Api, photo_id: int, *names: object) -> dict[str, object]:
+    answer = await api.call("PUT", f"/api/photos/{photo_id}/tags", {"tags": names})
+    assert answer.status == 200
+    return dict(answer.json)
+
+
+async def test_tags_by_hand_replace_all_others(anna: Api, bench: Bench) -> None:
+    photo_id = (await anna.upload()).json["id"]
+    await bench.complete("chat", "animal")
+
+    photo = await put(anna, photo_id, " Minou ", "minou", "À  la maison")
+    assert named(photo) == [("minou", "user"), ("à la maison", "user")]
+    assert await anna.photo(photo_id) == photo
+    assert (await anna.get("/api/photos?tag=chat")).json["items"] == []
+    assert len((await anna.get("/api/photos?q=min")).json["items"]) == 1
+
+    assert named(await put(anna, photo_id)) == []
+    assert (await anna.get("/api/tags")).json["items"] == []
+
+
+async def test_tags_by_hand_are_kept_by_a_new_analysis(anna: Api, bench: Bench) -> None:
+    photo_id = (await anna.upload()).json["id"]
+    await bench.complete("chat", "canapé")
+    await put(anna, photo_id, "minou", "chat")
+
+    await anna.post(f"/api/photos/{photo_id}/retag")
+    await bench.complete("chat", "tapis")
+    photo = await anna.photo(photo_id)
+    # What both say is one tag, and stays the owner's.
+    assert named(photo) == [("minou", "user"), ("chat", "user"), ("tapis", "ai")]
+
+    await anna.post(f"/api/photos/{photo_id}/retag")
+    await bench.fail()
+    assert named(await anna.photo(photo_id)) == named(photo)
+
+
+async def test_tags_given_while_the_photo_is_analysed_are_in_its_last_event(
+    anna: Api, bench: Bench
+) -> None:
+    socket_id = new_socket_id()
+    photo_id = (await anna.upload(headers={"X-Socket-Id": socket_id})).json["id"]
+    taken = await bench.begin()
+    await put(anna, photo_id, "minou")
+
+    assert await bench.tagger.complete(taken, [{"fr": "chat"}]) is Finish.EDITED
+    assert (await anna.photo(photo_id))["status"] == "processing"
+    taken.record = await bench.photos.get(photo_id)
+    assert await bench.tagger.complete(taken, [{"fr": "chat"}]) is Finish.ENDED
+    photo = bench.heard(socket_id)[-1][1]["photo"]
+    assert named(photo) == [("minou", "user"), ("chat", "ai")]
+
+
+async def test_a_tag_by_hand_is_in_the_language_of_its_photo(anna: Api, bench: Bench) -> None:
+    english = (await anna.upload(locale="en")).json["id"]
+    french = (await anna.upload(locale="fr")).json["id"]
+    await put(anna, english, "pain")
+    await put(anna, french, "pain")
+
+    ids = {(await anna.photo(photo_id))["tags"][0]["id"] for photo_id in (english, french)}
+    assert len(ids) == 2  # what hurts, and what is eaten
+    assert len((await anna.get("/api/photos?tag=pain")).json["items"]) == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"tags": "cat"},
+        {"tags": [""]},
+        {"tags": ["  \t"]},
+        {"tags": ["x" * 65]},
+        {"tags": [1]},
+        {"tags": [None]},
+        {"tags": [str(i) for i in range(51)]},
+        {"tags": [], "more": 1},
+        [],
+    ],
+)
+async def test_what_are_no_tags_is_refused(anna: Api, bench: Bench, body: object) -> None:
+    photo_id = (await anna.upload()).json["id"]
+    answer = await anna.call("PUT", f"/api/photos/{photo_id}/tags", body)
+
+    assert answer.problem == (400, "bad_request")
+
+
+async def test_the_tags_of_an_owner_are_told_most_used_first(anna: Api, bench: Bench) -> None:
+    for names in (["chat", "animal"], ["chien", "animal"], ["chat", "animal", "château"]):
+        await anna.upload()
+        await bench.complete(*names)
+
+    async def told(query: str = "") -> list[tuple[str, int]]:
+        items = (await anna.get(f"/api/tags{query}")).json["items"]
+        return [(tag["name"], tag["count"]) for tag in items]
+
+    assert (await told())[:2] == [("animal", 3), ("chat", 2)]
+    assert await told("?limit=1") == [("animal", 3)]
+    assert await told("?prefix=CH") == [("chat", 2), ("chien", 1), ("château", 1)]
+    assert await told("?prefix=ch%C3%A2&limit=9") == [("château", 1)]
+    assert await told("?prefix=x") == []
+
+
+async def test_a_tag_is_named_in_the_callers_language(anna: Api, bench: Bench) -> None:
+    await anna.upload()
+    await bench.tagger.complete(await bench.begin(), [{"fr": "chat", "en": "cat"}, {"fr": "ciel"}])
+
+    for language, names in (("en", {"cat", "ciel"}), ("fr", {"chat", "ciel"})):
+        answer = await anna.get("/api/tags", Accept_Language=language)
+        assert {tag["name"] for tag in answer.json["items"]} == names
+
+
+async def test_the_tags_of_another_keys_photo_cannot_be_changed(
+    anna: Api, ben: Api, bench: Bench
+) -> None:
+    photo_id = (await anna.upload()).json["id"]
+    answer = await ben.call("PUT", f"/api/photos/{photo_id}/tags", {"tags": ["mine"]})
+
+    assert answer.problem == (404, "not_found")
+    assert (await anna.photo(photo_id))["tags"] == []

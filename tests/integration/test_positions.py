@@ -1,0 +1,130 @@
+"""The place in line: told to those who wait, as often as it changes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from services.tagger.positions import Positions
+from shared import keys
+from shared.redis import closing, connect
+from tests.integration.conftest import Bench
+from tests.support.api import new_socket_id
+from tests.support.tagging import submit
+
+
+@pytest.fixture
+async def line(redis_url: str) -> AsyncIterator[Positions]:
+    async with closing(connect(redis_url)) as client:
+        yield Positions(client, retention_s=600)
+
+
+def places(bench: Bench, socket_id: str) -> list[tuple[int, int]]:
+    return [
+        (data["photoId"], data["position"])
+        for name, data in bench.heard(socket_id)
+        if data.get("stage") == "queued"
+    ]
+
+
+async def test_a_waiting_photo_is_told_its_place(bench: Bench, line: Positions) -> None:
+    socket_id = new_socket_id()
+    await submit(bench.photos, priority="low", socket_id=socket_id)
+    await submit(bench.photos, count=2, socket_id=socket_id)
+    await submit(bench.photos, priority="high", socket_id=socket_id)
+    await line.tell(waited_ms=0, every_s=0)
+    await line.tell(waited_ms=0, every_s=0)  # nothing has changed
+
+    assert places(bench, socket_id) == [(4, 1), (2, 2), (3, 3), (1, 4)]
+    data = bench.heard(socket_id)[1][1]
+    batch_id = bench.client.hget(keys.photo(2), "batch_id")
+    assert batch_id is not None
+    assert data == {
+        "photoId": 2,
+        "jobId": data["jobId"],
+        "stage": "queued",
+        "progress": 0,
+        "message": "En attente, position 2",
+        "attempt": 1,
+        "position": 2,
+        "batchId": batch_id.decode(),
+    }
+
+    # Once two have begun, the others have moved up.
+    first, second = await bench.begin(), await bench.begin()
+    await line.tell(waited_ms=0, every_s=0)
+    assert places(bench, socket_id)[4:] == [(3, 1), (1, 2)]
+    assert [first.command.photo_id, second.command.photo_id] == [4, 2]
+
+
+async def test_a_photo_without_watchers_or_just_come_is_not_told(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    await submit(bench.photos)
+    await submit(bench.photos, socket_id=socket_id)
+    await line.tell(waited_ms=60_000, every_s=0)
+    assert places(bench, socket_id) == []
+
+    await line.tell(waited_ms=0, every_s=0)
+    assert places(bench, socket_id) == [(2, 2)]
+
+
+async def test_a_photo_is_told_only_so_often(bench: Bench, line: Positions) -> None:
+    socket_id = new_socket_id()
+    for _ in range(2):
+        await submit(bench.photos, socket_id=socket_id)
+    await line.tell(waited_ms=0, every_s=60)
+    await bench.begin()
+    await line.tell(waited_ms=0, every_s=60)
+    assert places(bench, socket_id) == [(1, 1), (2, 2)]
+
+    await line.tell(waited_ms=0, every_s=0)
+    assert places(bench, socket_id)[2:] == [(2, 1)]
+
+
+async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Positions) -> None:
+    socket_id = new_socket_id()
+    for _ in range(2):
+        await submit(bench.photos, socket_id=socket_id)
+    await bench.tagger.retry(await bench.begin(), delay_ms=0)
+    await bench.tagger.retry(await bench.begin(), delay_ms=3_600_000)
+    await line.tell(waited_ms=0, every_s=0)
+
+    assert places(bench, socket_id) == [(1, 1)]
+    told: list[dict[str, Any]] = [d for _, d in bench.heard(socket_id) if d.get("position")]
+    assert told[0]["attempt"] == 2
+
+
+async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    # Given four in work, and attempts of late that took 8 s each
+    await submit(bench.photos, count=4)
+    for _ in range(4):
+        await bench.begin()
+    bench.client.lpush(keys.durations(), *[8000] * 64)
+    await submit(bench.photos, count=6, socket_id=socket_id)
+    await line.tell(waited_ms=0, every_s=0)
+
+    # I expect one to begin every 2 s
+    waits = [data["etaSeconds"] for _, data in bench.heard(socket_id)]
+    assert waits == [2, 4, 6, 8, 10, 12]
+
+
+async def test_a_long_line_is_told_in_turns(
+    bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.tagger.positions.PLACES", 2)
+    line._next = 2
+    socket_id = new_socket_id()
+    await submit(bench.photos, count=6, socket_id=socket_id)
+    told = []
+    for _ in range(3):
+        await line.tell(waited_ms=0, every_s=0)
+        told.append(len(places(bench, socket_id)))
+
+    assert told == [4, 6, 6]

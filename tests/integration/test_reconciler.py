@@ -1,0 +1,81 @@
+"""Photos whose message is lost: found, put back, and only those."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from services.tagger.reconciler import Reconciler
+from shared.broker.keys import GROUP
+from shared.commands import TAGGING
+from shared.redis import closing, connect
+from tests.integration.conftest import Bench
+from tests.support.tagging import lose_all_messages, submit
+
+
+@pytest.fixture
+async def reconciler(redis_url: str) -> AsyncIterator[Reconciler]:
+    async with closing(connect(redis_url)) as client:
+        yield Reconciler(client)
+
+
+async def test_a_photo_completes_though_its_message_was_deleted(
+    bench: Bench, reconciler: Reconciler
+) -> None:
+    # Given a photo that waits, one that is delayed, one that runs, and one that has ended
+    for _ in range(4):
+        await submit(bench.photos)
+    await bench.complete("chat")
+    running = await bench.begin()
+    await bench.tagger.retry(await bench.begin(), delay_ms=3_600_000)
+
+    # If their messages are deleted by hand
+    lose_all_messages(bench.client)
+
+    # I expect them to be put back, once, in their old order
+    assert await reconciler.reconcile(still_s=-1) == 3
+    assert await reconciler.reconcile(still_s=-1) == 0
+    assert not await bench.tagger.step(running.record or pytest.fail("not begun"), "ai", 30)
+    ids = [(await bench.complete("chat")).command.photo_id for _ in range(3)]
+    assert sorted(ids) == [2, 3, 4]
+    assert bench.queue.fetch() is None
+
+
+async def test_a_photo_that_has_its_message_is_left_alone(
+    bench: Bench, reconciler: Reconciler
+) -> None:
+    # Given messages wherever they may be: due, delayed, waiting, held, handed back, taken over
+    for _ in range(6):
+        await submit(bench.photos)
+    bench.queue.give_back(await bench.begin())
+    held = bench.queue.fetch()
+    assert held is not None
+    await bench.begin()
+    await bench.tagger.retry(await bench.begin(), delay_ms=0)
+    bench.client.xclaim(held.receipt.stream, GROUP, "another", 0, [held.receipt.entry_id])
+    await bench.begin()
+    await bench.tagger.retry(await bench.begin(), delay_ms=3_600_000)
+
+    assert await reconciler.reconcile(still_s=-1) == 0
+    assert bench.client.zcard(TAGGING.delayed) == 1
+
+
+async def test_what_has_just_moved_is_not_looked_for(bench: Bench, reconciler: Reconciler) -> None:
+    await submit(bench.photos)
+    lose_all_messages(bench.client)
+
+    assert await reconciler.reconcile(still_s=3600) == 0
+    assert await reconciler.reconcile(still_s=-1) == 1
+
+
+async def test_a_message_that_is_no_message_does_not_end_the_search(
+    bench: Bench, reconciler: Reconciler
+) -> None:
+    await submit(bench.photos)
+    lose_all_messages(bench.client)
+    for text in (b"{", b"[]", b'{"kwargs": 3}'):
+        bench.client.xadd(TAGGING.front, {"m": text})
+
+    assert await reconciler.reconcile(still_s=-1) == 1
+    bench.client.delete(TAGGING.front)

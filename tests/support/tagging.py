@@ -1,0 +1,218 @@
+"""A tagger's and a gateway's moves, one by one: the real scripts, and nothing that runs."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import redis
+
+from shared import keys
+from shared.attempts import Attempts, Ending, Finish, Outcome
+from shared.broker import DeadLetter, DelayedEntry, Receipt
+from shared.broker.connections import script
+from shared.broker.keys import GROUP
+from shared.commands import TAGGING, TagPhoto, tag_photo_entry
+from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
+from shared.photos import Answer, NewPhoto, Photos
+from shared.record import PhotoTag, Record
+from shared.statistics import counted
+from shared.tags import Tags
+
+CONSUMER = "a-worker"
+
+_numbers = itertools.count(1)
+
+
+def new_photo(*, locale: str = "fr", priority: str = "normal") -> NewPhoto:
+    """A photo to submit, of a name that no other has."""
+    job_id, number = str(uuid.uuid4()), next(_numbers)
+    fields = {
+        "filename": f"photo-{number:08}.jpg",
+        "original_name": "l'été à 100 %d.jpg",
+        "content_type": "image/jpeg",
+        "size_bytes": "1000",
+        "width": "40",
+        "height": "30",
+        "sha256": hashlib.sha256(str(number).encode()).hexdigest(),
+        "job_id": job_id,
+        "locale": locale,
+        "priority": priority,
+    }
+    return NewPhoto(fields, tag_photo_entry(job_id, priority))
+
+
+async def submit(
+    photos: Photos,
+    *,
+    count: int = 1,
+    owner: str = "",
+    socket_id: str | None = None,
+    priority: str = "normal",
+) -> Answer:
+    """Have `count` photos accepted; two or more are a batch."""
+    return await photos.submit(
+        [new_photo(priority=priority) for _ in range(count)],
+        owner=owner,
+        socket_id=socket_id,
+        request_id=str(uuid.uuid4()),
+        digest="d",
+        kept_ms=60_000,
+        batch_id=str(uuid.uuid4()) if count > 1 else None,
+    )
+
+
+@dataclass
+class Taken:
+    """A message that a worker holds, and what its claim gave."""
+
+    receipt: Receipt
+    command: TagPhoto
+    record: Record | None = None
+
+    @property
+    def token(self) -> str:
+        return self.record.token if self.record else ""
+
+
+class Queue:
+    """The queue as a worker sees it, without a worker."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._groups = script(client, "groups")
+        self._fetch = script(client, "fetch")
+        self._hand_back = script(client, "hand_back")
+
+    def fetch(self) -> Taken | None:
+        """Take the next message; None if nothing waits."""
+        self._make_groups()
+        found, _, _ = self._fetch(
+            keys=[TAGGING.paused, TAGGING.counts, TAGGING.wake, TAGGING.delayed, *TAGGING.streams],
+            args=[GROUP, CONSUMER, 1, 100, 5000],
+        )
+        for index, entries in found:
+            (entry_id, fields) = entries[0]
+            message = dict(zip(fields[::2], fields[1::2], strict=True))[b"m"]
+            receipt = Receipt(TAGGING.streams[index - 1], entry_id.decode(), GROUP, CONSUMER)
+            return Taken(receipt, TagPhoto.model_validate(orjson.loads(message)["kwargs"]))
+        return None
+
+    def give_back(self, taken: Taken) -> None:
+        """Put a message to the front, as a worker that stops does."""
+        self._make_groups()
+        receipt = taken.receipt
+        self._hand_back(
+            keys=[receipt.stream, TAGGING.front], args=[GROUP, CONSUMER, receipt.entry_id]
+        )
+
+    def _make_groups(self) -> None:
+        # They may have gone with the streams.
+        self._groups(keys=[TAGGING.paused, TAGGING.wake, *TAGGING.streams], args=[GROUP])
+
+
+class Tagger:
+    """What a tagger writes of an attempt, as its actor would."""
+
+    def __init__(self, photos: Photos, attempts: Attempts, tags: Tags) -> None:
+        self._photos = photos
+        self.attempts = attempts
+        self._tags = tags
+
+    async def step(self, record: Record, stage: str, progress: int) -> bool:
+        event = PhotoProgress(
+            photo_id=record.id,
+            job_id=record.job_id,
+            stage=stage,
+            progress=progress,
+            message="…",
+            attempt=record.attempt,
+            batch_id=record.batch_id,
+        )
+        return await self.attempts.step(record, stage=stage, progress=progress, event=event)
+
+    async def complete(self, taken: Taken, names: list[dict[str, str]]) -> Finish:
+        """End an attempt with tags of these names; edited meanwhile, it is told so."""
+        record = taken.record
+        assert record is not None
+        _, ids = await self._tags.name(names)
+        found = {
+            tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
+            for tag_id, name in zip(ids, names, strict=True)
+        }
+        fields = {
+            "tags": orjson.dumps([tag.model_dump() for tag in found.values()]).decode(),
+            "stage": "done",
+            "progress": "100",
+        }
+        done = record.changed({**fields, "status": "complete"})
+        event = PhotoComplete(
+            photo_id=record.id, photo=done.photo().view(), message="…", batch_id=record.batch_id
+        )
+        outcome = Outcome({"result": "complete"}, counted("stage:ai", 3.0))
+        ending = Ending("complete", fields, [event], outcome, [tag.id for tag in done.tags])
+        return await self.attempts.finish(record, receipt=taken.receipt, ending=ending)
+
+    async def fail(self, taken: Taken) -> Finish:
+        """End an attempt as `error`."""
+        record = taken.record
+        assert record is not None
+        fields = {"error": '{"code": "bad_image", "message": "50 % of it"}'}
+        event = PhotoError(
+            photo_id=record.id,
+            error="…",
+            message="…",
+            code="bad_image",
+            attempts=record.attempt,
+            batch_id=record.batch_id,
+        )
+        outcome = Outcome({"result": "error", "error": {"code": "bad_image", "message": "…"}})
+        letter = DeadLetter(TAGGING.dead, {"m": _message(record), "reason": b"failed"})
+        ending = Ending("error", fields, [event], outcome, letter=letter)
+        return await self.attempts.finish(record, receipt=taken.receipt, ending=ending)
+
+    async def retry(self, taken: Taken, *, delay_ms: int, counts: bool = True) -> bool:
+        """Have an attempt repeated after `delay_ms`."""
+        record = taken.record
+        assert record is not None
+        event = PhotoRetrying(
+            photo_id=record.id,
+            attempt=record.attempt,
+            max_attempts=3,
+            retry_in_ms=delay_ms,
+            error="…",
+            message="…",
+            batch_id=record.batch_id,
+        )
+        member = b"3:0:" + _message(record)
+        return await self.attempts.retry(
+            record,
+            receipt=taken.receipt,
+            delayed=DelayedEntry(TAGGING.delayed, TAGGING.wake, member),
+            delay_ms=delay_ms,
+            counts=counts,
+            event=event,
+            outcome=Outcome({"result": "retry"}),
+        )
+
+
+def lose_all_messages(client: redis.Redis) -> None:
+    """Have the queue lose what waits, what is held, and what is delayed."""
+    client.delete(*TAGGING.streams, TAGGING.delayed, TAGGING.wake)
+
+
+def state_of(client: Any, photo_id: int) -> tuple[str | None, str]:
+    """Return a photo's status, None if there is no photo, and its current token."""
+    fields = client.hmget(keys.photo(photo_id), ["status", "job_id", "attempt"])
+    status, job_id, attempt = (field.decode() if field else None for field in fields)
+    return status, f"{job_id}:{attempt}"
+
+
+def _message(record: Record) -> bytes:
+    # Of the same bytes each time: a delayed message is known by them.
+    entry = tag_photo_entry(record.job_id, record.priority, record.id)
+    message = orjson.loads(entry.fields["m"])
+    return orjson.dumps({**message, "message_timestamp": 0})

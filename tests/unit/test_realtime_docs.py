@@ -1,0 +1,24 @@
+"""`docs/realtime.md` tells every close code, and whether to come back, as the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cli.follow import STAY_AWAY
+from services.notifier.closing import Close
+
+DOCS = Path(__file__).parents[2] / "docs" / "realtime.md"
+
+
+def test_the_table_of_close_codes_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| (\d{4}) \|[^|]*\| (yes|no|anew)\b", DOCS.read_text(), re.MULTILINE)
+
+    assert {int(code) for code, _ in rows} == set(Close)
+    assert {int(code) for code, back in rows if back == "yes"} == {
+        code for code in Close if code.comes_back
+    }
+
+
+def test_the_client_stays_away_where_it_is_told_to() -> None:
+    assert set(STAY_AWAY) == {code for code in Close if not code.comes_back}
