@@ -14,9 +14,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from deploy.local.server import EmbeddedServer
-from tests.e2e.page import card, modal, page_settings, pick
+from tests.e2e.page import card, faults_of, modal, page_settings, pick
 from tests.e2e.stack import Stack, running_stack
-from tests.support.axe import serious_faults
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS, get, upload, upload_batch
 from tests.support.openai_server import OpenAIServer, api_error
@@ -85,6 +84,8 @@ async def photos(stack: Stack, nothing: None) -> list[int]:
 @pytest_asyncio.fixture(loop_scope="module")
 async def someone(stack: Stack, browser: Browser, photos: list[int]) -> AsyncIterator[Visitor]:
     async with visitor(browser, stack.gateway.url) as someone:
+        # What is still fading in would be measured as it is half-way.
+        await someone.page.emulate_media(reduced_motion="reduce")
         await expect(card(someone.page, photos[0])).to_be_visible()
         yield someone
         assert someone.faults == []
@@ -132,7 +133,7 @@ async def test_an_empty_gallery_says_what_to_do(stack: Stack, browser: Browser) 
         await expect(
             page.get_by_role("main").get_by_role("button", name="Add photos")
         ).to_be_visible()
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
 
 
 async def test_photos_are_found_by_tags_search_and_status_that_the_address_keeps(
@@ -207,7 +208,7 @@ async def test_many_are_selected_by_keys_deleted_undone_and_deleted_for_good(
     await _link(page, photos[2]).click(modifiers=["Shift"])
     await _link(page, photos[1]).click()
     await expect(page.get_by_text("2 sélectionnées")).to_be_visible()
-    assert await serious_faults(page) == []
+    assert await faults_of(page) == []
 
     await page.get_by_role("button", name="Supprimer").click()
     await expect(card(page, photos[0])).to_have_count(0)
@@ -251,7 +252,7 @@ async def test_a_photos_page_tells_all_and_turns_to_the_next(
     await expect(page.get_by_role("region", name="Déroulement")).to_contain_text("IA")
     loaded = "document.querySelector('main img:not([alt=\"\"])').naturalWidth"
     await page.wait_for_function(f"{loaded} === {photo['width']}")
-    assert await serious_faults(page) == []
+    assert await faults_of(page) == []
 
     await page.get_by_role("region", name="Image").focus()
     await page.keyboard.press("+")
@@ -302,7 +303,7 @@ async def test_a_photo_is_analysed_again_fails_with_its_reason_and_is_tried_agai
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text(re.compile("L.analyse a échoué"))
     await expect(alert.locator("code")).to_be_visible()
-    assert await serious_faults(page) == []
+    assert await faults_of(page) == []
     await page.goto("/?status=error")
     failed = card(page, photos[4])
     await failed.get_by_role("button", name="Réessayer").click()
@@ -321,10 +322,10 @@ async def test_the_gallery_is_as_good_in_the_dark_and_on_a_phone(
         page = someone.page
         await card(page, photos[0]).get_by_role("button", name="Select photo.jpg").tap()
         await expect(page.get_by_text("1 selected")).to_be_visible()
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
         await page.goto(f"/photos/{photos[0]}")
         await expect(page.get_by_role("heading", name="photo.jpg")).to_be_visible()
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert await page.evaluate(wide) == 0
 
@@ -340,7 +341,7 @@ async def test_a_service_that_is_away_is_told_and_what_was_there_comes_back(
         await expect(card(page, photos[0])).to_be_visible()
         await page.reload()
         await expect(page.get_by_text("Les photos ne sont pas accessibles")).to_be_visible()
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
     finally:
         server.start()
     await page.get_by_role("button", name="Réessayer").click()

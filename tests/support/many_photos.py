@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from typing import Any, Final
 
 import redis
 
@@ -31,8 +31,8 @@ def copy_photos(redis_url: str, count: int) -> None:
 
 def _copy(pipeline: redis.client.Pipeline, original: dict[str, str], photo_id: int) -> None:
     place = {str(photo_id): photo_id}
-    name = {"id": str(photo_id), "original_name": f"{photo_id}.jpg"}
-    pipeline.hset(keys.photo(photo_id), mapping={**original, **name})
+    fields: dict[Any, Any] = {**original, "id": photo_id, "original_name": f"{photo_id}.jpg"}
+    pipeline.hset(keys.photo(photo_id), mapping=fields)
     pipeline.zadd(keys.photos(""), place)
     pipeline.zadd(keys.status("", original["status"]), place)
     for tag_id in json.loads(original.get("tag_ids", "[]")):

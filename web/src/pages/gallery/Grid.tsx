@@ -90,6 +90,7 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
     <div
       ref={frame}
       role="grid"
+      tabIndex={-1}
       className={styles.grid}
       style={{ height: rows.getTotalSize() }}
       aria-label={gallery.grid}
@@ -183,13 +184,15 @@ function useFocus(
   rows: Rows,
 ) {
   const wanted = useRef(false);
+  const photos = useListing((state) => state.photos);
+  // Again when its content has come, without which there is nothing to focus.
   useEffect(() => {
     if (!wanted.current) return;
-    wanted.current = false;
     rows.scrollToIndex(Math.floor(active / columns), { align: "auto" });
     const link = frame.current?.querySelector<HTMLElement>(`[data-index="${active}"]`);
-    link?.focus({ preventScroll: true });
-  }, [frame, active, columns, rows]);
+    wanted.current = !link;
+    (link ?? frame.current)?.focus({ preventScroll: true });
+  }, [frame, active, columns, rows, photos]);
   return useCallback((id: number) => {
     wanted.current = true;
     setActive(id);
