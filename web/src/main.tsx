@@ -7,6 +7,7 @@ import { readConfig } from "./app/config.ts";
 import { applyTheme } from "./app/theme.ts";
 import { useLocaleStore } from "./i18n/locale.ts";
 import { startLive } from "./live/store.ts";
+import { startRemoval } from "./photos/removal.ts";
 import { startPhotoToasts } from "./toasts/photos.ts";
 import { restoreGroups } from "./upload/groups.ts";
 
@@ -17,6 +18,9 @@ await readConfig();
 startLive();
 restoreGroups();
 startPhotoToasts();
+startRemoval();
+// The page finds its place by itself, for its photos are not there when the browser would.
+history.scrollRestoration = "manual";
 
 const root = document.getElementById("root");
 if (!root) throw new Error("index.html has lost its #root");

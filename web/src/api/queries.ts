@@ -1,12 +1,14 @@
 /** The answers that are kept (TanStack Query): their keys, how long they hold, how they change. */
 
-import { type InfiniteData, QueryClient, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, QueryClient, useQuery } from "@tanstack/react-query";
 import { useLocale } from "../i18n/locale.ts";
+import { dropListed, patchListed, putListed, refresh } from "../photos/listing.ts";
 import { ApiError } from "./problems.ts";
-import { api, type PhotoFilter } from "./routes.ts";
-import type { Page, Photo } from "./types.ts";
+import { api } from "./routes.ts";
+import type { Photo } from "./types.ts";
 
-const PAGE = 60;
+/** The most tags that are suggested. */
+const SUGGESTED = 8;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -18,24 +20,11 @@ export const queryClient = new QueryClient({
 });
 
 export const keys = {
-  photos: ["photos"] as const,
-  list: (filter: PhotoFilter) => ["photos", filter] as const,
   photo: (id: number) => ["photo", id] as const,
+  job: (id: string) => ["job", id] as const,
   stages: (locale: string) => ["stages", locale] as const,
+  tags: (prefix: string, locale: string) => ["tags", locale, prefix] as const,
 };
-
-type List = InfiniteData<Page<Photo>, string | undefined>;
-
-/** The photos that `filter` lets through, newest first, page by page. */
-export function usePhotos(filter: PhotoFilter = {}) {
-  return useInfiniteQuery({
-    queryKey: keys.list(filter),
-    queryFn: ({ pageParam, signal }) =>
-      api.photos({ ...filter, cursor: pageParam, limit: PAGE }, signal),
-    initialPageParam: undefined as string | undefined,
-    getNextPageParam: (page) => page.nextCursor ?? undefined,
-  });
-}
 
 export function usePhoto(id: number) {
   return useQuery({ queryKey: keys.photo(id), queryFn: ({ signal }) => api.photo(id, signal) });
@@ -52,34 +41,48 @@ export function useStages() {
   });
 }
 
+/** The tags whose names start with `prefix`, most used first. */
+export function useTags(prefix: string, enabled: boolean) {
+  const locale = useLocale();
+  return useQuery({
+    queryKey: keys.tags(prefix, locale),
+    queryFn: ({ signal }) => api.tags(prefix, SUGGESTED, signal),
+    staleTime: 10_000,
+    gcTime: 60_000,
+    retry: false,
+    enabled,
+    placeholderData: keepPreviousData,
+  });
+}
+
+/** The job that analysed a photo, with its attempts; asked for anew whenever `state` changes. */
+export function useJob(id: string, state: string) {
+  return useQuery({
+    queryKey: [...keys.job(id), state],
+    queryFn: ({ signal }) => api.job(id, signal),
+    placeholderData: (before) => (before?.jobId === id ? before : undefined),
+  });
+}
+
 /** Put what became of a photo wherever it is shown, without asking. */
 export function putPhoto(photo: Photo): void {
   queryClient.setQueryData(keys.photo(photo.id), photo);
-  changeLists((photos) => photos.map((each) => (each.id === photo.id ? photo : each)));
+  putListed(photo);
 }
 
 /** Change what is kept of a photo, wherever it is. */
 export function patchPhoto(id: number, changes: Partial<Photo>): void {
-  const patched = (photo: Photo) => (photo.id === id ? { ...photo, ...changes } : photo);
-  queryClient.setQueryData<Photo>(keys.photo(id), (photo) => photo && patched(photo));
-  changeLists((photos) => photos.map(patched));
+  queryClient.setQueryData<Photo>(keys.photo(id), (photo) => photo && { ...photo, ...changes });
+  patchListed(id, changes);
 }
 
 /** Take a photo off whatever shows it. */
 export function dropPhoto(id: number): void {
   queryClient.removeQueries({ queryKey: keys.photo(id) });
-  changeLists((photos) => photos.filter((each) => each.id !== id));
+  dropListed(id);
 }
 
-/** Ask anew for the lists that are shown: photos have come, or tags have changed. */
-export function refreshPhotos(): Promise<void> {
-  return queryClient.invalidateQueries({ queryKey: keys.photos });
-}
-
-function changeLists(change: (photos: Photo[]) => Photo[]): void {
-  queryClient.setQueriesData<List>({ queryKey: keys.photos }, (list) =>
-    list
-      ? { ...list, pages: list.pages.map((page) => ({ ...page, items: change(page.items) })) }
-      : list,
-  );
+/** Look for photos that have come. */
+export async function refreshPhotos(): Promise<void> {
+  refresh();
 }

@@ -8,6 +8,7 @@ import type {
   ListedState,
   Page,
   Photo,
+  Priority,
   Queue,
   Stage,
   Statistics,
@@ -30,8 +31,8 @@ export const api = {
   photo: (id: number, signal?: AbortSignal) => ask<Photo>(`/api/photos/${id}`, { signal }),
   editTags: (id: number, tags: string[]) =>
     ask<Photo>(`/api/photos/${id}/tags`, { method: "PUT", body: { tags } }),
-  retag: (id: number, socketId?: string) =>
-    ask<Accepted>(`/api/photos/${id}/retag`, { method: "POST", body: {}, socketId }),
+  retag: (id: number, socketId?: string, body: { priority?: Priority; fresh?: boolean } = {}) =>
+    ask<Accepted>(`/api/photos/${id}/retag`, { method: "POST", body, socketId }),
   deletePhoto: (id: number) => ask<void>(`/api/photos/${id}`, { method: "DELETE" }),
   tags: (prefix: string, limit: number, signal?: AbortSignal) =>
     ask<{ items: Tag[] }>("/api/tags", { query: { prefix, limit }, signal }),

@@ -44,3 +44,25 @@ export function moment(time: string, locale: string): string {
     new Date(time),
   );
 }
+
+/** Return the time of day of a moment, ms since 1970. */
+export function time(ms: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(ms);
+}
+
+/** Return how long `ms` were, as exact as it matters: 8 ms, 1.2 s. */
+export function took(ms: number, locale: string): string {
+  const [value, unit, digits] =
+    ms < 1000 ? [ms, "millisecond", 0] : [ms / 1000, "second", ms < 10_000 ? 1 : 0];
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit,
+    unitDisplay: "short",
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** Return a whole number. */
+export function number(value: number, locale: string, digits = 0): string {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+}

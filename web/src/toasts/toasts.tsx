@@ -1,6 +1,6 @@
 /** All toasts: the one place for where they stand, how long, and with which icons. */
 
-import { Check, LoaderCircle, RotateCcw, TriangleAlert, X } from "lucide-react";
+import { Check, LoaderCircle, RotateCcw, Trash2, TriangleAlert, X } from "lucide-react";
 import type { CSSProperties } from "react";
 import { createPortal } from "react-dom";
 import { toast as sonner, Toaster } from "sonner";
@@ -17,6 +17,7 @@ const ICONS = {
   error: <TriangleAlert {...ICON} />,
   retrying: <RotateCcw {...ICON} />,
   cancelled: <X {...ICON} />,
+  removed: <Trash2 {...ICON} />,
 };
 
 interface Toast {
@@ -48,6 +49,13 @@ export const toast = {
     sonner(title, { ...options(more), icon: ICONS.cancelled, duration: SHOWN_MS.cancelled }),
   info: (title: string, more: Toast = {}) =>
     sonner(title, { ...options(more), duration: SHOWN_MS.info }),
+  /** Stays while something can be undone: who says it dismisses it. */
+  undo: (title: string, more: Toast = {}) =>
+    sonner(title, {
+      ...options(more),
+      icon: ICONS.removed,
+      duration: Number.POSITIVE_INFINITY,
+    }),
   dismiss: (id: string | number) => sonner.dismiss(id),
 };
 

@@ -52,7 +52,7 @@ async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
 }
 
 /** Put a dead job back; undefined if it is dead no more, or has been dropped. */
-async function revived(job: string): Promise<string | undefined> {
+export async function revived(job: string): Promise<string | undefined> {
   try {
     return (await api.retryJob(job)).jobId;
   } catch (error) {

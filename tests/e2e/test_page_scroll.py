@@ -1,0 +1,113 @@
+"""The gallery scrolled from its first photo to its last: what it holds stays the same.
+
+`TAGLINE_TEST_PHOTOS=50000 make test ARGS="-k scroll -s"` is the long form, which prints figures.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, CDPSession, expect
+
+from deploy.local.server import EmbeddedServer
+from tests.e2e.page import page_settings
+from tests.e2e.stack import Stack, running_stack
+from tests.support.browser import chromium, running_browser, visitor
+from tests.support.clients import PHOTOS, get, upload_batch
+from tests.support.many_photos import copy_photos
+from tests.support.redis_server import temporary_server
+
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
+
+COUNT: Final = int(os.environ.get("TAGLINE_TEST_PHOTOS", "2000"))
+MOST_NODES: Final = 6_000
+"""What the whole page may have of them at any time."""
+
+HEAP_A_PHOTO: Final = 200
+"""Bytes that a photo which is far away may still take: its id, and its share of a cursor."""
+
+HEAP_SPARE: Final = 12 * 2**20
+"""Bytes that a heap may differ by for reasons of its own."""
+
+FRAMES: Final = """async (pixels) => {
+    const times = [];
+    for (let frame = 0; frame < 120; frame++) {
+        scrollBy({ top: pixels, behavior: 'instant' });
+        times.push(await new Promise(requestAnimationFrame));
+    }
+    const gaps = times.slice(1).map((time, i) => time - times[i]).sort((a, b) => a - b);
+    return [gaps[Math.floor(gaps.length / 2)], gaps[Math.floor(gaps.length * 0.95)]];
+}"""
+"""Scrolls by `pixels` a frame; returns the median and the 95th percentile of a frame's ms."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedServer]:
+    chromium()
+    with temporary_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def stack(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder: Path = tmp_path_factory.mktemp("scroll")
+    with running_stack(server.url, folder, folder / "cache", page_settings()) as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(stack: Stack) -> AsyncIterator[Browser]:
+    async with running_browser() as browser:
+        yield browser
+
+
+async def _held(session: CDPSession) -> tuple[int, int]:
+    """Return the bytes of the heap that are in use, and the number of nodes."""
+    await session.send("HeapProfiler.collectGarbage")
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    found = {metric["name"]: int(metric["value"]) for metric in metrics}
+    return found["JSHeapUsedSize"], found["Nodes"]
+
+
+async def test_scrolling_through_all_photos_holds_memory_flat(
+    stack: Stack, server: EmbeddedServer, browser: Browser
+) -> None:
+    await upload_batch(stack.gateway.url, sorted(PHOTOS.glob("*.jpg")))
+    while (await get(f"{stack.gateway.url}/api/photos?status=complete"))[1]["items"][6:] == []:
+        await asyncio.sleep(0.1)
+    copy_photos(server.url, COUNT)
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        grid = page.get_by_role("grid")
+        await expect(page.locator("[data-photo] img").first).to_be_visible()
+        session = await someone.context.new_cdp_session(page)
+        await session.send("Performance.enable")
+        heap_before, nodes_before = await _held(session)
+        ahead = await page.evaluate(FRAMES, 40)
+        started = time.monotonic()
+        while await grid.get_attribute("aria-rowcount") == "-1":
+            await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")
+        await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")
+        took_s = time.monotonic() - started
+        await expect(page.locator("[data-photo='1'] img")).to_be_visible()
+        heap, nodes = await _held(session)
+        # Up again, through what was dropped: fetched anew where it is looked at.
+        back = await page.evaluate(FRAMES, -40)
+        half = "scrollTo({ top: document.body.scrollHeight / 2, behavior: 'instant' })"
+        await page.evaluate(half)
+        await expect(page.locator("[role=gridcell][aria-busy]")).to_have_count(0)
+        print(  # noqa: T201 - the figures
+            f"\n{COUNT} photos to their end in {took_s:.1f} s; heap {heap_before / 2**20:.1f} MiB"
+            f" before, {heap / 2**20:.1f} MiB after; nodes {nodes_before} and {nodes};"
+            f" ms a frame, median and p95: {ahead} down, {back} up"
+        )
+        assert nodes <= MOST_NODES
+        assert heap - heap_before <= COUNT * HEAP_A_PHOTO + HEAP_SPARE
+        assert someone.faults == []

@@ -1,0 +1,75 @@
+/** What is done with photos from the gallery and their page. Throws nothing: what fails is told. */
+
+import { ApiError, explain } from "../api/problems.ts";
+import { patchPhoto } from "../api/queries.ts";
+import { api } from "../api/routes.ts";
+import type { Photo, Priority } from "../api/types.ts";
+import { messages } from "../i18n/locale.ts";
+import { ended } from "../live/merge.ts";
+import { expect, socketId, useLive, watch } from "../live/store.ts";
+import { toast } from "../toasts/toasts.tsx";
+import { cancelItem, revived } from "../upload/control.ts";
+import { itemOfPhoto } from "../upload/groups.ts";
+import { each } from "./each.ts";
+
+export interface Again {
+  priority: Priority;
+  /** Ask the model even if its answer for these very bytes is known. */
+  fresh: boolean;
+}
+
+/** Have photos analysed again; those in work are left to it. */
+export async function retag(ids: readonly number[], again: Again): Promise<void> {
+  const socket = await socketId();
+  await toldFor(ids, ["in_work", "not_found"], async (id) => {
+    const { jobId } = await api.retag(id, socket, again);
+    restarted(id, jobId);
+  });
+}
+
+/** Try a photo again that has failed or was cancelled. */
+export async function retry(photo: Photo): Promise<void> {
+  await toldFor([photo], ["in_work"], async ({ id }) => {
+    const job = useLive.getState().photos.get(id)?.jobId || photo.jobId;
+    restarted(id, (await revived(job)) ?? (await api.retag(id, await socketId())).jobId);
+  });
+}
+
+export async function cancel(photos: readonly Photo[]): Promise<void> {
+  await each(photos, (photo) => cancelItem(itemOfPhoto(photo)));
+}
+
+/** Say whether a photo is in work, as far as this page has heard. */
+export function inWork(photo: Photo): boolean {
+  const live = useLive.getState().photos.get(photo.id);
+  return live ? !ended(live) : photo.processing;
+}
+
+function restarted(id: number, jobId: string): void {
+  expect({ id, jobId });
+  watch(id);
+  patchPhoto(id, { status: "queued", processing: true, progress: 0, error: null, jobId });
+}
+
+async function toldFor<T>(
+  items: readonly T[],
+  fine: readonly string[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  let failed = 0;
+  let why: unknown;
+  await each(items, async (item) => {
+    try {
+      await work(item);
+    } catch (error) {
+      if (error instanceof ApiError && fine.includes(error.code)) return;
+      failed += 1;
+      why = error;
+    }
+  });
+  const { toast: say } = messages();
+  if (!failed) return;
+  const text = explain(why, messages());
+  if (items.length === 1) toast.error(text);
+  else toast.error(say.failedMany(failed, items.length), { text });
+}
