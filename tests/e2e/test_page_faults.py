@@ -212,7 +212,7 @@ async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_
     someone: Visitor, stack: Stack, photo: Path
 ) -> None:
     page = someone.page
-    stack.tagger.terminate()
+    stack.tagger.kill()
     wrong = {**stack.tagger.environment, "OPENAI_API_KEY": "sk-wrong"}
     with ServiceProcess("tagger", wrong) as tagger:
         tagger.wait_ready()
@@ -221,7 +221,7 @@ async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_
         await expect(toasts(page, "error")).to_contain_text("accepte pas la clé")
         await expect(stage(page, "ai")).to_have_attribute("data-state", "failed")
         await expect(modal(page).get_by_role("alert")).to_contain_text("accepte pas la clé")
-        tagger.terminate()
+        tagger.kill()
     stack.tagger.start().wait_ready()
 
     await modal(page).get_by_role("button", name="Réessayer").click()
