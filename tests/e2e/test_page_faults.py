@@ -260,7 +260,7 @@ async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_
             await expect(modal(page)).to_contain_text(DONE)
             await page.keyboard.press("Escape")
             picture = page.locator("[data-photo] img")
-            await expect(picture).to_have_js_property("naturalWidth", 384)
+            await expect(picture).to_have_js_property("naturalWidth", 320)
             await page.reload()
             await expect(page.locator("[data-photo]")).to_contain_text("chat")
             assert someone.faults == []

@@ -178,7 +178,7 @@ async def test_photos_in_work_are_live_in_the_grid_and_new_ones_come_on_top(
         await expect(first).to_have_attribute("data-status", "processing")
         await expect(first.get_by_role("progressbar")).to_be_attached()
         await expect(first).to_contain_text("Génération des tags")
-        await first.get_by_role("button", name="Voir la progression").click()
+        await first.get_by_title("Voir la progression").click()
         await expect(modal(page)).to_be_visible()
         await page.keyboard.press("Escape")
     finally:

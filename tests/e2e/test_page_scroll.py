@@ -1,6 +1,6 @@
 """The gallery scrolled from its first photo to its last: what it holds stays the same.
 
-`TAGLINE_TEST_PHOTOS=50000 make test ARGS="-k scroll -s"` is the long form, which prints figures.
+`TAGLINE_TEST_PHOTOS=50000` is the long form; with `-s` the figures are seen.
 """
 
 from __future__ import annotations

@@ -193,7 +193,7 @@ async def test_focus_stays_in_the_modal_and_returns_to_where_it_was(
 async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser) -> None:
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open("/photos/999999")
-        await expect(page.get_by_role("alert")).to_contain_text("Introuvable")
+        await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

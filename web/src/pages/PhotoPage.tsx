@@ -28,9 +28,11 @@ export default function PhotoPage({ id }: { id: number }) {
   const { data: photo, error, refetch } = usePhoto(id);
   if (error instanceof ApiError && error.status === 404) {
     return (
-      <Notice icon="image" title={messages.missing} text={messages.missingText}>
-        <Link href="/">{app.toPhotos}</Link>
-      </Notice>
+      <div role="alert">
+        <Notice icon="image" title={messages.missing} text={messages.missingText}>
+          <Link href="/">{app.toPhotos}</Link>
+        </Notice>
+      </div>
     );
   }
   if (error && !photo)

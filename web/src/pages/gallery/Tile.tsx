@@ -187,7 +187,7 @@ function Working({ photo, active }: { photo: Photo; active: boolean }) {
     <button
       type="button"
       className={styles.working}
-      aria-label={`${progress.open} : ${name}`}
+      title={progress.open}
       tabIndex={active ? 0 : -1}
       onClick={() => openPhoto(photo)}
     >
