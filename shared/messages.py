@@ -36,9 +36,13 @@ _TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "fr": "Erreur lors de l'analyse de la photo",
         "en": "The photo could not be analysed",
     },
+    "waiting": {
+        "fr": "Nouvel essai dans {seconds} s",
+        "en": "Trying again in {seconds} s",
+    },
     "retrying": {
-        "fr": "Nouvel essai dans {seconds} s ({attempt}/{max_attempts})",
-        "en": "Trying again in {seconds} s ({attempt}/{max_attempts})",
+        "fr": "Nouvel essai dans {seconds} s ({tries}/{max_attempts})",
+        "en": "Trying again in {seconds} s ({tries}/{max_attempts})",
     },
 }
 

@@ -59,10 +59,16 @@ class Tagging:
     async def tag_photo(self, **fields: Any) -> None:
         """Handle a `TagPhoto`; its message is settled by the script that ends the attempt."""
         message = _current_message()
-        # Whatever happens now, the script that writes the outcome acknowledges the message;
-        # if none did, the lease has to lapse so that another worker starts again.
-        message.settled = True
-        command = TagPhoto.model_validate(fields)
+        try:
+            command = TagPhoto.model_validate(fields)
+            await self._tag(command, message)
+        except Exception:
+            # Of no use, or a fault of ours: it becomes a dead letter.
+            message.settled = False
+            message.fail()
+            raise
+
+    async def _tag(self, command: TagPhoto, message: StreamMessage) -> None:
         with structlog.contextvars.bound_contextvars(
             photo_id=command.photo_id, job_id=command.job_id
         ):
@@ -73,12 +79,14 @@ class Tagging:
                 if isinstance(record, Record):
                     if record.waited_s is not None:
                         PICKUP_SECONDS.observe(record.waited_s)
+                    # From here on the script that writes the outcome acknowledges the message.
+                    message.settled = True
                     await self._attempt(Work(record, self._tools), message)
                 else:
                     ATTEMPTS.labels(result="handed_over").inc()
                     logger.info("photo_not_ours", why=record.name.lower())
             except GivenBackError:
-                message.settled, message.given_back = False, True
+                _give_back(message)
                 ATTEMPTS.labels(result="given_back").inc()
                 logger.info("attempt_given_back")
             except LeaseLostError:
@@ -87,21 +95,26 @@ class Tagging:
                 ATTEMPTS.labels(result="handed_over").inc()
                 logger.warning("lease_lost")
             except UnavailableError as error:
+                # As soon as Redis is back, and at no cost: no worker has died.
+                _give_back(message)
                 ATTEMPTS.labels(result="unavailable").inc()
                 logger.warning("attempt_abandoned", why=str(error))
 
     async def end_dead(self, message: StreamMessage) -> None:
         """End the photo of a message that is about to become a dead letter."""
-        message.settled = True
         command = TagPhoto.model_validate(message.kwargs)
         record = await self._tools.attempts.claim(command.photo_id, command.job_id, message.receipt)
         if isinstance(record, Claim):
+            message.settled = True
             return
         if message.reason == "poison":
             error = PermanentError("poison", f"{message.deaths} workers died working on the photo")
         else:
             error = PermanentError("rejected", "No worker takes messages of this kind")
-        await self._endings.fail(Work(record, self._tools), message, error)
+        # To claim it was no start of the work.
+        starts = record.attempt - 1
+        await self._endings.fail(Work(record, self._tools), message, error, starts=starts)
+        message.settled = True
 
     async def _attempt(self, work: Work, message: StreamMessage) -> None:
         started = time.perf_counter()
@@ -181,7 +194,15 @@ class EndDeadPhotos(Middleware):
                 self._end_dead(message)
             except UnavailableError as error:
                 # The message stays pending; whoever takes it over comes here again.
+                message.settled = True
                 logger.warning("dead_photo_not_ended", why=str(error))
+            except Exception:
+                # It is no message of a photo, say: a dead letter all the same.
+                logger.exception("dead_photo_not_ended")
+
+
+def _give_back(message: StreamMessage) -> None:
+    message.settled, message.given_back = False, True
 
 
 def _current_message() -> StreamMessage:

@@ -9,7 +9,7 @@ from typing import Final
 import dramatiq
 import orjson
 from aiohttp import web
-from dramatiq import Middleware, Worker
+from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
@@ -101,9 +101,11 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
 
 
 @asynccontextmanager
-async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterator[Running]:
+async def opened_running(
+    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker
+) -> AsyncIterator[Running]:
     """Open what knows the attempts under way, with all that a tagger does besides them."""
-    attempts = Running(tools.attempts)
+    attempts = Running(tools.attempts, give_back=lambda: not broker.starts_more)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         positions = Positions(redis, retention_s=settings.retention_s)
         reconciler = Reconciler(redis)
@@ -113,16 +115,21 @@ async def opened_running(settings: TaggerSettings, tools: Tools) -> AsyncIterato
             yield attempts
 
 
-def build_worker(settings: TaggerSettings, tools: Tools, running: Running) -> Worker:
-    """Return a worker, not started, whose broker knows the actor."""
-    middleware: list[Middleware] = [CurrentMessage()]
-    broker = RedisStreamsBroker(
+def build_broker(settings: TaggerSettings) -> RedisStreamsBroker:
+    """Return the broker."""
+    return RedisStreamsBroker(
         url=settings.redis_url,
         namespace=keys.SHARD,
-        middleware=middleware,
+        middleware=[CurrentMessage()],
         claim_after_ms=settings.claim_after_ms,
         max_work_ms=round((settings.attempt_timeout_s + WAITS_S) * 1000),
     )
+
+
+def build_worker(
+    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker, running: Running
+) -> Worker:
+    """Return a worker, not started, whose broker knows the actor."""
     tagging = Tagging(
         tools,
         Endings(broker, max_attempts=settings.max_attempts),

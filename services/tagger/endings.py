@@ -58,8 +58,18 @@ class Endings:
             raise LeaseLostError
         ATTEMPTS.labels(result="complete").inc()
 
-    async def fail(self, work: Work, message: StreamMessage, error: TaggingError) -> None:
-        """End the photo as `error`, and keep its message among the dead letters."""
+    async def fail(
+        self,
+        work: Work,
+        message: StreamMessage,
+        error: TaggingError,
+        *,
+        starts: int | None = None,
+    ) -> None:
+        """End the photo as `error`, and keep its message among the dead letters.
+
+        `starts`: how often the work was started, if not as often as it was claimed.
+        """
         FAILURES.labels(code=error.code).inc()
         record = work.record
         fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
@@ -68,7 +78,7 @@ class Endings:
             error=error.text,
             message=messages.text("failed", record.locale),
             code=error.code,
-            attempts=record.attempt,
+            attempts=record.attempt if starts is None else starts,
             batch_id=record.batch_id,
         )
         message.stuff_exception(error)
@@ -111,10 +121,10 @@ class Endings:
             retry_in_ms=delay_ms,
             error=error.text,
             message=messages.text(
-                "retrying",
+                "retrying" if error.counts else "waiting",
                 record.locale,
                 seconds=max(1, round(delay_ms / 1000)),
-                attempt=record.attempt,
+                tries=record.tries + 1,
                 max_attempts=self._max_attempts,
             ),
             batch_id=record.batch_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -24,12 +24,12 @@ logger = structlog.stdlib.get_logger()
 class Running:
     """The attempts of one process; all of it belongs to one event loop.
 
-    Set `draining`, from any thread, when the process is about to stop: what only waits for
-    others is given back then, instead of waiting through the grace period.
+    `give_back` says whether what only waits for others is to be given back: because the process
+    is about to stop, say, and others could go on with it at once.
     """
 
-    def __init__(self, attempts: Attempts) -> None:
-        self.draining = False
+    def __init__(self, attempts: Attempts, *, give_back: Callable[[], bool]) -> None:
+        self._gives_back = give_back
         self._attempts = attempts
         self._works: dict[asyncio.Task[object], Work] = {}
         self._stopped: dict[asyncio.Task[object], Exception] = {}
@@ -39,7 +39,7 @@ class Running:
         """Run the body as an attempt.
 
         Raises `LeaseLostError` in it, at its next await, once another worker has the photo, or
-        it was cancelled or removed; `GivenBackError` if it waits while the process drains.
+        it was cancelled or removed; `GivenBackError` if it waits and is to be given back.
         """
         task = asyncio.current_task()
         if task is None:
@@ -60,7 +60,7 @@ class Running:
         """Stop the attempts that are not to go on, as long as this process runs."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if self.draining:
+            if self._gives_back():
                 self._give_back()
             if self._works:
                 try:

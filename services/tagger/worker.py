@@ -14,13 +14,13 @@ from dramatiq import Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 
 from services.tagger.app import (
+    build_broker,
     build_worker,
     opened_running,
     opened_tools,
     publish_stages,
     serving_health,
 )
-from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
@@ -39,7 +39,7 @@ def run(settings: TaggerSettings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with _event_loop() as loop:
         opened = AsyncExitStack()
-        health, worker, running = loop.run_coroutine(_open(settings, opened))
+        health, worker = loop.run_coroutine(_open(settings, opened))
         try:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
@@ -47,7 +47,7 @@ def run(settings: TaggerSettings) -> None:
             health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
             stop.wait()
-            health.draining = running.draining = True
+            health.draining = True
             logger.info("tagger_draining", grace_s=settings.grace_s)
             worker.stop(timeout=round(settings.grace_s * 1000))
             worker.broker.close()
@@ -56,7 +56,7 @@ def run(settings: TaggerSettings) -> None:
     logger.info("tagger_stopped")
 
 
-async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Worker, Running]:
+async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Worker]:
     blobs = open_store(settings.blob_url)
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs))
@@ -67,8 +67,9 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
-        running = await opened.enter_async_context(opened_running(settings, tools))
-        return health, build_worker(settings, tools, running), running
+        broker = build_broker(settings)
+        running = await opened.enter_async_context(opened_running(settings, tools, broker))
+        return health, build_worker(settings, tools, broker, running)
     except BaseException:
         await opened.aclose()
         raise

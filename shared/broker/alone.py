@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from dramatiq import Broker, MessageProxy, Middleware
 
 from .entries import StreamMessage
+
+LOOK_EVERY_S: Final = 0.1
+"""How often it is looked whether what runs is stuck by now."""
 
 
 class Alone(Middleware):
@@ -16,7 +20,8 @@ class Alone(Middleware):
     A worker that dies takes all that it holds with it, and each message pays with a death. Were
     the last one not lived alone, whatever ran beside a poison message would end as poison, too.
     While such a message runs, or waits for what runs to end, its worker fetches nothing, and
-    gives back what it has not started: by `hand_back`.
+    gives back what it has not started: by `hand_back`. What is stuck, beyond its time, is not
+    waited for: its message has gone on.
 
     The first of all middleware: what it waits is not on any other's clock.
     """
@@ -31,8 +36,8 @@ class Alone(Middleware):
 
     @property
     def wanted(self) -> bool:
-        """Whether a message runs alone, or waits to."""
-        return self._alone is not None
+        """Whether a message runs alone, or waits to; not one that is stuck."""
+        return self._alone is not None and not self._alone.overdue
 
     @property
     def overdue(self) -> int:
@@ -56,21 +61,22 @@ class Alone(Middleware):
         if not isinstance(message, StreamMessage) or not self._is_last_life(message):
             return
         with self._changed:
-            if self._alone is not None:
+            if self.wanted:
                 return
             self._alone = message
         self._hand_back()
         with self._changed:
-            self._changed.wait_for(lambda: not self._running or self._stopping)
+            while self._runs() and not self._stopping:
+                self._changed.wait(LOOK_EVERY_S)
         self._hand_back()
 
     def begin(self, message: StreamMessage) -> bool:
         """Note that `message` starts in this thread; False if it must not, beside another."""
         with self._changed:
             if self._is_last_life(message):
-                allowed = self._alone is message and not self._running
+                allowed = self._alone is message and not self._runs()
             else:
-                allowed = self._alone is None
+                allowed = not self.wanted
             if allowed:
                 self._running[threading.get_ident()] = message
             return allowed
@@ -82,6 +88,9 @@ class Alone(Middleware):
             if self._alone is message:
                 self._alone = None
             self._changed.notify_all()
+
+    def _runs(self) -> bool:
+        return any(not message.overdue for message in self._running.values())
 
     def _is_last_life(self, message: StreamMessage) -> bool:
         # Where one death is too many, all would be alone.

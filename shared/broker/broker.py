@@ -71,6 +71,7 @@ class RedisStreamsBroker(Broker):
     ) -> None:
         self._holding = Holding(max_work_ms=max_work_ms, max_deaths=max_deaths)
         super().__init__(middleware=middleware)
+        self._frame_middleware()
         self.queues: set[str] = set()
         self.namespace = namespace
         self.limits = Limits(
@@ -91,6 +92,9 @@ class RedisStreamsBroker(Broker):
     ) -> None:
         """Add a middleware, as to every Dramatiq broker."""
         super().add_middleware(middleware, before=before, after=after)
+        self._frame_middleware()
+
+    def _frame_middleware(self) -> None:
         first, last = self._holding.alone, self._holding
         others = [each for each in self.middleware if each not in (first, last)]
         # Last: when it has a message skipped, all others have been told of its beginning.
@@ -201,8 +205,18 @@ class RedisStreamsBroker(Broker):
             prefetch=prefetch,
             block_ms=block_ms,
             may_fetch=self._holding.may_fetch,
+            stopping=lambda: self._holding.draining,
             take_waiting=lambda: self._holding.take_waiting(queue_name),
         )
+
+    @property
+    def starts_more(self) -> bool:
+        """Whether the worker starts more messages.
+
+        Not while it is stopping, has a message run alone, or is stuck: what only waits in it
+        may then better be given back.
+        """
+        return self._holding.may_fetch()
 
     def drain(self, *, draining: bool = True) -> None:
         """Let no consumer of this broker fetch any more, or again; what is held goes on."""

@@ -49,7 +49,8 @@ class RedisStreamsConsumer(Consumer):
 
     `client` is for what settles, `blocking` for what fetches, with reads of `block_ms` at most,
     `keeping` for the keeper of leases, who closes it. `may_fetch` says whether the worker can
-    start anything more, `take_waiting` returns what it has fetched and not started.
+    start anything more, `stopping` whether it never will, `take_waiting` returns what it has
+    fetched and not started.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class RedisStreamsConsumer(Consumer):
         prefetch: int,
         block_ms: int,
         may_fetch: Callable[[], bool],
+        stopping: Callable[[], bool],
         take_waiting: Callable[[], list[StreamMessage]],
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -73,6 +75,7 @@ class RedisStreamsConsumer(Consumer):
         self._queue_name = queue_name
         self._block_ms = block_ms
         self._may_fetch = may_fetch
+        self._stopping = stopping
         self._take_waiting = take_waiting
         self._held = Held(prefetch)
         self._ready: deque[StreamMessage] = deque()
@@ -238,7 +241,7 @@ class RedisStreamsConsumer(Consumer):
                 message.reason = POISON
                 message.fail()
             message.sure_until = asked_at + self._limits.claim_after_ms / 1000
-            message.make_sure = partial(self._keeper.make_sure, message, self._may_fetch)
+            message.make_sure = partial(self._keeper.make_sure, message, self._stopping)
             self._held.add(message)
             self._ready.append(message)
         # A blocking read may return one of each stream.

@@ -67,15 +67,16 @@ class LeaseKeeper(threading.Thread):
         self._unsettled.append(settle)
         self._wake.set()
 
-    def make_sure(self, message: StreamMessage, may_start: Callable[[], bool]) -> None:
+    def make_sure(self, message: StreamMessage, stopping: Callable[[], bool]) -> None:
         """Return when `message` is known to be ours, or is marked as lost.
 
         A process that stood still for longer than a lease cannot know without asking: others may
         have done by now what it is about to start. While Redis is away it waits.
         """
         while not self._held.wait_until_sure(message, timeout_s=0):
-            if not may_start():
-                message.lost = True  # the worker stops, and nobody has said
+            if stopping():
+                # Nobody has said whose it is: should it be ours, it goes on at no cost.
+                message.lost = message.given_back = True
                 return
             self._wake.set()
             self._held.wait_until_sure(message, timeout_s=SURE_PAUSE_S)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import redis
@@ -71,16 +72,20 @@ class Settling:
         """The same, for entries by stream."""
         for stream, ids in ids_by_stream.items():
             self._held.lose(stream, ids)
+            give = partial(self._give, stream, ids)
             try:
-                with translated():
-                    self._hand_back(
-                        keys=[stream, self._keys.front], args=[GROUP, self._consumer, *ids]
-                    )
+                give()
             except ConnectionClosed as error:
                 logger.warning("Messages go to others later. %s", error)
-            except redis.exceptions.ResponseError as error:
-                if not is_missing_group(error):
-                    raise
+                self._keeper.settle_later(give)
+
+    def _give(self, stream: str, ids: Sequence[str]) -> None:
+        try:
+            with translated():
+                self._hand_back(keys=[stream, self._keys.front], args=[GROUP, self._consumer, *ids])
+        except redis.exceptions.ResponseError as error:
+            if not is_missing_group(error):
+                raise
 
     def run_ack(self, message: StreamMessage) -> None:
         """Acknowledge `message` now. Done twice, it changes nothing the second time."""

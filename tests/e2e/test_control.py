@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from dramatiq import Message
 
+from shared import keys
+from shared.broker import QueueKeys
+from shared.commands import TAG_PHOTO
 from tests.e2e.stack import Stack, running_stack
 from tests.support.api import CAT, COFFEE, Answer, Api, picture
 from tests.support.clients import Heard, websocket
@@ -217,3 +221,24 @@ async def test_a_photo_that_has_waited_too_long_is_not_begun(
 
         await wait_until(ended, timeout_s=30)
         assert (await api.photo(photo["id"]))["error"]["code"] == "expired"
+
+
+async def test_a_message_that_means_nothing_is_a_dead_letter_and_harms_nobody(
+    redis_url: str, tmp_path: Path
+) -> None:
+    # Given a message to the tagger that names no photo
+    queue = QueueKeys.of(keys.SHARD, keys.TAGGING_QUEUE)
+    odd: Message[None] = Message(keys.TAGGING_QUEUE, TAG_PHOTO, (), {"photo_id": "x"}, {})
+    with redis.Redis.from_url(redis_url) as client:
+        client.xadd(queue.stream("high"), {"m": odd.encode()})
+    async with scene(redis_url, tmp_path) as at:
+        photo = await at.upload(CAT)
+        await at.until(photo, "photo:complete")
+
+        async def buried() -> bool:
+            (state,) = (await at.api.get("/api/queues")).json["items"]
+            return bool(state["dead"] == 1 and state["active"] == 0)
+
+        await wait_until(buried, timeout_s=20, what="it is a dead letter")
+        with redis.Redis.from_url(redis_url) as client:
+            client.delete(queue.dead)  # no photo's, so that all else must agree

@@ -120,6 +120,23 @@ def test_work_done_while_the_server_restarted_is_acknowledged_when_it_is_back(
     assert consumers(client) == set()
 
 
+def test_what_is_handed_back_while_the_server_is_away_is_back_with_it_at_no_cost(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with streams_broker(server.url) as broker, consuming(broker) as consumer:
+        sent = broker.enqueue(message("x"))
+        held = fetch(consumer)
+        server.kill()
+        consumer.requeue([held])
+        server.start()
+
+        again = fetch(consumer)
+        assert again == sent
+        assert again.deaths == 0
+        consumer.ack(again)
+        wait_until(lambda: pending(client) == 0, "it is acknowledged")
+
+
 def test_a_failure_while_the_server_is_away_is_retried_when_it_is_back(
     server: EmbeddedServer, client: redis.Redis
 ) -> None:
@@ -492,6 +509,8 @@ def test_a_message_whose_enqueueing_got_no_answer_is_there_once(
     proxy: Proxy, direct: redis.Redis
 ) -> None:
     with streams_broker(proxy.url) as broker:
+        # The server knows the script by now.
+        broker.enqueue(message("z"), delay=LONG_LEASE_MS)
         sent = message("x")
         proxy.lose_reply(request=sent.message_id.encode())
         with pytest.raises(ConnectionClosed):
@@ -503,7 +522,7 @@ def test_a_message_whose_enqueueing_got_no_answer_is_there_once(
             broker.enqueue(delayed, delay=LONG_LEASE_MS)
 
     assert waiting(direct) == 1
-    assert direct.zcard(KEYS.delayed) == 1
+    assert direct.zcard(KEYS.delayed) == 2
 
 
 def test_the_keeper_of_leases_outlives_what_it_did_not_expect(

@@ -7,7 +7,16 @@ import redis
 from dramatiq.middleware import SkipMessage
 
 from shared.broker import StreamMessage
-from tests.support.broker import LONG_LEASE_MS, consuming, fetch, give, message, streams_broker
+from shared.broker.keys import DEATHS
+from tests.support.broker import (
+    KEYS,
+    LONG_LEASE_MS,
+    consuming,
+    fetch,
+    give,
+    message,
+    streams_broker,
+)
 
 
 def stand_still(held: StreamMessage) -> None:
@@ -72,6 +81,35 @@ def test_messages_of_a_queue_that_was_flushed_are_skipped(redis_url: str) -> Non
         held = fetch(consumer)
         stand_still(held)
         client.flushall()
+
+        with pytest.raises(SkipMessage):
+            broker.emit_before("process_message", held)
+
+
+def test_a_message_on_its_last_life_is_renewed_and_started_too(redis_url: str) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+        redis.Redis.from_url(redis_url) as client,
+    ):
+        client.xadd(KEYS.stream("normal"), {"m": message().encode(), DEATHS: 2})
+        held = fetch(consumer)
+        stand_still(held)
+
+        broker.emit_before("process_message", held)
+
+        assert held.deaths == 2
+        assert not held.lost
+
+
+def test_the_checks_are_there_whatever_middleware_is_asked_for(redis_url: str) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS, middleware=[]) as broker,
+        consuming(broker) as consumer,
+    ):
+        broker.enqueue(message())
+        held = fetch(consumer)
+        held.lost = True
 
         with pytest.raises(SkipMessage):
             broker.emit_before("process_message", held)
