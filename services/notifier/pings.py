@@ -8,8 +8,8 @@ from typing import Final
 from services.notifier.limits import Timing
 from services.notifier.textsocket import TextSocket
 
-TURNS: Final = 20
-"""Over how many turns the pings of one period are spread."""
+TURNS: Final = 23
+"""Over how many turns the pings of one period are spread; a prime, as places in memory are not."""
 
 
 class Pings:
@@ -22,23 +22,28 @@ class Pings:
         self._turn_s = timing.ping_every_s / TURNS
         self._patience = max(1, min(TURNS - 1, round(timing.pong_within_s / self._turn_s)))
         self._turns: list[set[TextSocket]] = [set() for _ in range(TURNS)]
-        self._places: dict[TextSocket, int] = {}
         self._turn = 0
+        self._count = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, socket: TextSocket) -> None:
-        """Ping `socket` from now on, for the first time in almost a whole period."""
-        self._places[socket] = self._turn
-        self._turns[self._turn].add(socket)
+        """Ping `socket` from now on."""
+        self._sharing_a_turn_with(socket).add(socket)
+        self._count += 1
         if self._timer is None:
             self._wait()
 
     def remove(self, socket: TextSocket) -> None:
-        """Leave `socket` alone."""
-        self._turns[self._places.pop(socket)].discard(socket)
-        if not self._places and self._timer is not None:
+        """Leave `socket` alone, which was added."""
+        self._sharing_a_turn_with(socket).remove(socket)
+        self._count -= 1
+        if not self._count and self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _sharing_a_turn_with(self, socket: TextSocket) -> set[TextSocket]:
+        # By hash: a crowd that came at once is spread, too.
+        return self._turns[hash(socket) % TURNS]
 
     def _wait(self) -> None:
         self._timer = asyncio.get_running_loop().call_later(self._turn_s, self._next)
