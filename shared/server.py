@@ -50,6 +50,8 @@ class _Server(web.Server):
 
 
 class _Handler(RequestHandler):
+    __slots__ = ("_unanswered",)
+
     def __init__(self, server: web.Server, unanswered: Unanswered, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._unanswered = unanswered

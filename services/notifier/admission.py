@@ -20,6 +20,8 @@ LATEST_RETRY_S: Final = 60
 class Slot:
     """A socket's place; given back once, by `leave`."""
 
+    __slots__ = ("_admission", "_caller")
+
     def __init__(self, admission: Admission, caller: str) -> None:
         self._admission: Admission | None = admission
         self._caller = caller

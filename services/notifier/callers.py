@@ -37,26 +37,31 @@ def admitted(
     Browsers cannot set headers on a WebSocket: the key may be the query parameter `key`.
     """
 
+    def admit(request: web.Request) -> web.Response | None:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin and not is_allowed(origin, host=request.host, allowed=allowed_origins):
+            logger.info("origin_refused", origin=origin[:200])
+            REFUSED.labels(reason="origin").inc()
+            raise web.HTTPForbidden(text="This origin is not allowed here")
+        if _is_preflight(request):
+            return web.Response(status=204, headers=_PREFLIGHT)
+        authorization = request.headers.get(hdrs.AUTHORIZATION)
+        caller = api_keys.caller(authorization, key=request.query.get("key"))
+        if caller is None:
+            REFUSED.labels(reason="key").inc()
+            raise web.HTTPUnauthorized(
+                text="An API key is needed: Authorization: Bearer <secret>, or ?key=",
+                headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
+            )
+        request[CALLER] = caller
+        return None
+
+    # It lives as long as a socket: what is looked at once is in a function of its own, and of
+    # the URL no part is asked for that it would keep from then on.
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in open_to_all:
-            origin = request.headers.get(hdrs.ORIGIN)
-            if origin and not is_allowed(origin, host=request.host, allowed=allowed_origins):
-                logger.info("origin_refused", origin=origin[:200])
-                REFUSED.labels(reason="origin").inc()
-                raise web.HTTPForbidden(text="This origin is not allowed here")
-            if _is_preflight(request):
-                return web.Response(status=204, headers=_PREFLIGHT)
-            authorization = request.headers.get(hdrs.AUTHORIZATION)
-            caller = api_keys.caller(authorization, key=request.query.get("key"))
-            if caller is None:
-                REFUSED.labels(reason="key").inc()
-                raise web.HTTPUnauthorized(
-                    text="An API key is needed: Authorization: Bearer <secret>, or ?key=",
-                    headers={hdrs.WWW_AUTHENTICATE: "Bearer"},
-                )
-            request[CALLER] = caller
-        return await handler(request)
+        answer = None if request.rel_url.raw_path in open_to_all else admit(request)
+        return await handler(request) if answer is None else answer
 
     return middleware
 

@@ -6,7 +6,7 @@ https://github.com/socketio/engine.io-protocol. What is spoken over it is `socke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -121,15 +121,13 @@ class EngineSocket:
     async def listen(self, socket: TextSocket) -> None:
         """Go on over `socket`, from the start, until it closes."""
         self._move_to(socket)
-        async for message in socket.messages():
-            self._receive_message(message)
+        await self._hear(socket)
 
     async def upgrade(self, socket: TextSocket) -> None:
         """Move from polling to `socket`, if it keeps to the protocol, and listen to it."""
-        messages = socket.messages()
         try:
             async with asyncio.timeout(self._timing.connect_within_s):
-                moved = await self._probe(socket, messages)
+                moved = await self._probe(socket)
         except TimeoutError:
             moved = False
         finally:
@@ -138,8 +136,7 @@ class EngineSocket:
             socket.close(Close.BAD_PROTOCOL)
             return
         self._move_to(socket)
-        async for message in messages:
-            self._receive_message(message)
+        await self._hear(socket)
 
     def end(self) -> None:
         """End it without waiting for the client."""
@@ -154,18 +151,19 @@ class EngineSocket:
 
     # The steps of the above
 
-    async def _probe(self, socket: TextSocket, messages: AsyncIterator[bytes | str]) -> bool:
-        if await anext(messages, "") != PROBE:
+    async def _probe(self, socket: TextSocket) -> bool:
+        if await socket.receive() != PROBE:
             return False
         self._probed = True
         socket.send(PROBE_ANSWER)
         if self.polling.fetching:  # so that the client's GET ends, and it can move
             self.polling.send(NOOP)
-        return await anext(messages, "") == UPGRADE
+        return await socket.receive() == UPGRADE
 
-    def _receive_message(self, message: bytes | str) -> None:
-        if isinstance(message, str):  # bytes are attachments of events that nobody listens to
-            self.receive(message)
+    async def _hear(self, socket: TextSocket) -> None:
+        while (message := await socket.receive()) is not None:
+            if isinstance(message, str):  # bytes are attachments of events that nobody listens to
+                self.receive(message)
 
     def _move_to(self, socket: TextSocket) -> None:
         socket.watch(self._stall)

@@ -86,7 +86,6 @@ class Hub:
         # tailer stands is a position as good as the lane's end.
         session.position = session.claim = tailer.position
         transport.offer(frames.connected(session.position, socket_id, resumed=False))
-        session.go_live(session.position)
         tailer.live[session.name] = session
         CONNECTS.labels(result="new").inc()
         return session

@@ -58,6 +58,8 @@ class Timing:
 class Bucket:
     """Lets `rate` through a second, and as many at once."""
 
+    __slots__ = ("_at_s", "_left", "_rate")
+
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._left = float(rate)

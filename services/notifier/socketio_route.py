@@ -101,7 +101,7 @@ class SocketIORoute:
     async def _open_websocket(self, request: web.Request) -> web.WebSocketResponse:
         engine = self._new(request)
         try:
-            socket = await TextSocket.accept(request, timing=self._timing, pings=False)
+            socket = await TextSocket.accept(request, timing=self._timing)
             socket.send(engine.handshake(upgrades=False))
             await engine.listen(socket)
             await socket.closed()
@@ -113,7 +113,7 @@ class SocketIORoute:
         if engine.upgrading:
             raise _bad_request(3, "Bad request")
         engine.upgrading = True
-        socket = await TextSocket.accept(request, timing=self._timing, pings=False)
+        socket = await TextSocket.accept(request, timing=self._timing)
         try:
             await engine.upgrade(socket)
             await socket.closed()

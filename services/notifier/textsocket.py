@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
+from typing import Final
 
 from aiohttp import WSMsgType, web
 
@@ -12,7 +13,8 @@ from services.notifier.closing import Close
 from services.notifier.limits import MAX_MESSAGE_BYTES, MESSAGES_A_SECOND, Bucket, Timing
 from services.notifier.wire import Wire
 
-_LAST = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}
+_PING: Final = b"\x89\x00"
+_LAST: Final = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}
 
 
 class TextSocket:
@@ -22,20 +24,21 @@ class TextSocket:
     for a socket. All that comes in is the library's work.
     """
 
-    __slots__ = ("_close_within_s", "_closing", "_wire", "socket")
+    __slots__ = ("_allowed", "_close_within_s", "_closing", "_pinged", "_wire", "socket")
 
     def __init__(self, socket: web.WebSocketResponse, wire: Wire, *, close_within_s: float) -> None:
         self.socket = socket
         self._wire = wire
         self._close_within_s = close_within_s
         self._closing: asyncio.TimerHandle | None = None
+        self._pinged = False
+        self._allowed = Bucket(MESSAGES_A_SECOND)
 
     @classmethod
-    async def accept(cls, request: web.Request, *, timing: Timing, pings: bool) -> TextSocket:
-        """Answer the handshake. `pings`: whether the WebSocket's own find the dead ones."""
+    async def accept(cls, request: web.Request, *, timing: Timing) -> TextSocket:
+        """Answer the handshake."""
         # Events are small; compression would cost 300 KB a socket.
         socket = web.WebSocketResponse(
-            heartbeat=timing.ping_every_s if pings else None,
             compress=False,
             autoping=False,
             autoclose=False,
@@ -43,6 +46,7 @@ class TextSocket:
             timeout=timing.close_within_s,
         )
         writer = await socket.prepare(request)
+        socket.headers.clear()  # sent; they would be kept as long as the socket
         wire = Wire(request, writer, timing=timing)
         return cls(socket, wire, close_within_s=timing.close_within_s)
 
@@ -58,28 +62,46 @@ class TextSocket:
         """Have `on_stall` called when the client takes nothing for too long."""
         self._wire.watch(on_stall)
 
-    async def messages(self) -> AsyncIterator[bytes | str]:
-        """Yield what the client sends, until the socket closes; too much of it closes it."""
-        allowed = Bucket(MESSAGES_A_SECOND)
+    def ping(self) -> None:
+        """Ask the client for a sign of life."""
+        self._pinged = True
+        self._wire.send(_PING)
+
+    @property
+    def silent(self) -> bool:
+        """Whether the client has not been heard since the last ping, though it may have come.
+
+        A ping that waits behind other things tells nothing; that they are taken is watched.
+        """
+        return self._pinged and not self._wire.waits
+
+    async def receive(self) -> bytes | str | None:
+        """Wait for what the client says next; None once the socket is closed.
+
+        One that says too much is closed.
+        """
         while (message := await self.socket.receive()).type not in _LAST:
+            self._pinged = False
             if self._closing is not None:
                 continue  # all that is waited for is the client's own close
-            if not allowed.take():
+            if not self._allowed.take():
                 self.close(Close.TOO_MANY)
             elif message.type is WSMsgType.PING:
                 await self.socket.pong(message.data)
             elif message.type in {WSMsgType.TEXT, WSMsgType.BINARY}:
-                yield message.data
+                said: bytes | str = message.data
+                return said
         if self._closing is not None:
             self._closing.cancel()
             self._wire.end()
         else:
             await self.socket.close()  # the answer to a close of the client's
+        return None
 
     def close(self, code: Close) -> None:
         """Close the socket soon; who does not answer is cut off.
 
-        Whoever reads `messages` goes on until the client has answered.
+        Whoever calls `receive` goes on until the client has answered.
         """
         if self._closing is None:
             reason = struct.pack("!H", code) + code.name.lower().encode()
@@ -90,7 +112,7 @@ class TextSocket:
 
     async def closed(self) -> None:
         """Wait until the socket is closed, whatever the client still sends."""
-        async for _ in self.messages():
+        while await self.receive() is not None:
             pass
 
     def cut(self) -> None:

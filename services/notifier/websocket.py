@@ -12,6 +12,7 @@ from services.notifier.callers import caller_of
 from services.notifier.closing import Close
 from services.notifier.hub import BadResumeError, Hub
 from services.notifier.limits import Timing
+from services.notifier.pings import Pings
 from services.notifier.session import Session
 from services.notifier.textsocket import TextSocket
 from shared.errors import UnavailableError
@@ -47,34 +48,39 @@ class WebSocketRoute:
         self._hub = hub
         self._admission = admission
         self._timing = timing
+        self._pings = Pings(timing)
 
     async def connect(self, request: web.Request) -> web.WebSocketResponse:
         slot = self._admission.enter(caller_of(request))
         try:
-            return await self._serve(request)
+            socket = await TextSocket.accept(request, timing=self._timing)
+            self._pings.add(socket)
+            try:
+                session = await self._begin(request, socket)
+                try:
+                    while await socket.receive() is not None:
+                        pass  # clients have nothing to say
+                finally:
+                    if session is not None:
+                        self._hub.leave(session)
+            finally:
+                self._pings.remove(socket)
         finally:
             slot.leave()
+        return socket.socket
 
-    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
-        session: Session | None = None
-        socket = await TextSocket.accept(request, timing=self._timing, pings=True)
-        transport = WebSocketTransport(socket)
+    async def _begin(self, request: web.Request, socket: TextSocket) -> Session | None:
+        """Return the session that the request asks for; None, and the socket closes, if none."""
         socket_id = request.query.get("socketId")
         last_event_id = request.query.get("lastEventId")
+        transport = WebSocketTransport(socket)
         try:
             self._hub.check(socket_id, last_event_id)
             if socket_id is None or last_event_id is None:
-                session = await self._hub.open(self._hub.new_socket_id(), transport)
-            else:
-                session = await self._hub.resume(socket_id, last_event_id, transport)
-            async for _ in socket.messages():
-                pass  # clients have nothing to say
+                return await self._hub.open(self._hub.new_socket_id(), transport)
+            return await self._hub.resume(socket_id, last_event_id, transport)
         except BadResumeError:
             socket.close(Close.BAD_RESUME)
         except UnavailableError:
             socket.close(Close.TRY_AGAIN)
-        finally:
-            if session is not None:
-                self._hub.leave(session)
-            await socket.closed()
-        return socket.socket
+        return None

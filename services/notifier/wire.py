@@ -78,6 +78,11 @@ class Wire:
             await asyncio.wait([self._draining])
 
     @property
+    def waits(self) -> bool:
+        """Whether something waits to be sent."""
+        return self._draining is not None
+
+    @property
     def lost(self) -> bool:
         """Whether the connection has gone."""
         return self._transport.is_closing()
