@@ -8,9 +8,12 @@ from typing import Any
 import aiohttp
 import pytest
 
+from services.notifier.limits import MAX_BYTES
 from shared import keys
+from shared.photos import MOST_WATCHED, Photos
 from tests.support.notifier import connect, database, notifier, tell, tell_many
 from tests.support.redis_server import temporary_server
+from tests.support.tagging import submit
 from tests.support.waiting import wait_until
 
 UNKNOWN = "99999999999999-0"
@@ -103,6 +106,32 @@ async def test_a_position_that_is_not_there_is_answered_with_a_snapshot(
             assert resync["data"] == {"reason": reason, "photos": []}
             await tell(redis, socket.socket_id, "new")
             assert await again.hear_data(1) == ["new"]
+
+
+async def test_a_snapshot_of_very_many_photos_is_of_the_newest_and_bounded(
+    redis_url: str,
+) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis, aiohttp.ClientSession() as web,
+    ):  # fmt: skip
+        async with connect(url, web) as socket:
+            pass
+        photos = Photos(redis, retention_s=600)
+        accepted = await submit(photos, count=MOST_WATCHED + 50, socket_id=socket.socket_id)
+        ids = [photo.id for photo in accepted.photos]
+        watched = await photos.watched_by(socket.socket_id)
+        await redis.hset(keys.photo(ids[-2]), "original_name", "x" * MAX_BYTES)
+        async with connect(url, web, socketId=socket.socket_id, lastEventId=UNKNOWN) as again:
+            few = await again.hear()
+        await redis.hset(keys.photo(ids[-2]), "original_name", "x")
+        async with connect(url, web, socketId=socket.socket_id, lastEventId=UNKNOWN) as again:
+            many = await again.hear()
+
+    assert [record.id for record in watched] == ids[-MOST_WATCHED:]
+    assert [photo["id"] for photo in few["data"]["photos"]] == ids[-2:]
+    told = [photo["id"] for photo in many["data"]["photos"]]
+    assert 100 < len(told) <= MOST_WATCHED
+    assert told == ids[-len(told) :]
 
 
 @pytest.mark.parametrize(
