@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cli.follow import STAY_AWAY
+from cli.follow import ANEW, STAY_AWAY
 from services.notifier.closing import Close
 
 DOCS = Path(__file__).parents[2] / "docs" / "realtime.md"
@@ -21,4 +21,4 @@ def test_the_table_of_close_codes_is_that_of_the_code() -> None:
 
 
 def test_the_client_stays_away_where_it_is_told_to() -> None:
-    assert set(STAY_AWAY) == {code for code in Close if not code.comes_back}
+    assert {ANEW, *STAY_AWAY} == {code for code in Close if not code.comes_back}
