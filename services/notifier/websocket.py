@@ -73,6 +73,9 @@ class WebSocketRoute:
             socket.close(Close.BAD_RESUME)
         except UnavailableError:
             socket.close(Close.TRY_AGAIN)
+        except Exception:
+            socket.close(Close.TRY_AGAIN)  # else its end would be waited for below, for ever
+            raise
         finally:
             if session is not None:
                 self._hub.leave(session)

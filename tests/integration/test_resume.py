@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 from services.notifier.limits import MAX_BYTES
 from shared import keys
@@ -191,7 +192,7 @@ async def test_a_wiped_server_sends_everybody_back_for_a_snapshot(redis_url: str
 
 
 async def test_sockets_stay_while_redis_is_away_and_miss_nothing() -> None:
-    with temporary_server() as server:
+    with temporary_server() as server, capture_logs() as logs:
         async with (
             notifier(server.url) as url, aiohttp.ClientSession() as web,
             connect(url, web) as socket,
@@ -202,6 +203,9 @@ async def test_sockets_stay_while_redis_is_away_and_miss_nothing() -> None:
                 async with database(server.url) as redis:
                     await tell(redis, socket.socket_id, number)
                 assert await socket.hear_data(1) == [number]
+    # I expect a word at the beginning and at the end, however often it is tried
+    told = [each["event"] for each in logs if each["event"].startswith("tailer")]
+    assert told == ["tailer_waits", "tailer_goes_on"] * 3
 
 
 async def test_an_idle_lane_is_kept_fresh_so_that_its_next_event_is_no_gap(
