@@ -42,17 +42,24 @@ end
 
 -- Returns the members of the source with the next highest scores, and whether those are all.
 local function next_chunk(below)
-  local scores, members, ended = {}, {}, true
+  local scores, members, ended, least = {}, {}, true, '-inf'
+  local function higher(a, b) return tonumber(scores[a]) > tonumber(scores[b]) end
   reads = reads + #source
-  for _, key in ipairs(source) do
-    local part = redis.call('ZRANGE', key, below, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, chunk, 'WITHSCORES')
+  for k = #source, 1, -1 do  -- the last first: newer tags are on newer photos
+    local key = source[k]
+    local part = redis.call('ZRANGE', key, below, least, 'BYSCORE', 'REV', 'LIMIT', 0, chunk, 'WITHSCORES')
     if #part == 2 * chunk then ended = false end
     for i = 1, #part, 2 do
       if not scores[part[i]] then members[#members + 1] = part[i] end
       scores[part[i]] = part[i + 1]
     end
+    if #members >= 4 * chunk then
+      -- What is lower than a whole chunk of those found is not for this one.
+      table.sort(members, higher)
+      members, ended, least = {unpack(members, 1, chunk)}, false, scores[members[chunk]]
+    end
   end
-  table.sort(members, function(a, b) return tonumber(scores[a]) > tonumber(scores[b]) end)
+  table.sort(members, higher)
   return members, scores, ended and #members <= chunk
 end
 
