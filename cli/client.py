@@ -84,11 +84,23 @@ class Tagline:
             async with self._session.request(method, self._url + path, **request) as response:
                 body = await response.read()
                 if response.ok:
-                    answer: dict[str, Any] = json.loads(body)
-                    return answer
+                    return _object(response, body)
                 raise _problem(response, body)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise TaglineError(0, "unreachable", f"cannot reach {self._url}: {error}") from None
+
+
+def _object(response: aiohttp.ClientResponse, body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        # A proxy, or the page where a network asks its guests to sign in.
+        came = f"{response.status} with {response.content_type}, {len(body)} bytes"
+        why = f"{response.url.origin()} is not Tagline: it answered {came}"
+        raise TaglineError(0, "unreachable", why)
+    return answer
 
 
 def _problem(response: aiohttp.ClientResponse, body: bytes) -> TaglineError:

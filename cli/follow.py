@@ -27,8 +27,10 @@ STAY_AWAY: Final = {
     1002: "the server does not understand this client",
     1009: "this client has sent too much",
     4001: "another connection has taken this socket over",
-    4400: "the server does not understand what was to be resumed",
 }
+ANEW: Final = 4400
+"""The close code that says: the server makes no sense of what was to be resumed."""
+
 PAUSE_S: Final = {1013: 1.0, 4429: 1.0}
 """Close codes after which it makes no sense to be back at once."""
 
@@ -47,11 +49,13 @@ async def follow(
 ) -> AsyncGenerator[Event, None]:
     """Yield the events after `cursor`, each once and in order; `cursor` moves along.
 
-    `connected` comes first, and again only if it says that the socket begins anew; then
-    `resync` follows, whose photos replace what was heard before. Raises `TaglineError` when
+    `connected` comes first, and again only if it says that the socket begins anew: the same
+    one, then `resync` follows, whose photos replace what was heard before; or another one,
+    where the server makes no sense of the cursor. Raises `TaglineError` when
     the server does not want this socket back, or stays away for `PATIENCE_S`.
     """
     rung, tries, failures, heard_at_s = 0, 0, 0, time.monotonic()
+    met = bool(cursor.socket_id)
     while True:
         begun, lost = False, LostError()
         try:
@@ -60,15 +64,18 @@ async def follow(
                     if _is_news(event, cursor, begun=begun):
                         yield event
                     begun, tries, failures, heard_at_s = True, 0, 0, time.monotonic()
+                    met = True
         except (LostError, aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
             lost = error if isinstance(error, LostError) else lost
             _give_up_if_told(lost)
             away_s = time.monotonic() - heard_at_s
-            if away_s > PATIENCE_S or (lost.status is None and not cursor.socket_id):
+            if away_s > PATIENCE_S or (lost.status is None and not met):
                 why = f"cannot reach {url}: {error}"
                 raise TaglineError(0, "unreachable", why) from None
-            if not begun and lost.status is not None and lost.status not in BUSY:
-                # A server that answers, but not so: this way seems to be barred.
+            if lost.code == ANEW and cursor.socket_id:
+                cursor.socket_id = cursor.position = ""
+                continue
+            if not begun and _seems_barred(lost):
                 rung, failures = (rung + 1) % len(LADDER), failures + 1
                 if failures < len(LADDER):
                     continue
@@ -92,6 +99,11 @@ def _is_news(event: Event, cursor: Cursor, *, begun: bool) -> bool:
 def _place(event_id: str) -> tuple[int, int]:
     milliseconds, _, sequence = event_id.partition("-")
     return int(milliseconds), int(sequence)
+
+
+def _seems_barred(lost: LostError) -> bool:
+    """Say whether something answers, but not the notifier: one that closes says why."""
+    return lost.code is None and lost.status is not None and lost.status not in BUSY
 
 
 def _give_up_if_told(lost: LostError) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 import aiohttp
@@ -77,7 +78,9 @@ async def websocket(
                 frame = json.loads(message.data)
                 yield Event(frame["id"], frame["event"], frame["data"])
                 message = await socket.receive()
-            raise LostError(socket.close_code, status=101)
+            # 1006 is the library's own word for a connection that broke.
+            broke = socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+            raise LostError(None if broke else socket.close_code, status=101)
     except aiohttp.WSServerHandshakeError as error:
         raise _refused(error.status, error.headers) from None
 
@@ -87,6 +90,8 @@ async def server_sent(
 ) -> AsyncGenerator[Event, None]:
     patience = aiohttp.ClientTimeout(total=None, connect=OPEN_S, sock_read=SILENCE_S)
     async with web.get(f"{url}/sse", params=cursor.query(), timeout=patience) as response:
+        if response.status == HTTPStatus.BAD_REQUEST:
+            raise LostError(4400, status=response.status)
         if response.content_type != "text/event-stream":
             raise _refused(response.status, response.headers)
         rest = b""

@@ -75,13 +75,14 @@ class Upload:
             )
             for path in paths
         ]
+        self._socket_id = ""
         self._by_id: dict[int, Followed] = {}
         self._early: dict[int, list[Event]] = {}
         self._changed = asyncio.Event()
 
     async def run(self, client: Tagline, *, parallel: int) -> bool:
         """Take every photo to its end; True if all are complete. Raises `TaglineError`."""
-        connected: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         listening = asyncio.create_task(self._listen(client, connected))
         gate = asyncio.Semaphore(parallel)
         try:
@@ -90,10 +91,7 @@ class Upload:
                 await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
                 if listening.done():
                     listening.result()
-                socket_id = connected.result()
-                await asyncio.gather(
-                    *(self._send(client, photo, socket_id, gate) for photo in self.photos)
-                )
+                await asyncio.gather(*(self._send(client, photo, gate) for photo in self.photos))
                 await self._until_ended(client, listening)
         finally:
             listening.cancel()
@@ -101,13 +99,14 @@ class Upload:
                 await listening
         return all(photo.status == "complete" for photo in self.photos)
 
-    async def _send(
-        self, client: Tagline, photo: Followed, socket_id: str, gate: asyncio.Semaphore
-    ) -> None:
+    async def _send(self, client: Tagline, photo: Followed, gate: asyncio.Semaphore) -> None:
         async with gate:
             try:
                 answer = await client.upload(
-                    photo.path, socket_id=socket_id, locale=self._locale, priority=self._priority
+                    photo.path,
+                    socket_id=self._socket_id,
+                    locale=self._locale,
+                    priority=self._priority,
                 )
             except (TaglineError, OSError) as error:
                 if isinstance(error, TaglineError) and error.status in {0, 401}:
@@ -121,10 +120,12 @@ class Upload:
         for event in self._early.pop(answer["id"], []):
             self._hear(photo, event)
 
-    async def _listen(self, client: Tagline, connected: asyncio.Future[str]) -> None:
+    async def _listen(self, client: Tagline, connected: asyncio.Future[None]) -> None:
         async for event in client.events():
             if event.name == "connected":
-                connected.set_result(event.data["socketId"])
+                self._socket_id = event.data["socketId"]
+                if not connected.done():  # else the socket begins anew
+                    connected.set_result(None)
             elif event.name == "resync":
                 for view in event.data["photos"]:
                     self._settle(view)

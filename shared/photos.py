@@ -39,6 +39,9 @@ WATCHED_KEPT_MS: Final = 24 * 3600 * 1000
 MAX_WATCHERS: Final = 64
 """How many sockets may watch one photo."""
 
+MOST_WATCHED: Final = 500
+"""Of how many photos, the newest, it is known that a socket watches them."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
@@ -131,6 +134,7 @@ class Photos:
                     kept_ms,
                     socket_id or "",
                     WATCHED_KEPT_MS,
+                    MOST_WATCHED,
                     PHOTO_ID_PLACEHOLDER,
                     MESSAGE,
                     batch_id or "",
@@ -186,15 +190,15 @@ class Photos:
         with away_is_unavailable():
             done = await self._watch(
                 keys=[keys.photo(photo_id)],
-                args=[keys.SHARD, socket_id, WATCHED_KEPT_MS, MAX_WATCHERS],
+                args=[keys.SHARD, socket_id, WATCHED_KEPT_MS, MAX_WATCHERS, MOST_WATCHED],
             )
         return Watch(done)
 
     async def watched_by(self, socket_id: str) -> list[Record]:
-        """Return the photos that `socket_id` watches, oldest first."""
+        """Return the photos that `socket_id` watches, the newest `MOST_WATCHED`, oldest first."""
         with away_is_unavailable():
-            ids = await self._redis.smembers(keys.watched(socket_id))
-        return await self.get_many(sorted(int(photo_id) for photo_id in ids))
+            ids: Any = await self._redis.zrange(keys.watched(socket_id), 0, -1)
+        return await self.get_many([int(photo_id) for photo_id in ids])
 
     async def retag(
         self, photo_id: int, *, job_id: str, priority: str, fresh: bool, socket_id: str | None
@@ -215,6 +219,7 @@ class Photos:
                     socket_id or "",
                     WATCHED_KEPT_MS,
                     MAX_WATCHERS,
+                    MOST_WATCHED,
                     MESSAGE,
                     entry.fields[MESSAGE],
                 ],

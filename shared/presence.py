@@ -60,8 +60,3 @@ class Presence:
     async def _now_ms(self) -> int:
         seconds, microseconds = await self._redis.time()
         return int(seconds * 1000 + microseconds // 1000)
-
-
-async def connected(redis: Redis) -> int:
-    """Return how many sockets there are. Raises `UnavailableError`."""
-    return sum((await Presence(redis).connected()).values())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,8 +16,15 @@ from shared.record import PhotoTag
 from shared.redis import away_is_unavailable, script
 
 NAME_CHARS: Final = 64
-MOST_MATCHES: Final = 256
-"""How many tags with the same start a search takes into account, in alphabetical order."""
+MOST_MATCHES: Final = 2_000
+"""How many tags may start as a search asks: each has a list of photos of its own to look into."""
+
+PAGE: Final = 1_000
+"""How many names one read of an index takes at most."""
+
+
+class TooManyMatchesError(Exception):
+    """More than `MOST_MATCHES` tags start so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +88,49 @@ class Tags:
         return sorted({int(tag_id) for tag_id in found if tag_id is not None})
 
     async def ids_starting(self, owner: str, start: str) -> list[int]:
-        """Return the ids of the tags on photos of `owner` whose names start with `start`."""
-        key, prefix = keys.tag_index(owner), cleaned(start).encode()
-        with away_is_unavailable():
-            members: Any = await self._redis.zrange(
-                key, b"[" + prefix, b"(" + prefix + b"\xff", bylex=True, offset=0, num=MOST_MATCHES
-            )
-        return sorted({int(member.rpartition(b"\0")[2]) for member in members})
+        """Return the ids of the tags on photos of `owner` whose names start with `start`.
+
+        Raises `TooManyMatchesError`.
+        """
+        found: set[int] = set()
+        async for ids in self._starting(owner, start):
+            found.update(ids)
+            if len(found) > MOST_MATCHES:
+                raise TooManyMatchesError
+        return sorted(found)
 
     async def most_used(
         self, owner: str, *, prefix: str, limit: int, locale: str
     ) -> list[TagCount]:
         """Return tags on photos of `owner`, most used first, named in `locale` where they can."""
         key = keys.tag_counts(owner)
-        with away_is_unavailable():
-            if prefix:
-                ids = await self.ids_starting(owner, prefix)
-                scores: Any = await self._redis.zmscore(key, [str(i) for i in ids]) if ids else []
-                counted = [(i, int(s)) for i, s in zip(ids, scores, strict=True) if s]
-                counted = sorted(counted, key=lambda each: (-each[1], each[0]))[:limit]
-            else:
+        if prefix:
+            counts: dict[int, int] = {}
+            async for ids in self._starting(owner, prefix):
+                with away_is_unavailable():
+                    scores: Any = await self._redis.zmscore(key, [str(i) for i in ids])
+                counts.update({i: int(s) for i, s in zip(ids, scores, strict=True) if s})
+            counted = heapq.nsmallest(limit, counts.items(), key=lambda each: (-each[1], each[0]))
+        else:
+            with away_is_unavailable():
                 found: Any = await self._redis.zrevrange(key, 0, limit - 1, withscores=True)
-                counted = [(int(tag_id), int(score)) for tag_id, score in found]
+            counted = [(int(tag_id), int(score)) for tag_id, score in found]
         names = await self._names([tag_id for tag_id, _ in counted], locale)
         return [TagCount(tag_id, names[tag_id], count) for tag_id, count in counted]
+
+    async def _starting(self, owner: str, start: str) -> AsyncIterator[list[int]]:
+        """Yield, page by page, the ids of the tags that start so; once for each such name."""
+        key, prefix = keys.tag_index(owner), cleaned(start).encode()
+        first = b"[" + prefix
+        while True:
+            with away_is_unavailable():
+                members: Any = await self._redis.zrange(
+                    key, first, b"(" + prefix + b"\xff", bylex=True, offset=0, num=PAGE
+                )
+            if not members:
+                return
+            yield [int(member.rpartition(b"\0")[2]) for member in members]
+            first = b"(" + members[-1]
 
     async def _names(self, ids: Sequence[int], locale: str) -> dict[int, str]:
         if not ids:

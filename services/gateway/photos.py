@@ -28,7 +28,7 @@ from shared.blobs.names import original, thumbnails
 from shared.errors import UnavailableError
 from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
 from shared.record import STATUSES, Record
-from shared.tags import NAME_CHARS, Tags, cleaned
+from shared.tags import MOST_MATCHES, NAME_CHARS, Tags, TooManyMatchesError, cleaned
 
 PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
@@ -192,7 +192,11 @@ class PhotoRoutes:
             raise bad_request("tag must be the name of a tag")
         groups = await asyncio.gather(*(self._tags.ids_named(name) for name in names))
         if cleaned(request.query.get("q", "")):
-            groups.append(await self._tags.ids_starting(owner, request.query["q"]))
+            try:
+                groups.append(await self._tags.ids_starting(owner, request.query["q"]))
+            except TooManyMatchesError:
+                why = f"more than {MOST_MATCHES} tags start with q: type more letters"
+                raise bad_request(why) from None
         return groups
 
 

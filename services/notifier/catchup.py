@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+import structlog
+
 from services.notifier import frames
 from services.notifier.closing import Close
 from services.notifier.metrics import CATCHING_UP, LANE_READS
@@ -12,6 +14,8 @@ from services.notifier.session import Session
 from services.notifier.tailer import Tailer
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry, Lanes, after
+
+logger = structlog.stdlib.get_logger()
 
 
 @dataclass
@@ -77,8 +81,10 @@ class CatchUp:
                 try:
                     lost = await self._pass(sessions)
                 except UnavailableError:
-                    for session in sessions:
-                        session.close(Close.TRY_AGAIN)
+                    _send_back(sessions)
+                except Exception:
+                    logger.exception("catch_up_failed", lane=self._tailer.lane)
+                    _send_back(sessions)
                 finally:
                     for session, outcome in outcomes.items():
                         if not outcome.done():
@@ -131,6 +137,11 @@ class CatchUp:
             if not session.closed:
                 session.go_live(position)
                 self._tailer.live[session.name] = session
+
+
+def _send_back(sessions: list[Session]) -> None:
+    for session in sessions:
+        session.close(Close.TRY_AGAIN)
 
 
 def _begin(session: Session) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from services.notifier.limits import MAX_BYTES
 from shared.progress import LaneEntry
 
 CONNECTED = b"connected"
@@ -23,8 +24,18 @@ def connected(position: str, socket_id: str, *, resumed: bool) -> LaneEntry:
 
 
 def resync(position: str, socket_id: str, reason: str, photos: list[dict[str, Any]]) -> LaneEntry:
-    """Return the frame that stands for all that cannot be told any more."""
-    data = orjson.dumps({"reason": reason, "photos": photos})
+    """Return the frame that stands for all that cannot be told any more.
+
+    `photos`, oldest first: the newest are told, as many as may wait for one socket.
+    """
+    told: list[bytes] = []
+    size_bytes = 0
+    for photo in reversed(photos):
+        told.append(orjson.dumps(photo))
+        size_bytes += len(told[-1])
+        if size_bytes > MAX_BYTES:
+            break  # as everywhere, what passes the limit is the last that is taken
+    data = b'{"reason":%b,"photos":[%b]}' % (orjson.dumps(reason), b",".join(reversed(told)))
     return LaneEntry(position, socket_id.encode(), b"resync", data)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 import orjson
+import structlog
 
 from services.notifier import frames
 from services.notifier.closing import Close
@@ -21,6 +22,8 @@ from services.notifier.hub import BadResumeError, Hub
 from services.notifier.session import Session
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry
+
+logger = structlog.stdlib.get_logger()
 
 
 class SocketIOTransport:
@@ -124,6 +127,10 @@ class SocketIOClient:
             else:
                 session = await self._hub.resume(given, last_event_id, transport)
         except UnavailableError:
+            self._engine.close(Close.TRY_AGAIN)
+            return
+        except Exception:
+            logger.exception("connect_failed")
             self._engine.close(Close.TRY_AGAIN)
             return
         if self._connecting is asyncio.current_task():

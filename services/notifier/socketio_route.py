@@ -113,7 +113,11 @@ class SocketIORoute:
         if engine.upgrading:
             raise _bad_request(3, "Bad request")
         engine.upgrading = True
-        socket = await TextSocket.accept(request, timing=self._timing)
+        try:
+            socket = await TextSocket.accept(request, timing=self._timing)
+        except BaseException:
+            engine.upgrading = False  # no WebSocket has come: the next one may
+            raise
         try:
             await engine.upgrade(socket)
             await socket.closed()

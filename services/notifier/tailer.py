@@ -28,6 +28,7 @@ class Tailer:
     `position` is the last entry that was handed out. While Redis is away it keeps its place.
     `on_break` is called when the lane no longer holds that entry: it was trimmed faster than
     it was read, or the server was wiped or replaced; what happened in between cannot be told.
+    So it is where handing out has failed.
     `on_notice` gets what notifiers say to each other.
     """
 
@@ -44,6 +45,8 @@ class Tailer:
         self.lane = lane
         self.position = ""
         self.users = 0
+        self._away = False
+        self._failed = False
         self.live: dict[bytes, Session] = {}
         self.holding = asyncio.Lock()
         """Whoever holds it can be sure that nothing is handed out."""
@@ -78,6 +81,12 @@ class Tailer:
         except UnavailableError as error:
             self._started.set_exception(error)
             return
+        except Exception as error:
+            logger.exception("tailer_failed", lane=self.lane)
+            away = UnavailableError("redis")
+            away.__cause__ = error
+            self._started.set_exception(away)
+            return
         self._started.set_result(None)
         async with closing(connect_blocking(self._redis_url, block_ms=self._block_ms)) as redis:
             reader = LaneReader(redis)
@@ -85,18 +94,28 @@ class Tailer:
                 try:
                     await self._read(reader)
                 except (*AWAY, UnavailableError, ResponseError) as error:
-                    logger.warning("tailer_waits", lane=self.lane, why=str(error))
-                    await asyncio.sleep(AWAY_PAUSE_S)
+                    if not self._away:
+                        logger.warning("tailer_waits", lane=self.lane, why=str(error))
+                    self._away = True
+                except Exception:
+                    logger.exception("tailer_failed", lane=self.lane)
+                    self._failed = True
+                await asyncio.sleep(AWAY_PAUSE_S)
 
     async def _read(self, reader: LaneReader) -> None:
         loop = asyncio.get_running_loop()
         quiet_since_s = loop.time()
+        if self._failed:  # what cannot be handed out is passed over
+            await self._start_again()
         while True:
             try:
                 page = await reader.read(self.lane, self.position, block_ms=self._block_ms)
             except LaneGapError:
                 await self._start_again()
                 continue
+            if self._away:
+                logger.info("tailer_goes_on", lane=self.lane)
+                self._away = False
             LANE_READS.labels(kind="follow").inc()
             if page:
                 quiet_since_s = loop.time()
@@ -121,3 +140,4 @@ class Tailer:
         LANE_BREAKS.inc()
         self._on_break(self.lane)
         self.position = end
+        self._failed = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import structlog
 from aiohttp import web
 
 from services.notifier import frames
@@ -17,6 +18,8 @@ from services.notifier.session import Session
 from services.notifier.textsocket import TextSocket
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry
+
+logger = structlog.stdlib.get_logger()
 
 
 class WebSocketTransport:
@@ -82,5 +85,8 @@ class WebSocketRoute:
         except BadResumeError:
             socket.close(Close.BAD_RESUME)
         except UnavailableError:
+            socket.close(Close.TRY_AGAIN)
+        except Exception:
+            logger.exception("session_not_begun")
             socket.close(Close.TRY_AGAIN)
         return None

@@ -10,8 +10,9 @@
 -- ARGV[5]  socket ID, or ''
 -- ARGV[6]  how long it is known what the socket watches, ms
 -- ARGV[7]  how many sockets may watch a photo
--- ARGV[8]  the message's field in a queue entry
--- ARGV[9]  the message
+-- ARGV[8]  of how many photos, at most, it is known that the socket watches them
+-- ARGV[9]  the message's field in a queue entry
+-- ARGV[10] the message
 --
 -- Returns 1, also if this job was made before; 0 if the photo is in work; -1 if there is none;
 -- -2 if too many sockets watch it.
@@ -21,7 +22,9 @@ local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'watchers', 'batc
 if not photo.id then return -1 end
 if photo.job_id == ARGV[2] then return 1 end
 if not ENDED[photo.status] then return 0 end
-if ARGV[5] ~= '' and not watch(prefix, photo, ARGV[5], ARGV[6], ARGV[7]) then return -2 end
+if ARGV[5] ~= '' and not watch(prefix, photo, ARGV[5], ARGV[6], ARGV[7], ARGV[8]) then
+  return -2
+end
 
 local before = prefix .. ':job:' .. photo.job_id
 local old = read(before, 'state', 'letter')
@@ -41,7 +44,7 @@ redis.call('HSET', KEYS[1], 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh'
   'earlier_jobs', table.concat(earlier, ' '))
 reopen_in_batch(prefix, photo)
 enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3]}, now)
-local entry = redis.call('XADD', KEYS[2], '*', ARGV[8], ARGV[9])
+local entry = redis.call('XADD', KEYS[2], '*', ARGV[9], ARGV[10])
 redis.call('HSET', prefix .. ':job:' .. ARGV[2], 'stream', KEYS[2], 'entry', entry)
 count(prefix, {accepted = 1})
 return 1

@@ -5,16 +5,17 @@
 -- KEYS[3]  photos          sorted set of the owner's photo ids
 -- KEYS[4]  files           hash: photo id by file name
 -- KEYS[5]  stream          of the queue
--- KEYS[6]  watched         set of the photo ids that the socket watches; unused without one
+-- KEYS[6]  watched         sorted set of the photo ids that the socket watches; unused without one
 -- ARGV[1]  prefix of the shard's keys
 -- ARGV[2]  digest of the request
 -- ARGV[3]  how long the answer is kept, ms
 -- ARGV[4]  socket ID, or ''
 -- ARGV[5]  how long `watched` is kept, ms
--- ARGV[6]  what stands for the photo's id in a message
--- ARGV[7]  the message's field in a queue entry
--- ARGV[8]  batch id, or ''
--- ARGV[9..] per photo: its record (JSON object of strings), its message
+-- ARGV[6]  of how many photos, at most, it is known that the socket watches them
+-- ARGV[7]  what stands for the photo's id in a message
+-- ARGV[8]  the message's field in a queue entry
+-- ARGV[9]  batch id, or ''
+-- ARGV[10..] per photo: its record (JSON object of strings), its message
 --
 -- Returns {digest, JSON list of [id, file name, job id], batch id}, those of the first time.
 local known = redis.call('GET', KEYS[1])
@@ -23,9 +24,9 @@ if known then
   return {before.digest, before.photos, before.batch}
 end
 
-local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[8], now_ms()
+local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[9], now_ms()
 local accepted, ids, owner = {}, {}, nil
-for i = 9, #ARGV, 2 do
+for i = 10, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
   local key = prefix .. ':photo:' .. id
@@ -36,17 +37,16 @@ for i = 9, #ARGV, 2 do
   if batch ~= '' then redis.call('HSET', key, 'batch_id', batch, 'batch_open', '1') end
   redis.call('ZADD', KEYS[3], id, id)
   redis.call('HSET', KEYS[4], record.filename, id)
-  if socket ~= '' then redis.call('SADD', KEYS[6], id) end
+  if socket ~= '' then note_watched(KEYS[6], id, ARGV[5], ARGV[6]) end
   local photo = {id = id, owner = owner, batch_id = batch ~= '' and batch or nil}
   enqueue(prefix, photo, {id = record.job_id, priority = record.priority}, now)
-  local start, stop = string.find(message, ARGV[6], 1, true)
+  local start, stop = string.find(message, ARGV[7], 1, true)
   message = string.sub(message, 1, start - 1) .. id .. string.sub(message, stop + 1)
-  local entry = redis.call('XADD', KEYS[5], '*', ARGV[7], message)
+  local entry = redis.call('XADD', KEYS[5], '*', ARGV[8], message)
   redis.call('HSET', prefix .. ':job:' .. record.job_id, 'stream', KEYS[5], 'entry', entry)
   accepted[#accepted + 1] = {id, record.filename, record.job_id}
   ids[#ids + 1] = id
 end
-if socket ~= '' then redis.call('PEXPIRE', KEYS[6], ARGV[5]) end
 if batch ~= '' then
   redis.call('HSET', prefix .. ':batch:' .. batch, 'id', batch, 'owner', owner, 'total', #ids,
     'complete', 0, 'failed', 0, 'cancelled', 0, 'watchers', socket, 'photos', table.concat(ids, ' '),

@@ -5,8 +5,9 @@
 -- ARGV[2]  socket ID
 -- ARGV[3]  how long it is known what the socket watches, ms
 -- ARGV[4]  how many sockets may watch a photo
+-- ARGV[5]  of how many photos, at most, it is known that the socket watches them
 --
 -- Returns 1, 0 if there is no such photo, -1 if too many sockets watch it.
 local photo = read(KEYS[1], 'id', 'watchers', 'batch_id')
 if not photo.id then return 0 end
-return watch(ARGV[1], photo, ARGV[2], ARGV[3], ARGV[4]) and 1 or -1
+return watch(ARGV[1], photo, ARGV[2], ARGV[3], ARGV[4], ARGV[5]) and 1 or -1

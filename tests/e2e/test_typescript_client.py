@@ -14,7 +14,9 @@ from redis.asyncio import Redis
 from deploy.local.server import EmbeddedServer
 from shared import keys
 from tests.support.clients import PHOTOS, upload
+from tests.support.notifier import notifier as running_notifier
 from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
 from tests.support.web_client import WebClient, web_client
 from tests.support.web_proxy import Habit, WebProxy, web_proxy
 
@@ -207,6 +209,27 @@ async def test_what_cannot_be_told_any_more_comes_as_a_snapshot(
     assert client.ids() == lane.written[-1:]
 
 
+async def test_a_watch_that_the_server_has_lost_is_asked_for_again(
+    services: tuple[str, str], lane: Lane
+) -> None:
+    async with follower(services) as (proxy, client):
+        photo = await watched(services[1], client)
+        # When a server comes back that has lost what it knew last
+        proxy.cut(Habit.SHUT)
+        await client.until("polling")
+        await lane.redis.hdel(keys.photo(photo["id"]), "watchers")
+        await lane.redis.delete(keys.watched(client.socket_id))
+        await lane.write(client.socket_id)
+        await lane.redis.xtrim(keys.lane(LANE), maxlen=1, approximate=False)
+        proxy.habit = Habit.OPEN
+        await client.until_snapshots(3)
+        await cancel(services[1], photo)
+        await client.wait_until(lambda: client.events[-1]["event"] == "photo:cancelled")
+
+    reasons = [each["reason"] for each in client.snapshots()]
+    assert reasons == ["watched", "history_trimmed", "watched"]
+
+
 async def test_a_client_whose_socket_means_nothing_begins_anew_and_watches_the_same(
     services: tuple[str, str], redis_server: EmbeddedServer
 ) -> None:
@@ -254,3 +277,17 @@ async def test_a_server_that_asks_for_time_is_given_it(services: tuple[str, str]
 
     # After a WebSocket, which is not told why, and the request that is.
     assert proxy.asked_s[2] - proxy.asked_s[1] >= 1
+
+
+async def test_who_is_closed_for_a_moment_does_not_come_back_at_once() -> None:
+    with temporary_server() as server:
+        async with running_notifier(server.url) as url, web_proxy(url) as proxy:
+            # Given a notifier that closes each new socket with 1013
+            server.kill()
+            async with web_client(proxy.url) as client:
+                await client.wait_until(lambda: len(proxy.asked_s) == 3)
+                server.start()
+                await client.until("websocket")
+
+    first, second, third = proxy.asked_s[:3]
+    assert min(second - first, third - second) >= 1

@@ -9,10 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from cli.client import Tagline
+from cli.errors import TaglineError
+from cli.upload import Upload
 from tests.e2e.stack import running_stack
+from tests.integration.conftest import Bench, Keyed
+from tests.support.barrier import barrier_to
 from tests.support.clients import PHOTOS
+from tests.support.notifier import notifier
 from tests.support.processes import ROOT, free_port
+from tests.support.waiting import wait_until
 
 
 async def run(*arguments: str) -> tuple[int | None, str, str]:
@@ -53,3 +62,39 @@ async def test_a_server_that_is_not_there_is_one_line_and_exit_code_2(service: s
     assert code == 2
     assert error.count("\n") == 1
     assert address in error
+
+
+async def test_an_upload_goes_on_though_its_socket_begins_anew(
+    redis_url: str, keyed_gateway: Keyed, bench: Bench
+) -> None:
+    upload = Upload([PHOTOS / "cat.jpg"], locale="fr", priority="normal", plain=True)
+    async with (
+        notifier(redis_url) as url,
+        barrier_to(url) as (barrier, through),
+        Tagline(keyed_gateway.url, through, key="s3cret-a") as client,
+    ):
+        running = asyncio.create_task(upload.run(client, parallel=1))
+        await wait_until(lambda: upload.photos[0].status == "queued")
+        # When the history is gone with which it might go on
+        barrier.barred = ("/ws", "/sse", "/socket.io/")
+        barrier.cut()
+        bench.client.delete(*bench.client.keys("*:progress:*"))
+        barrier.barred = ()
+        await bench.complete("chat")
+
+        assert await running
+    assert [tag["name"] for tag in upload.photos[0].tags] == ["chat"]
+
+
+@pytest.mark.parametrize("body", ["<h1>Sign in</h1>", "[]"])
+async def test_an_answer_that_is_not_the_gateways_is_told_as_what_it_is(body: str) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body, content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/api/photos/1", answer)
+    async with TestServer(app) as server:
+        url = str(server.make_url("/"))
+        async with Tagline(url, url) as client:
+            with pytest.raises(TaglineError, match="it answered 200 with text/html"):
+                await client.photo(1)

@@ -16,14 +16,15 @@ from cli.transports import Cursor, Event
 from shared import keys
 from tests.support.barrier import barrier_to
 from tests.support.notifier import connect, database, notifier, tell
+from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 
 class Followed:
     """What a follower has yielded."""
 
-    def __init__(self) -> None:
-        self.cursor = Cursor()
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
         self.events: list[Event] = []
         self.failed: TaglineError | None = None
 
@@ -44,8 +45,8 @@ class Followed:
 
 
 @asynccontextmanager
-async def following(url: str) -> AsyncIterator[Followed]:
-    followed = Followed()
+async def following(url: str, cursor: Cursor | None = None) -> AsyncIterator[Followed]:
+    followed = Followed(cursor or Cursor())
     task = asyncio.create_task(followed.run(url))
     try:
         yield followed
@@ -113,6 +114,38 @@ async def test_a_socket_that_begins_anew_says_so_and_brings_a_snapshot(redis_url
         "connected", "connected", "resync", "photo:progress",
     ]  # fmt: skip
     assert followed.events[1].data == {"socketId": socket_id, "resumed": False}
+
+
+@pytest.mark.parametrize("barred", [(), ("/ws",), ("/ws", "/sse")])
+async def test_where_its_cursor_means_nothing_it_begins_anew_by_whichever_way(
+    redis_url: str, barred: tuple[str, ...]
+) -> None:
+    cursor = Cursor("99-AAAAAAAAAAAAAAAAAAAAAAAA", "1-0")
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis,
+        barrier_to(url) as (barrier, through),
+    ):  # fmt: skip
+        barrier.barred = barred
+        async with following(through, cursor) as followed:
+            await followed.heard(1)
+            await tell(redis, cursor.socket_id, "anew")
+            await followed.heard(2)
+
+    assert followed.events[0].data == {"socketId": cursor.socket_id, "resumed": False}
+    assert followed.data == ["anew"]
+
+
+async def test_who_is_told_to_come_back_does_so_by_the_same_way() -> None:
+    with temporary_server() as server:
+        async with notifier(server.url) as url, barrier_to(url) as (barrier, through):
+            # Given a notifier that closes each new socket with 1013
+            server.kill()
+            async with following(through) as followed:
+                await wait_until(lambda: len(barrier.asked) > 1, timeout_s=30)
+                server.start()
+                await followed.heard(1)
+
+    assert set(barrier.asked) == {"/ws"}
 
 
 async def test_who_is_taken_over_stays_away(redis_url: str) -> None:

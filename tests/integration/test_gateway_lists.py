@@ -8,6 +8,7 @@ import pytest
 
 from shared import keys
 from shared.pages import MOST_LOOKED_AT
+from shared.tags import MOST_MATCHES
 from tests.integration.conftest import Bench
 from tests.support.api import Api
 
@@ -62,6 +63,24 @@ async def test_a_search_matches_the_start_of_any_tag(anna: Api, bench: Bench) ->
     assert (await all_pages(anna, "q=ch"))[0] == [cat, castle]
     assert (await all_pages(anna, "q=ch&tag=f%C3%A9lin"))[0] == [cat]
     assert (await all_pages(anna, "q=hat"))[0] == []
+
+
+async def test_a_search_takes_every_tag_into_account_or_says_that_they_are_too_many(
+    anna: Api, bench: Bench
+) -> None:
+    names = [f"a{number:04}" for number in range(MOST_MATCHES)]
+    found = [await tagged(anna, bench, *names[:1000], names[-1]) for _ in range(12)]
+    found += [await tagged(anna, bench, names[-1], "chat"), await tagged(anna, bench, *names)]
+    await tagged(anna, bench, "chien")
+
+    assert (await all_pages(anna, "q=a&limit=5"))[0] == found[::-1]
+    assert (await all_pages(anna, "q=a1&tag=chat"))[0] == [found[-2]]
+
+    await tagged(anna, bench, "axolotl")
+    answer = await anna.get("/api/photos?q=a")
+    assert answer.problem == (400, "bad_request")
+    assert "type more letters" in answer.json["detail"]
+    assert (await all_pages(anna, "q=a1999"))[0] == found[::-1]
 
 
 async def test_a_status_narrows_the_list(anna: Api, bench: Bench) -> None:

@@ -128,6 +128,18 @@ async def test_the_tags_of_an_owner_are_told_most_used_first(anna: Api, bench: B
     assert await told("?prefix=x") == []
 
 
+async def test_the_most_used_of_all_that_start_alike_are_told(anna: Api, bench: Bench) -> None:
+    names = [f"a{number:04}" for number in range(1500)]
+    for carried in (names, names[-2:], names[-1:]):
+        await anna.upload()
+        await bench.complete(*carried)
+
+    items = (await anna.get("/api/tags?prefix=a&limit=3")).json["items"]
+    assert [(tag["name"], tag["count"]) for tag in items] == [
+        ("a1499", 3), ("a1498", 2), ("a0000", 1),
+    ]  # fmt: skip
+
+
 async def test_a_tag_is_named_in_the_callers_language(anna: Api, bench: Bench) -> None:
     await anna.upload()
     await bench.tagger.complete(await bench.begin(), [{"fr": "chat", "en": "cat"}, {"fr": "ciel"}])

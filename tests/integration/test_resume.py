@@ -7,10 +7,14 @@ from typing import Any
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
+from services.notifier.limits import MAX_BYTES
 from shared import keys
+from shared.photos import MOST_WATCHED, Photos
 from tests.support.notifier import connect, database, notifier, tell, tell_many
 from tests.support.redis_server import temporary_server
+from tests.support.tagging import submit
 from tests.support.waiting import wait_until
 
 UNKNOWN = "99999999999999-0"
@@ -105,6 +109,32 @@ async def test_a_position_that_is_not_there_is_answered_with_a_snapshot(
             assert await again.hear_data(1) == ["new"]
 
 
+async def test_a_snapshot_of_very_many_photos_is_of_the_newest_and_bounded(
+    redis_url: str,
+) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis, aiohttp.ClientSession() as web,
+    ):  # fmt: skip
+        async with connect(url, web) as socket:
+            pass
+        photos = Photos(redis, retention_s=600)
+        accepted = await submit(photos, count=MOST_WATCHED + 50, socket_id=socket.socket_id)
+        ids = [photo.id for photo in accepted.photos]
+        watched = await photos.watched_by(socket.socket_id)
+        await redis.hset(keys.photo(ids[-2]), "original_name", "x" * MAX_BYTES)
+        async with connect(url, web, socketId=socket.socket_id, lastEventId=UNKNOWN) as again:
+            few = await again.hear()
+        await redis.hset(keys.photo(ids[-2]), "original_name", "x")
+        async with connect(url, web, socketId=socket.socket_id, lastEventId=UNKNOWN) as again:
+            many = await again.hear()
+
+    assert [record.id for record in watched] == ids[-MOST_WATCHED:]
+    assert [photo["id"] for photo in few["data"]["photos"]] == ids[-2:]
+    told = [photo["id"] for photo in many["data"]["photos"]]
+    assert 100 < len(told) <= MOST_WATCHED
+    assert told == ids[-len(told) :]
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -162,7 +192,7 @@ async def test_a_wiped_server_sends_everybody_back_for_a_snapshot(redis_url: str
 
 
 async def test_sockets_stay_while_redis_is_away_and_miss_nothing() -> None:
-    with temporary_server() as server:
+    with temporary_server() as server, capture_logs() as logs:
         async with (
             notifier(server.url) as url, aiohttp.ClientSession() as web,
             connect(url, web) as socket,
@@ -173,6 +203,9 @@ async def test_sockets_stay_while_redis_is_away_and_miss_nothing() -> None:
                 async with database(server.url) as redis:
                     await tell(redis, socket.socket_id, number)
                 assert await socket.hear_data(1) == [number]
+    # I expect a word at the beginning and at the end, however often it is tried
+    told = [each["event"] for each in logs if each["event"].startswith("tailer")]
+    assert told == ["tailer_waits", "tailer_goes_on"] * 3
 
 
 async def test_an_idle_lane_is_kept_fresh_so_that_its_next_event_is_no_gap(

@@ -106,6 +106,19 @@ async def test_a_poll_waits_for_events_and_carries_several(redis_url: str) -> No
         assert heard == ['42["photo:progress",2]', '42["photo:progress",3]']
 
 
+async def test_a_handshake_that_fails_bars_no_later_upgrade(redis_url: str) -> None:
+    async with (
+        notifier(redis_url) as url, polling(url) as client, aiohttp.ClientSession() as web,
+    ):  # fmt: skip
+        query = {**client.query, "transport": "websocket"}
+        headers = {"Connection": "Upgrade", "Upgrade": "websocket"}  # and no key
+        async with web.get(url + PATH, params=query, headers=headers) as refused:
+            assert refused.status == 400
+        async with websocket(url, sid=client.handshake["sid"]) as socket:
+            await socket.send_str("2probe")
+            assert await hear(socket) == "3probe"
+
+
 async def test_a_polling_client_moves_to_a_websocket_and_loses_nothing(redis_url: str) -> None:
     async with notifier(redis_url) as url, database(redis_url) as redis, polling(url) as client:
         await client.post("40")

@@ -9,7 +9,7 @@ import orjson
 
 from services.notifier.limits import Timing
 from shared import keys
-from shared.presence import Presence, connected
+from shared.presence import Presence
 from tests.support.notifier import connect, database, notifier
 from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
@@ -64,7 +64,7 @@ async def test_it_reports_how_many_sockets_it_holds_until_it_stops(redis_url: st
             return [orjson.loads(report) for report in reports.values()]
 
         async def one_socket() -> bool:
-            return await connected(redis) == 1
+            return (await Presence(redis).connected())["websocket"] == 1
 
         async with (
             notifier(redis_url, timing=Timing(report_every_s=0.05)) as url,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cli.follow import STAY_AWAY
+from cli.follow import ANEW, PAUSE_S, STAY_AWAY
 from services.notifier.closing import Close
 
-DOCS = Path(__file__).parents[2] / "docs" / "realtime.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "realtime.md"
 
 
 def test_the_table_of_close_codes_is_that_of_the_code() -> None:
@@ -21,4 +22,17 @@ def test_the_table_of_close_codes_is_that_of_the_code() -> None:
 
 
 def test_the_client_stays_away_where_it_is_told_to() -> None:
-    assert set(STAY_AWAY) == {code for code in Close if not code.comes_back}
+    assert {ANEW, *STAY_AWAY} == {code for code in Close if not code.comes_back}
+
+
+def test_the_client_for_browsers_does_after_each_close_what_the_other_one_does() -> None:
+    source = (ROOT / "web" / "src" / "progress.ts").read_text()
+
+    def codes(table: str) -> set[int]:
+        found = re.search(rf"^const {table}\b[^=]*=(.*?);$", source, re.MULTILINE | re.DOTALL)
+        assert found
+        return {int(code) for code in re.findall(r"(?<!: )\b(\d{4})\b", found[1])}
+
+    assert codes("STOPS") == set(STAY_AWAY)
+    assert codes("PAUSES_MS") == set(PAUSE_S)
+    assert codes("ANEW") == {ANEW}

@@ -47,8 +47,12 @@ const STREAMS = { websocket: webSocket, sse: serverSentEvents };
 const STOPS: Record<number, string> = {
   401: "the key is missing or wrong",
   403: "this page's origin is not allowed",
+  1002: "the server does not understand this client",
+  1009: "this client has sent too much",
   4001: "another connection has taken this socket over",
 };
+/** Close codes after which it makes no sense to be back at once. */
+const PAUSES_MS: Record<number, number> = { 1013: 1000, 4429: 1000 };
 /** The server makes no sense of what was to be resumed. */
 const ANEW = [400, 4400];
 
@@ -125,6 +129,7 @@ class Follower implements Progress {
   async #run(): Promise<void> {
     for (let tries = 0; !this.#closed; ) {
       const { code, afterMs } = await this.#round();
+      const leastMs = Math.max(afterMs, PAUSES_MS[code] ?? 0);
       if (this.#closed || this.#refused(code)) return;
       if (ANEW.includes(code)) this.#forget();
       const live = this.#live;
@@ -135,8 +140,8 @@ class Follower implements Progress {
       tries = live && Date.now() - this.#since >= this.#timing.stableMs ? 0 : tries + 1;
       this.#step = new AbortController();
       // What the server asks for is waited out; a pause of our own ends when there is news.
-      const until = afterMs ? this.#closing : this.#step;
-      await pause(afterMs + backoff(tries, this.#timing), until.signal);
+      const until = leastMs ? this.#closing : this.#step;
+      await pause(leastMs + backoff(tries, this.#timing), until.signal);
     }
   }
 
@@ -144,8 +149,8 @@ class Follower implements Progress {
   async #round(): Promise<Ending> {
     if (Date.now() >= this.#climbAt) {
       const ending = await this.#follow("websocket");
-      const said = ending.code in STOPS || ANEW.includes(ending.code);
-      if (this.#live || this.#closed || said) return ending;
+      // A notifier that closes with a code would say the same to the other request.
+      if (this.#live || this.#closed || ending.code) return ending;
     }
     // A browser is not told why a WebSocket is refused; this request is told.
     return this.#follow("sse");

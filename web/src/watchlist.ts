@@ -54,6 +54,7 @@ export class Watchlist {
   /** Learn from what is told, whose socket is `by`. */
   hear(told: Told, by: string): void {
     if (told.event === "snapshot") {
+      if (told.data.reason !== "watched" && told.data.reason !== "polled") this.#unwatch();
       for (const photo of told.data.photos) {
         const before = told.data.reason === "polled" ? this.#photos.get(photo.id)?.by : by;
         if (!UNENDED.includes(photo.status)) this.#photos.delete(photo.id);
@@ -65,6 +66,11 @@ export class Watchlist {
       if (ENDS.includes(told.event)) this.#photos.delete(photoId);
       else this.#photos.set(photoId, { by, told: at });
     }
+  }
+
+  /** Believe in no watch: the server may know of those alone that it tells of. */
+  #unwatch(): void {
+    for (const [id, photo] of this.#photos) this.#photos.set(id, { ...photo, by: "" });
   }
 
   /** Ask for what there is to ask now. */

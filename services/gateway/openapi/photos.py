@@ -36,7 +36,11 @@ _FILTERS: Final = [
         },
     ),
     in_query("status", "Only photos of this status.", {"enum": list(STATUSES)}),
-    in_query("q", "Only photos with a tag that starts like this.", {"type": "string"}),
+    in_query(
+        "q",
+        "Only photos with a tag that starts like this; 2000 tags may at most.",
+        {"type": "string"},
+    ),
 ]
 
 _NOW: Final[Json] = {"200": answer("The photo as it is now.", json_of("Photo"))}

@@ -16,9 +16,16 @@ local function joined(prefix, watchers, socket, most)
   return table.concat(others, ' ')
 end
 
+-- Notes that a socket watches a photo; of those it watches the `most` newest are kept.
+local function note_watched(watched, photo_id, kept_ms, most)
+  redis.call('ZADD', watched, photo_id, photo_id)
+  redis.call('ZREMRANGEBYRANK', watched, 0, -1 - most)
+  redis.call('PEXPIRE', watched, kept_ms)
+end
+
 -- Sends the later events of a photo, and of its batch, to one more socket; false if too many do.
--- `photo`: its fields `id`, `watchers`, `batch_id`.
-local function watch(prefix, photo, socket, kept_ms, most)
+-- `photo`: its fields `id`, `watchers`, `batch_id`. `most_watched`: as `most` of `note_watched`.
+local function watch(prefix, photo, socket, kept_ms, most, most_watched)
   local watchers = joined(prefix, photo.watchers, socket, tonumber(most))
   if not watchers then return false end
   redis.call('HSET', prefix .. ':photo:' .. photo.id, 'watchers', watchers)
@@ -27,8 +34,6 @@ local function watch(prefix, photo, socket, kept_ms, most)
     local of_batch = joined(prefix, redis.call('HGET', batch, 'watchers'), socket, tonumber(most))
     if of_batch then redis.call('HSET', batch, 'watchers', of_batch) end
   end
-  local watched = prefix .. ':watched:' .. socket
-  redis.call('SADD', watched, photo.id)
-  redis.call('PEXPIRE', watched, kept_ms)
+  note_watched(prefix .. ':watched:' .. socket, photo.id, kept_ms, most_watched)
   return true
 end
