@@ -13,7 +13,7 @@ from services.gateway.batches import BatchRoutes
 from services.gateway.bodies import timed
 from services.gateway.callers import cross_origin, keyed, preflight
 from services.gateway.docs import docs_routes
-from services.gateway.errors import problems
+from services.gateway.errors import problems, whole
 from services.gateway.files import FileRoute
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
@@ -78,6 +78,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         middlewares=[
             preflight(settings.allowed_origins),
             problems,
+            whole,
             timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]

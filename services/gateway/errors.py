@@ -152,6 +152,23 @@ def unanswered(status: int) -> web.Response:
     return problem.response()
 
 
+@web.middleware
+async def whole(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Break off an answer that has begun and cannot go on: a problem would be read as its body."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if request.writer.output_size == 0 or isinstance(error, ConnectionError):
+            raise
+        expected = isinstance(error, UnavailableError | TimeoutError)
+        logger.warning(
+            "answer_broken_off", path=request.path, why=repr(error)[:200], exc_info=not expected
+        )
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionAbortedError from error
+
+
 _WHAT: Final = {
     "redis": "The database",
     "blobs": "The photo store",
