@@ -53,6 +53,7 @@ async def test_a_store_that_fails_in_the_middle_breaks_the_answer_off(
         reader, writer = await asked(url, f"/api/photos/{photo}/file")
         answer = await reader.read()
         writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
         status, _ = await upload(url, CAT)
 
     assert answer.count(b"HTTP/1.1") == 1
@@ -77,6 +78,7 @@ async def test_a_reader_that_stops_reading_is_let_go(client: Redis, tmp_path: Pa
 
         await wait_until(is_let_go, what="the gateway has closed the connection")
         writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
 def routes(client: Redis, blobs: BlobStore, *, write_timeout_s: float = 30) -> list[web.RouteDef]:
