@@ -80,6 +80,15 @@ def too_large(limit_bytes: int) -> Problem:
     )
 
 
+def too_long(limit_bytes: int, what: str = "altogether") -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"The request brings more than {limit_bytes} bytes {what}",
+        limit=limit_bytes,
+    )
+
+
 def too_many(limit: int) -> Problem:
     return Problem(
         413,

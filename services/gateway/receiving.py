@@ -13,6 +13,7 @@ from ulid import ULID
 from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
 from services.gateway.headers import Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
+from services.gateway.parts import read_chunk
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 
@@ -55,7 +56,7 @@ class _Bytes:
 
     async def next(self) -> bytes:
         """Return the next piece, empty at the end."""
-        chunk = bytes(await self._part.read_chunk(CHUNK_BYTES))
+        chunk = await read_chunk(self._part, CHUNK_BYTES)
         self.size_bytes += len(chunk)
         if self.size_bytes > self._limits.max_bytes:
             raise too_large(self._limits.max_bytes)
