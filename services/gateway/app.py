@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from services.gateway.admission import Admission
 from services.gateway.batches import BatchRoutes
 from services.gateway.bodies import timed
-from services.gateway.callers import cross_origin, keyed, preflight
+from services.gateway.callers import cross_origin, keyed, preflight, same_origin
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems, whole
 from services.gateway.files import FileRoute
@@ -79,6 +79,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             preflight(settings.allowed_origins),
             problems,
             whole,
+            same_origin(settings.allowed_origins),
             timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]

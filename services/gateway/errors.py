@@ -67,6 +67,14 @@ def unauthorized() -> Problem:
     )
 
 
+def forbidden_origin() -> Problem:
+    return Problem(
+        403,
+        "forbidden_origin",
+        "Pages of this origin may change nothing here; add it to TAGLINE_ALLOWED_ORIGINS",
+    )
+
+
 def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}")
 

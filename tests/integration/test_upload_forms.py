@@ -98,7 +98,7 @@ async def test_so_many_fields_are_no_form_of_ours(url: str) -> None:
 
 async def test_unknown_fields_and_a_batch_of_many_are_taken(url: str) -> None:
     unknown = {f"field-{number}": "x" for number in range(50)}
-    status, batch = await upload_batch(url, [CAT] * 100, **unknown)
+    status, batch = await upload_batch(url, [CAT] * 100, headers=None, **unknown)
 
     assert status == 202
     assert len(batch["photos"]) == 100
