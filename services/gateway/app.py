@@ -101,10 +101,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         health.routes(),
     ):
         app.add_routes(routes)
-    app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
-    app.cleanup_ctx.append(_closing(thumbnailer.close))
+    # Ended from the last to the first: who works before what it works with.
     app.cleanup_ctx.append(_closing(redis.aclose))
     app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
+    app.cleanup_ctx.append(_closing(thumbnailer.close))
+    app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     return app, health
 
 
