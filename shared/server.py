@@ -63,6 +63,8 @@ class _Handler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
+        if isinstance(exc, ConnectionError):
+            raise exc  # nobody is there to answer
         if status >= 500 or request.writer.output_size > 0:  # noqa: PLR2004
             # Logs what happened; raises if an answer has begun.
             super().handle_error(request, status, exc, message)

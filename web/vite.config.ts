@@ -5,6 +5,8 @@ import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 
 const GATEWAY = process.env.TAGLINE_GATEWAY_URL ?? "http://127.0.0.1:8888";
+// With the host as the browser names it: the gateway takes changes from its own host's pages alone.
+const PROXIED = { target: GATEWAY, changeOrigin: false };
 
 export default defineConfig({
   plugins: [react(), toastsWithoutInlineStyle(), zipped()],
@@ -15,7 +17,7 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },
-  server: { proxy: { "/api": GATEWAY, "/page-config.json": GATEWAY } },
+  server: { proxy: { "/api": PROXIED, "/page-config.json": PROXIED } },
 });
 
 /** Sonner writes its style into the page, which the page's policy refuses: we import its file. */

@@ -11,9 +11,9 @@ from prometheus_client import REGISTRY
 from services.gateway.admission import Admission
 from services.gateway.batches import BatchRoutes
 from services.gateway.bodies import timed
-from services.gateway.callers import cross_origin, keyed, preflight
+from services.gateway.callers import cross_origin, keyed, preflight, same_origin
 from services.gateway.docs import docs_routes
-from services.gateway.errors import problems
+from services.gateway.errors import problems, whole
 from services.gateway.files import FileRoute
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
@@ -78,6 +78,8 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         middlewares=[
             preflight(settings.allowed_origins),
             problems,
+            whole,
+            same_origin(settings.allowed_origins),
             timed(settings.body_timeout_s),
             keyed(ApiKeys(settings.api_keys)),
         ]
@@ -99,10 +101,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         health.routes(),
     ):
         app.add_routes(routes)
-    app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
-    app.cleanup_ctx.append(_closing(thumbnailer.close))
+    # Ended from the last to the first: who works before what it works with.
     app.cleanup_ctx.append(_closing(redis.aclose))
     app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
+    app.cleanup_ctx.append(_closing(thumbnailer.close))
+    app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     return app, health
 
 

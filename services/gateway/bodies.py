@@ -15,7 +15,17 @@ LEAST_BYTES_PER_S: Final = 500
 """What a body has to come with on average, as in Apache's `mod_reqtimeout`: a byte now and then
 would hold a connection for ever."""
 
+WHOLE_BODY_S: Final = 1800.0
+"""How long a body may take altogether: well below the age at which the sweep takes the first
+photos of a batch for orphans, while the last still come."""
+
 _AWAITED: Final = web.RequestKey("awaited", bool)
+_BODY: Final = web.RequestKey("body", object)
+
+_PASSED_ON: Final = frozenset(
+    {"at_eof", "exception", "is_eof", "set_exception", "set_read_chunk_size", "total_raw_bytes"}
+)
+"""What aiohttp asks of a body besides its bytes. Other ways to read it would go around the time."""
 
 
 async def continue_when_read(request: web.Request) -> None:
@@ -26,13 +36,22 @@ async def continue_when_read(request: web.Request) -> None:
     request[_AWAITED] = request.headers[hdrs.EXPECT].lower() == "100-continue"
 
 
-def timed(timeout_s: float) -> Middleware:
-    """Make the middleware that answers 408 to a body of which nothing comes for `timeout_s`."""
+def taken_bytes(request: web.Request) -> int:
+    """Return how many bytes of the body have been read."""
+    body = request.get(_BODY)
+    return body.taken_bytes if isinstance(body, _TimedBody) else 0
+
+
+def timed(timeout_s: float, *, whole_s: float = WHOLE_BODY_S) -> Middleware:
+    """Make the middleware that answers 408 to bodies that do not come.
+
+    `timeout_s`: how long nothing may come of one; `whole_s`: how long the whole may take.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.body_exists:
-            body = _TimedBody(request, timeout_s)
+            request[_BODY] = body = _TimedBody(request, timeout_s, whole_s)
             # aiohttp has no such limit for servers. Here it holds for every way to read a body.
             request._payload = cast("StreamReader", body)  # noqa: SLF001
         return await handler(request)
@@ -44,14 +63,17 @@ class _TimedBody:
     """A request's body that raises `Problem` when it does not come.
 
     What counts is the time that somebody waits for it: a store that takes its time is not the
-    client's fault.
+    client's fault. Of the whole, all time counts.
     """
 
-    def __init__(self, request: web.Request, timeout_s: float) -> None:
+    def __init__(self, request: web.Request, timeout_s: float, whole_s: float) -> None:
         self._request = request
-        self._content = request.content
+        self._content = request._payload  # noqa: SLF001  # asked for, `content` would be kept
         self._timeout_s = timeout_s
         self._waited_s = 0.0
+        self._whole_s = whole_s
+        self._ends_at = asyncio.get_running_loop().time() + whole_s
+        self.taken_bytes = 0
 
     async def read(self, n: int = -1) -> bytes:
         return await self._in_time(self._content.read(n))
@@ -62,7 +84,13 @@ class _TimedBody:
     async def readline(self, *, max_line_length: int | None = None) -> bytes:
         return await self._in_time(self._content.readline(max_line_length=max_line_length))
 
+    def unread_data(self, data: bytes) -> None:
+        self.taken_bytes -= len(data)
+        self._content.unread_data(data)
+
     def __getattr__(self, name: str) -> Any:
+        if name not in _PASSED_ON:
+            raise AttributeError(name)
         return getattr(self._content, name)
 
     async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
@@ -73,10 +101,16 @@ class _TimedBody:
         earned_s = self._content.total_raw_bytes / LEAST_BYTES_PER_S
         clock = asyncio.get_running_loop().time
         started = clock()
+        ends_at = started + self._timeout_s + min(0.0, earned_s - self._waited_s)
         try:
-            async with asyncio.timeout(self._timeout_s + min(0.0, earned_s - self._waited_s)):
-                return await reading
+            async with asyncio.timeout_at(min(ends_at, self._ends_at)):
+                content = await reading
         except TimeoutError:
-            raise timed_out(self._timeout_s) from None
+            late = clock() >= self._ends_at
+            raise timed_out(self._whole_s if late else self._timeout_s) from None
         finally:
             self._waited_s += clock() - started
+        if clock() >= self._ends_at:  # it was there, and nobody had to wait
+            raise timed_out(self._whole_s)
+        self.taken_bytes += len(content)
+        return content

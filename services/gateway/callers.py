@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from services.gateway.errors import unauthorized
+from services.gateway.errors import forbidden_origin, unauthorized
 from shared.callers import ApiKeys
 from shared.origins import is_allowed
 
@@ -19,6 +19,8 @@ OPEN: Final = frozenset({"/", "/healthz", "/readyz", "/metrics"})
 
 _DOCS: Final = ("/api/docs", "/api/openapi.json")
 _PAGE: Final = ("/photos/", "/queue", "/page-config.json", "/assets/", "/favicon.svg")
+
+_READING: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
@@ -47,6 +49,23 @@ def keyed(api_keys: ApiKeys) -> Middleware:
     return middleware
 
 
+def same_origin(allowed: Sequence[str]) -> Middleware:
+    """Make the middleware that answers 403 to pages of other origins that would change something.
+
+    A browser sends a form without asking first: without keys, any page that somebody looks at
+    could upload or pause a queue. What it only reads, the browser keeps from the page.
+    """
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        foreign = hdrs.ORIGIN in request.headers and not _allowed_origin(request, allowed)
+        if foreign and request.method not in _READING:
+            raise forbidden_origin()
+        return await handler(request)
+
+    return middleware
+
+
 def preflight(allowed: Sequence[str]) -> Middleware:
     """Make the middleware that answers the question a browser asks before a request (CORS)."""
 
@@ -66,10 +85,10 @@ def cross_origin(
     """Make the signal handler that lets pages of allowed origins read every answer (CORS)."""
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         if origin := _allowed_origin(request, allowed):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "ETag, Location, Retry-After"
-            response.headers.add(hdrs.VARY, hdrs.ORIGIN)
 
     return add_headers
 

@@ -67,6 +67,14 @@ def unauthorized() -> Problem:
     )
 
 
+def forbidden_origin() -> Problem:
+    return Problem(
+        403,
+        "forbidden_origin",
+        "Pages of this origin may change nothing here; add it to TAGLINE_ALLOWED_ORIGINS",
+    )
+
+
 def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}")
 
@@ -76,6 +84,15 @@ def too_large(limit_bytes: int) -> Problem:
         413,
         "too_large",
         f"The photo is larger than {limit_bytes} bytes",
+        limit=limit_bytes,
+    )
+
+
+def too_long(limit_bytes: int, what: str = "altogether") -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"The request brings more than {limit_bytes} bytes {what}",
         limit=limit_bytes,
     )
 
@@ -150,6 +167,23 @@ def unanswered(status: int) -> web.Response:
                 status, "bad_request", "The request cannot be read: malformed HTTP, or too long"
             )
     return problem.response()
+
+
+@web.middleware
+async def whole(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Break off an answer that has begun and cannot go on: a problem would be read as its body."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if request.writer.output_size == 0 or isinstance(error, ConnectionError):
+            raise
+        expected = isinstance(error, UnavailableError | TimeoutError)
+        logger.warning(
+            "answer_broken_off", path=request.path, why=repr(error)[:200], exc_info=not expected
+        )
+        if request.transport is not None:
+            request.transport.abort()
+        raise ConnectionAbortedError from error
 
 
 _WHAT: Final = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,6 +16,10 @@ from shared.errors import BlobMissingError
 from shared.photos import Photos
 from shared.record import Photo
 
+WRITE_BYTES: Final = 64 * 1024
+WRITE_TIMEOUT_S: Final = 30.0
+"""How long a reader may take for `WRITE_BYTES`: who stops would hold a connection for ever."""
+
 _HEADERS: Final = {
     hdrs.CACHE_CONTROL: "private, max-age=31536000, immutable",
     # The bytes are whatever someone uploaded: they may be shown, and do nothing.
@@ -27,9 +32,12 @@ _HEADERS: Final = {
 class FileRoute:
     """Gives photos back to their owners."""
 
-    def __init__(self, photos: Photos, blobs: BlobStore) -> None:
+    def __init__(
+        self, photos: Photos, blobs: BlobStore, *, write_timeout_s: float = WRITE_TIMEOUT_S
+    ) -> None:
         self._photos = photos
         self._blobs = blobs
+        self._write_timeout_s = write_timeout_s
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get(f"{PHOTO}/file", self.get)]
@@ -54,11 +62,17 @@ class FileRoute:
         except BlobMissingError:
             raise not_found("file any more") from None
         await response.prepare(request)
-        await response.write(first)
+        await self._write(response, first)
         async for chunk in chunks:
-            await response.write(chunk)
-        await response.write_eof()
+            await self._write(response, chunk)
+        async with asyncio.timeout(self._write_timeout_s):
+            await response.write_eof()
         return response
+
+    async def _write(self, response: web.StreamResponse, chunk: bytes) -> None:
+        for start in range(0, len(chunk), WRITE_BYTES):
+            async with asyncio.timeout(self._write_timeout_s):
+                await response.write(chunk[start : start + WRITE_BYTES])
 
 
 def _wanted_range(request: web.Request, photo: Photo, etag: str) -> tuple[int, int, int]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from typing import Final
-
-import imagesize
 
 SIGNATURE_BYTES: Final = 64
 """Enough of a file to tell its format."""
@@ -59,14 +56,3 @@ def _iso_media(head: bytes) -> Format | None:
     if brands & _HEIC_BRANDS:
         return HEIC
     return None
-
-
-def size_of(head: bytes) -> tuple[int, int] | None:
-    """Return width and height in pixels; None if `head` does not hold them (yet)."""
-    try:
-        width, height = imagesize.get(io.BytesIO(head))
-    except Exception:  # noqa: BLE001  # whatever a hostile header makes of the parser
-        return None
-    if width <= 0 or height <= 0:
-        return None
-    return width, height

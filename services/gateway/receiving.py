@@ -10,8 +10,10 @@ from typing import Final
 from aiohttp import BodyPartReader
 from ulid import ULID
 
-from services.gateway.errors import bad_image, too_large, unsupported_image
-from services.gateway.images import SIGNATURE_BYTES, Format, format_of, size_of
+from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
+from services.gateway.headers import Header, Size, header_of
+from services.gateway.images import SIGNATURE_BYTES, Format, format_of
+from services.gateway.parts import read_chunk
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 
@@ -54,7 +56,7 @@ class _Bytes:
 
     async def next(self) -> bytes:
         """Return the next piece, empty at the end."""
-        chunk = bytes(await self._part.read_chunk(CHUNK_BYTES))
+        chunk = await read_chunk(self._part, CHUNK_BYTES)
         self.size_bytes += len(chunk)
         if self.size_bytes > self._limits.max_bytes:
             raise too_large(self._limits.max_bytes)
@@ -93,29 +95,43 @@ async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Rec
     )
 
 
-async def _look(incoming: _Bytes) -> tuple[bytes, Format, tuple[int, int], bool]:
+async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
     """Read until format and dimensions are known: what was read, and whether that was all."""
-    head = b""
-    while True:
-        chunk = await incoming.next()
-        head += chunk
+    head = bytearray()
+    ended = False
+    while len(head) < SIGNATURE_BYTES and not ended:
+        head += (chunk := await incoming.next())
         ended = not chunk
-        if not head and ended:
-            raise bad_image("The photo has zero bytes")
-        if len(head) < SIGNATURE_BYTES and not ended:
-            continue
-        image_format = format_of(head)
-        if image_format is None:
-            raise unsupported_image()
-        size = size_of(head)
-        if size is not None:
-            if not ended and len(head) < CHUNK_BYTES:
-                # Most likely all there is: one more read saves a streamed write.
-                head += (rest := await incoming.next())
-                ended = not rest
-            return head, image_format, size, ended
-        if ended or len(head) > HEADER_BYTES:
-            raise bad_image(f"The header of the {image_format.extension} file is unreadable")
+    if not head:
+        raise bad_image("The photo has zero bytes")
+    image_format = format_of(bytes(head[:SIGNATURE_BYTES]))
+    if image_format is None:
+        raise unsupported_image()
+    header = header_of(image_format)
+    while (size := _size(header, image_format, head, ended=ended)) is None:
+        head += (chunk := await incoming.next())
+        ended = not chunk
+    if not ended and len(head) < CHUNK_BYTES:
+        # Most likely all there is: one more read saves a streamed write.
+        head += (chunk := await incoming.next())
+        ended = not chunk
+    return bytes(head), image_format, size, ended
+
+
+def _size(header: Header, image_format: Format, head: bytearray, *, ended: bool) -> Size | None:
+    try:
+        size = header.size(head)
+    except ValueError as error:
+        raise _unreadable(image_format, str(error)) from None
+    if size is None and ended:
+        raise _unreadable(image_format, "it ends early")
+    if size is None and len(head) > HEADER_BYTES:
+        raise _unreadable(image_format, f"it is longer than {HEADER_BYTES} bytes")
+    return size
+
+
+def _unreadable(image_format: Format, why: str) -> Problem:
+    return bad_image(f"The header of the {image_format.extension} file is unreadable: {why}")
 
 
 def as_data(name: str) -> str:

@@ -139,7 +139,7 @@ async def json_body(request: web.Request, body: type[B], *, optional: bool = Fal
 async def _body(request: web.Request) -> bytes:
     content = b""
     try:
-        async for chunk in request.content.iter_any():
+        while chunk := await request.content.readany():
             content += chunk
             if len(content) > BODY_BYTES:
                 raise bad_request(f"The body is longer than {BODY_BYTES} bytes")

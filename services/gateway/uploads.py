@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from aiohttp import BodyPartReader, web
-from aiohttp.http import HttpProcessingError
+from aiohttp import BodyPartReader, MultipartReader, web
 
 from services.gateway.admission import Admission
-from services.gateway.bodies import continue_when_read
+from services.gateway.bodies import continue_when_read, taken_bytes
 from services.gateway.callers import owner_of
-from services.gateway.errors import Problem, bad_request, too_large, too_many
+from services.gateway.errors import Problem, bad_request, too_long, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS
+from services.gateway.parts import read_chunk, well_formed
 from services.gateway.receiving import Limits, Received, as_data, receive
 from services.gateway.requests import (
     accepted_view,
@@ -39,6 +39,7 @@ from shared.commands import tag_photo_entry
 from shared.errors import UnavailableError
 from shared.photos import ANSWER_KEPT_MS, IDEMPOTENCY_KEPT_MS, Answer, NewPhoto, Photos
 
+FIELDS: Final = frozenset({"socketId", "priority", "locale"})
 FIELD_BYTES: Final = 1024
 """Most bytes of a form field that is not the photo."""
 
@@ -46,17 +47,10 @@ PART_BYTES: Final = 1024
 """What a photo's part may hold besides its bytes: boundary and headers."""
 
 ENVELOPE_BYTES: Final = 64 * 1024
-"""What a request's body may hold besides the photos: fields, above all."""
+"""What a request's body may hold besides the photos' parts: fields, above all."""
 
-_MALFORMED: Final = (
-    ValueError,
-    AssertionError,
-    LookupError,
-    RuntimeError,
-    HttpProcessingError,
-    web.RequestPayloadError,
-)
-"""What aiohttp raises on boundaries, headers and encodings that are not well-formed."""
+MOST_FIELDS: Final = 100
+"""Most parts that are no photos; a form may have some that we do not know."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -167,20 +161,23 @@ class Uploads:
             raise bad_request("The body must be multipart/form-data with a part named photo")
         most_bytes = self._max_batch * (self._limits.max_bytes + PART_BYTES) + ENVELOPE_BYTES
         if (request.content_length or 0) > most_bytes:
-            raise too_large(self._limits.max_bytes)
-        try:
-            async for part in await request.multipart():
-                if not isinstance(part, BodyPartReader):
-                    raise bad_request("A part of the form is a multipart body itself")
-                if part.name != "photo":
-                    await self._read_field(part, form)
-                elif len(form.photos) < self._max_batch:
-                    form.photos.append(await self._receive(part))
-                else:
-                    raise too_many(self._max_batch)
-        except _MALFORMED as error:
-            logger.info("malformed_upload", why=f"{type(error).__name__}: {error}"[:200])
-            raise bad_request("The multipart body is malformed or ends early") from None
+            raise too_long(most_bytes)
+        fields = 0
+        with well_formed():
+            parts = await request.multipart()
+        while (part := await _next(parts)) is not None:
+            _check_envelope(request, form)
+            if not isinstance(part, BodyPartReader):
+                raise bad_request("A part of the form is a multipart body itself")
+            if part.name != "photo":
+                fields += 1
+                if fields > MOST_FIELDS:
+                    raise bad_request(f"The form has more than {MOST_FIELDS} fields")
+                await self._read_field(part, form)
+            elif len(form.photos) < self._max_batch:
+                form.photos.append(await self._receive(part))
+            else:
+                raise too_many(self._max_batch)
 
     async def _receive(self, part: BodyPartReader) -> Received:
         try:
@@ -192,11 +189,11 @@ class Uploads:
 
     async def _read_field(self, part: BodyPartReader, form: _Form) -> None:
         value = b""
-        while chunk := await part.read_chunk(FIELD_BYTES):
+        while chunk := await read_chunk(part, FIELD_BYTES):
             value += chunk
             if len(value) > FIELD_BYTES:
                 raise bad_request(f"A field is longer than {FIELD_BYTES} bytes")
-        if part.name:
+        if part.name in FIELDS:
             form.fields[part.name] = value.decode("utf-8", "replace").strip()
 
     async def _discard(self, form: _Form) -> None:
@@ -205,6 +202,17 @@ class Uploads:
             await self._blobs.delete([original(photo.filename) for photo in form.photos])
         except UnavailableError:
             logger.warning("blobs_left_for_the_sweep", photos=len(form.photos))
+
+
+async def _next(parts: MultipartReader) -> MultipartReader | BodyPartReader | None:
+    with well_formed():
+        return await parts.next()
+
+
+def _check_envelope(request: web.Request, form: _Form) -> None:
+    photo_bytes = sum(photo.size_bytes + PART_BYTES for photo in form.photos)
+    if taken_bytes(request) - photo_bytes > ENVELOPE_BYTES:
+        raise too_long(ENVELOPE_BYTES, "besides its photos")
 
 
 def _new_photo(photo: Received, *, locale: str, priority: str) -> NewPhoto:

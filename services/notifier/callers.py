@@ -72,11 +72,11 @@ def cross_origin(
     """Make the signal handler that lets pages of allowed origins read every answer (CORS)."""
 
     async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
+        response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         origin = request.headers.get(hdrs.ORIGIN)
         if origin and is_allowed(origin, host=request.host, allowed=allowed):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = hdrs.RETRY_AFTER
-            response.headers[hdrs.VARY] = hdrs.ORIGIN
 
     return add_headers
 

@@ -102,6 +102,12 @@ def test_every_operation_behind_a_key_may_answer_that_it_is_missing(*, keyed: bo
             assert ("401" in each["responses"]) is (each.get("security") != []), path
 
 
+def test_every_operation_that_changes_something_may_refuse_an_origin() -> None:
+    for path, methods in document(keyed=False)["paths"].items():
+        for method, each in methods.items():
+            assert ("403" in each["responses"]) is (method != "get"), path
+
+
 async def test_the_gateway_gives_its_description_and_a_page_with_nothing_from_elsewhere(
     redis_url: str, tmp_path: Path
 ) -> None:

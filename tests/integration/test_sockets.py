@@ -40,6 +40,7 @@ async def test_a_foreign_origin_and_a_missing_key_stay_outside(redis_url: str, r
                 assert ("Access-Control-Allow-Origin" in response.headers) == (
                     headers.get("Origin") == "https://page.example"
                 )
+                assert response.headers.getall("Vary") == ["Origin"]
         sign = "&" if "?" in route else "?"
         async with web.get(f"{url}{route}{sign}key=secret") as response:
             assert response.status == (400 if route == "/ws" else 200)  # no upgrade was asked for

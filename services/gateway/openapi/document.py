@@ -19,6 +19,7 @@ from services.gateway.openapi import (
     uploads,
 )
 from services.gateway.openapi.parts import Json
+from services.gateway.openapi.problems import problems
 from services.gateway.openapi.schemas import schemas
 
 VERSION: Final = "0.1.0"
@@ -28,7 +29,8 @@ _DESCRIPTION: Final = """Upload photos; a vision model tags them while you watch
 Every error is `application/problem+json` (RFC 9457) with a stable `code`. A route that is not
 there is 404 `not_found`, a method that a route does not take 405 `method_not_allowed` with
 `Allow`. Where there is GET, there is HEAD. Query parameters that a list does not know, or knows
-once and is given twice, are 400 `bad_request`. JSON bodies are UTF-8, whatever their
+once and is given twice, are 400 `bad_request`. Pages of origins that are not allowed may change
+nothing: 403 `forbidden_origin`. JSON bodies are UTF-8, whatever their
 `Content-Type` says; times are UTC with milliseconds; sizes are bytes.
 
 Progress comes from the notifier, as events over WebSocket, Socket.IO or server-sent events.
@@ -57,7 +59,7 @@ def document(*, keyed: bool) -> Json:
         "security": [{"key": []}] if keyed else [{}, {"key": []}],
         "tags": [{"name": subject} for subject in _SUBJECTS],
         "paths": {
-            path: {method: {"tags": [subject], **each} for method, each in methods.items()}
+            path: {method: _operation(method, subject, each) for method, each in methods.items()}
             for subject, described in _SUBJECTS.items()
             for paths in described
             for path, methods in paths.items()
@@ -73,3 +75,9 @@ def document(*, keyed: bool) -> Json:
             "schemas": schemas(),
         },
     }
+
+
+def _operation(method: str, subject: str, described: Json) -> Json:
+    refused = {} if method == "get" else problems(["forbidden_origin"])
+    responses = {**described["responses"], **refused}
+    return {"tags": [subject], **described, "responses": dict(sorted(responses.items()))}

@@ -11,6 +11,7 @@ from services.gateway.openapi.parts import Json, header, ref
 CODES: Final[Mapping[str, tuple[int, str]]] = {
     "bad_request": (400, "a part, field, header, parameter or body is missing or wrong."),
     "unauthorized": (401, "an API key is asked for, and missing or wrong."),
+    "forbidden_origin": (403, "the `Origin` is not allowed to change anything here."),
     "not_found": (404, "there is no such thing, or it is another key's."),
     "method_not_allowed": (405, "the route takes other methods: see `Allow`."),
     "timeout": (408, "too little of the body came in time."),

@@ -1,0 +1,68 @@
+"""Bodies that take too long: all ways to read one are timed, and the whole of it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from services.gateway.bodies import WHOLE_BODY_S, timed
+from services.gateway.requests import json_body
+from services.gateway.sweep import ORPHAN_AGE
+from tests.support.gateway_app import serving
+
+
+class Body(BaseModel):
+    tags: list[str]
+
+
+@asynccontextmanager
+async def gateway(timeout_s: float, whole_s: float) -> AsyncIterator[int]:
+    """Serve one route that reads JSON; yields the port."""
+
+    async def read(request: web.Request) -> web.Response:
+        await json_body(request, Body)
+        return web.Response()
+
+    async with serving([web.put("/tags", read)], timed(timeout_s, whole_s=whole_s)) as url:
+        yield urlsplit(url).port or 0
+
+
+async def answer_to_drips(port: int) -> bytes:
+    """Send a body byte for byte, and return what is answered."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"PUT /tags HTTP/1.1\r\nHost: here\r\nContent-Length: 60000\r\n\r\n")
+    answer = asyncio.ensure_future(reader.read())
+    try:
+        async with asyncio.timeout(20):
+            while not answer.done():
+                writer.write(b" ")
+                await asyncio.wait([answer], timeout=0.05)
+        return answer.result()
+    finally:
+        writer.close()
+        await asyncio.gather(answer, writer.wait_closed(), return_exceptions=True)
+
+
+async def test_a_json_body_that_drips_is_answered_408() -> None:
+    async with gateway(timeout_s=0.5, whole_s=600) as port:
+        answer = await answer_to_drips(port)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"within 0.5 s" in answer
+
+
+async def test_a_body_has_a_time_as_a_whole() -> None:
+    async with gateway(timeout_s=600, whole_s=0.5) as port:
+        answer = await answer_to_drips(port)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"within 0.5 s" in answer
+
+
+def test_the_sweep_does_not_reach_an_upload_under_way() -> None:
+    assert ORPHAN_AGE.total_seconds() >= 2 * WHOLE_BODY_S
