@@ -195,8 +195,7 @@ class PhotoRoutes:
             try:
                 groups.append(await self._tags.ids_starting(owner, request.query["q"]))
             except TooManyMatchesError:
-                why = f"more than {MOST_MATCHES} tags start with q: type more letters"
-                raise bad_request(why) from None
+                raise _search_too_wide() from None
         return groups
 
 
@@ -207,6 +206,11 @@ async def record_of(request: web.Request, photos: Photos) -> Record:
     if record is None or record.owner != owner_of(request):
         raise not_found("photo")
     return record
+
+
+def _search_too_wide() -> Problem:
+    why = f"More than {MOST_MATCHES} tags start with q: type more letters"
+    return Problem(400, "search_too_wide", why)
 
 
 def _too_many_watchers() -> Problem:

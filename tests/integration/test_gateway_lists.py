@@ -78,7 +78,7 @@ async def test_a_search_takes_every_tag_into_account_or_says_that_they_are_too_m
 
     await tagged(anna, bench, "axolotl")
     answer = await anna.get("/api/photos?q=a")
-    assert answer.problem == (400, "bad_request")
+    assert answer.problem == (400, "search_too_wide")
     assert "type more letters" in answer.json["detail"]
     assert (await all_pages(anna, "q=a1999"))[0] == found[::-1]
 

@@ -52,7 +52,7 @@ _LIST: Final = operation(
     "a page may be short, and have one after it all the same.",
     parameters=[limit("photos", most=MAX_LIMIT, default=DEFAULT_LIMIT), CURSOR, *_FILTERS],
     answers={"200": answer("A page.", json_of("PhotoPage"))},
-    errors=["bad_request", "unavailable"],
+    errors=["bad_request", "search_too_wide", "unavailable"],
 )
 
 _GET: Final = operation(

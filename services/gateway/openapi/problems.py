@@ -10,6 +10,7 @@ from services.gateway.openapi.parts import Json, header, ref
 
 CODES: Final[Mapping[str, tuple[int, str]]] = {
     "bad_request": (400, "a part, field, header, parameter or body is missing or wrong."),
+    "search_too_wide": (400, "too many tags start as `q` does: more letters are needed."),
     "unauthorized": (401, "an API key is asked for, and missing or wrong."),
     "forbidden_origin": (403, "the `Origin` is not allowed to change anything here."),
     "not_found": (404, "there is no such thing, or it is another key's."),

@@ -36,6 +36,7 @@ export const en: Messages = {
   },
   problem: {
     bad_request: "The request is not valid.",
+    search_too_wide: "Too many tags start like this: type more letters.",
     unauthorized: "The key is missing or not accepted.",
     not_found: "Not found.",
     too_large: "The file is too large.",

@@ -35,6 +35,7 @@ export const fr = {
   },
   problem: {
     bad_request: "La demande n’est pas valable.",
+    search_too_wide: "Trop de tags commencent ainsi : tapez plus de lettres.",
     unauthorized: "La clé manque ou n’est pas acceptée.",
     not_found: "Introuvable.",
     too_large: "Fichier trop volumineux.",
