@@ -166,8 +166,8 @@ class Jobs:
         self, owner: str, states: Sequence[ListedState], *, before: str, limit: int
     ) -> Page[JobRecord]:
         """Return jobs of `owner` in one of `states`, newest first."""
-        groups = [[keys.jobs(owner, state) for state in states]]
-        page = await self._pages.get(groups, before=before, limit=limit)
+        sources = [keys.jobs(owner, state) for state in states]
+        page = await self._pages.get(sources, before=before, limit=limit)
         return Page(await self._get_many(page.items), page.next)
 
     async def cancel(self, record: Record) -> bool:

@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 from shared import keys
 from shared.redis import away_is_unavailable, script
 
-MOST_LOOKED_AT: Final = 5_000
-"""How many members one page looks at; where few fit the filters, it comes short of its limit."""
+MOST_COMMANDS: Final = 5_000
+"""How many commands one page costs the server, about; where few members fit, it comes short of
+its limit."""
 
 T = TypeVar("T")
 
@@ -32,13 +33,23 @@ class Pages:
     def __init__(self, redis: Redis) -> None:
         self._list = script(redis, "list")
 
-    async def get(self, groups: Sequence[Sequence[str]], *, before: str, limit: int) -> Page[str]:
-        """Return members that stand in at least one key of every group, highest score first.
+    async def get(
+        self,
+        sources: Sequence[str],
+        *,
+        before: str,
+        limit: int,
+        owner: str = "",
+        tags: Sequence[Sequence[int]] = (),
+    ) -> Page[str]:
+        """Return members that stand in at least one of the keys `sources`, highest score first.
 
-        `before`: the `next` of the page before, `` for the first.
+        `before`: the `next` of the page before, `` for the first. `tags`: groups of tag ids;
+        the members are photos of `owner`, and carry at least one tag of every group.
         """
         with away_is_unavailable():
             members, following = await self._list(
-                keys=[], args=[orjson.dumps(groups), before, limit, MOST_LOOKED_AT, keys.SHARD]
+                keys=sources,
+                args=[keys.SHARD, owner, orjson.dumps(tags), before, limit, MOST_COMMANDS],
             )
         return Page([member.decode() for member in members], following.decode())

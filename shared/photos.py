@@ -179,9 +179,8 @@ class Photos:
 
         `tags`: groups of tag ids; a photo has at least one tag of every group.
         """
-        groups = [[keys.status(owner, status) if status else keys.photos(owner)]]
-        groups += [[keys.tag_photos(owner, tag_id) for tag_id in group] for group in tags]
-        page = await self._pages.get(groups, before=before, limit=limit)
+        source = keys.status(owner, status) if status else keys.photos(owner)
+        page = await self._pages.get([source], before=before, limit=limit, owner=owner, tags=tags)
         records = await self.get_many([int(photo_id) for photo_id in page.items])
         return Page(records, page.next)
 

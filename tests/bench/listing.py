@@ -7,6 +7,7 @@ as the scripts leave them: record, index by owner, by status and by tag.
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -29,10 +30,10 @@ SAMPLED: Final = 40
 
 MOST_TIMES: Final = 1.5
 BATCH: Final = 2_000
-RARE: Final = 1_000
-"""One photo of so many has the rare tag; every second has the common one."""
 
 COMMON_TAG, RARE_TAG = 1, 2
+TAGS: Final = {COMMON_TAG: 2, RARE_TAG: 1_000}
+"""One photo of how many has which tag."""
 
 Pager = Callable[[str], Coroutine[Any, Any, Page[Record]]]
 
@@ -54,8 +55,10 @@ def fill(client: Any, count: int) -> None:
             for key, members in {
                 keys.photos(""): ids,
                 keys.status("", "complete"): ids,
-                keys.tag_photos("", COMMON_TAG): [i for i in ids if i % 2 == 0],
-                keys.tag_photos("", RARE_TAG): [i for i in ids if i % RARE == 0],
+                **{
+                    keys.tag_photos("", tag): [i for i in ids if i % every == 0]
+                    for tag, every in TAGS.items()
+                },
             }.items():
                 if members:
                     pipeline.zadd(key, {str(member): member for member in members})
@@ -144,7 +147,7 @@ def _record(photo_id: int) -> dict[str, str]:
         "edits": "0",
         "watchers": "",
         "tags": '[{"id":1,"name":"chat","confidence":0.9,"source":"ai"}]',
-        "tag_ids": "[1]",
+        "tag_ids": json.dumps([tag for tag, every in TAGS.items() if photo_id % every == 0]),
         "created_at_ms": "1764000000000",
         "updated_at_ms": "1764000001000",
     }

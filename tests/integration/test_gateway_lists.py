@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from shared import keys
-from shared.pages import MOST_LOOKED_AT
+from shared.pages import MOST_COMMANDS
+from shared.photos import Photos
+from shared.redis import closing, connect
 from shared.tags import MOST_MATCHES
 from tests.integration.conftest import Bench
 from tests.support.api import Api
@@ -113,8 +116,8 @@ async def test_a_cursor_stays_where_it_is_while_photos_come_and_go(anna: Api, be
 async def test_a_page_that_came_short_goes_on(anna: Api, bench: Bench) -> None:
     """Where few photos fit, a page looks at a bounded number and says where to go on."""
     found = await tagged(anna, bench, "chat", "animal")
-    # Given more photos than a page looks at, each with one of the tags
-    many = [str(found + i) for i in range(1, 2 * MOST_LOOKED_AT + 1)]
+    # Given more photos than a page may ask, each with one of the tags
+    many = [str(found + i) for i in range(1, 2 * MOST_COMMANDS + 1)]
     groups = {
         keys.photos("anna"): many,
         keys.tag_photos("anna", 1): many[::2],
@@ -129,6 +132,44 @@ async def test_a_page_that_came_short_goes_on(anna: Api, bench: Bench) -> None:
     assert pages == 2
     for key, members in groups.items():
         bench.client.zrem(key, *members)
+
+
+@pytest.mark.parametrize("tags", [300, 2_000])
+async def test_a_search_that_matches_many_tags_costs_few_commands(
+    redis_url: str, tags: int
+) -> None:
+    # Given photos that carry three of many tags each, but for the newest
+    carried = {i: [i * 7 % tags, i * 11 % tags, i * 13 % tags] for i in range(1, 3_001)}
+    carried |= {i: [tags] for i in range(3_001, 3_501)}
+    async with closing(connect(redis_url)) as client:
+        async with client.pipeline(transaction=False) as pipeline:
+            for i, ids in carried.items():
+                pipeline.hset(keys.photo(i), mapping={"id": i, "tag_ids": json.dumps(ids)})
+                for key in {keys.photos(""), *(keys.tag_photos("", tag) for tag in ids)}:
+                    pipeline.zadd(key, {str(i): i})
+            await pipeline.execute()
+        photos = Photos(client, retention_s=600)
+        # Of many groups the smallest is walked, and no tag of the others costs a command
+        for groups in ([range(tags)], [range(tags), [0, 1, 2]], [[0, 1], range(tags), [2, 3, 4]]):
+            fit = [i for i, ids in carried.items() if all(set(ids) & set(g) for g in groups)]
+            found: list[int] = []
+            before = ""
+            while True:
+                await client.config_resetstat()
+                page = await photos.page(
+                    "", before=before, limit=50, tags=[list(group) for group in groups]
+                )
+                asked = await client.info("commandstats")
+                calls = sum(asked[f"cmdstat_{name}"]["calls"] for name in ("zcard", "zrange"))
+                assert calls < 2 * tags + 200
+                assert asked.get("cmdstat_zscore", {"calls": 0})["calls"] <= MOST_COMMANDS
+                found += [record.id for record in page.items]
+                if not page.next:
+                    break
+                before = page.next
+
+            # I expect those that fit, in their order, each once
+            assert found == sorted(fit, reverse=True)
 
 
 @pytest.mark.parametrize(
