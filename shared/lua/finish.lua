@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a photo: state, tags, tag index, last events, batch and acknowledgement, in one step.
 --
 -- KEYS[1]  photo   hash
