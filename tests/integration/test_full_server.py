@@ -81,12 +81,15 @@ async def test_a_full_server_lets_a_provider_be_asked(bench: Bench, moving: Redi
     limits = Limits(max_calls=1, requests_per_minute=9)
     gate = SharedGate(moving, provider="p", endpoint="e", limits=limits, lease_ms=12_000)
     cache = Cache(moving, ttl_s=60, lease_ms=15_000)
-    await gate.start()
 
     async def ask() -> Recognition:
         async with gate.turn(Clock(), priority="normal"):
             return CAT
 
-    assert await cache.recognition("d", ask, clock=Clock()) == (CAT, False)
-    assert await cache.recognition("d", ask, clock=Clock()) == (CAT, True)
-    await gate.close()
+    await gate.start()
+    try:
+        assert await cache.recognition("d", ask, clock=Clock()) == (CAT, False)
+        assert await cache.recognition("d", ask, clock=Clock()) == (CAT, True)
+    finally:
+        await cache.close()
+        await gate.close()
