@@ -60,7 +60,6 @@ class Endings:
 
     async def fail(self, work: Work, message: StreamMessage, error: TaggingError) -> None:
         """End the photo as `error`, and keep its message among the dead letters."""
-        FAILURES.labels(code=error.code).inc()
         record = work.record
         fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
         event = PhotoError(
@@ -77,6 +76,7 @@ class Endings:
         ending = Ending("error", fields, [event], outcome, letter=letter)
         if await self._finish(work, record, message, lambda _: ending) is not Finish.ENDED:
             raise LeaseLostError
+        FAILURES.labels(code=error.code).inc()
         ATTEMPTS.labels(result="error").inc()
         logger.warning("photo_failed", code=error.code, why=error.text, attempt=record.attempt)
 
@@ -88,7 +88,6 @@ class Endings:
         if error.counts and record.tries + 1 >= self._max_attempts:
             await self.fail(work, message, error)
             return
-        FAILURES.labels(code=error.code).inc()
         delay_ms = backoff_ms(record, error)
         if not await work.tools.attempts.retry(
             record,
@@ -100,6 +99,7 @@ class Endings:
             outcome=outcome_of(work, "retry", error),
         ):
             raise LeaseLostError
+        FAILURES.labels(code=error.code).inc()
         ATTEMPTS.labels(result="retry").inc()
         logger.warning("photo_retried", code=error.code, why=error.text, delay_ms=delay_ms)
 

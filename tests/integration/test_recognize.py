@@ -52,7 +52,8 @@ async def tools(redis_url: str, server: OpenAIServer) -> AsyncIterator[Tools]:
 
 
 def work(tools: Tools, **fields: str) -> Work:
-    return Work(Record({"sha256": "a" * 64, "locale": "fr", **fields}), tools, picture=GREY)
+    record = {"sha256": "a" * 64, "locale": "fr", "priority": "normal", **fields}
+    return Work(Record(record), tools, picture=GREY)
 
 
 async def test_a_call_is_counted_with_its_tokens_and_its_price(tools: Tools) -> None:

@@ -93,11 +93,12 @@ local function reopen_in_batch(prefix, photo)
 end
 
 -- Ends a photo whose last event has been written, and its job, which is then in `state`.
-local function end_photo(prefix, retention_ms, photo, status, state, now)
+-- `changed_ms`: when the photo changed, as its last event tells it, if it does.
+local function end_photo(prefix, retention_ms, photo, status, state, now, changed_ms)
   local key = prefix .. ':photo:' .. photo.id
   set_status(prefix, photo, status)
   set_state(prefix, photo.job_id, state)
-  redis.call('HSET', key, 'updated_at_ms', now)
+  redis.call('HSET', key, 'updated_at_ms', changed_ms or now)
   redis.call('HSET', prefix .. ':job:' .. photo.job_id, 'ended_at_ms', now)
   if state ~= 'dead' then redis.call('PEXPIRE', prefix .. ':job:' .. photo.job_id, JOB_KEPT_MS) end
   for _, index in ipairs({':unfinished', ':line', ':working'}) do
