@@ -11,9 +11,9 @@ from dramatiq import Message
 from dramatiq.common import compute_backoff
 
 from services.tagger import pipeline
-from services.tagger.accounts import outcome_of, problem_of
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import ATTEMPTS, FAILURES
+from services.tagger.outcomes import outcome_of, problem_of
 from services.tagger.stages.stage import Work
 from shared import messages
 from shared.attempts import Ending, Finish

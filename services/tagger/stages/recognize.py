@@ -51,6 +51,7 @@ async def _turn(work: Work) -> AsyncIterator[Call]:
             raise
         finally:
             PROVIDER_CALLS.labels(provider=work.tools.provider.name, result=result).inc()
+            work.tools.accounts.ended(work.tools.provider, call.usage)
             if call.usage is not None:
                 _account(work, call.usage)
 
