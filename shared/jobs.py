@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal, cast, get_args
@@ -75,10 +74,11 @@ class JobDetails(Job):
 
 
 class JobRecord:
-    """A job's hash in Redis, its fields as text."""
+    """A job's hash in Redis, its fields as text, read at `now_ms` by the server's clock."""
 
-    def __init__(self, fields: Mapping[str, str]) -> None:
+    def __init__(self, fields: Mapping[str, str], now_ms: int) -> None:
         self.fields = fields
+        self._now_ms = now_ms
 
     @property
     def id(self) -> str:
@@ -95,7 +95,7 @@ class JobRecord:
     @property
     def state(self) -> State:
         state = cast("State", self.fields["state"])
-        if state == "delayed" and int(self.fields.get("due_at_ms", "0")) <= time.time() * 1000:
+        if state == "delayed" and int(self.fields.get("due_at_ms", "0")) <= self._now_ms:
             return "waiting"  # its message has moved by itself
         return state
 
@@ -208,9 +208,11 @@ class Jobs:
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for job_id in job_ids:
                     pipeline.hgetall(keys.job(job_id))
-                found = await pipeline.execute()
+                pipeline.time()
+                *found, (now_s, now_us) = await pipeline.execute()
+        now_ms = now_s * 1000 + now_us // 1000
         return [
-            JobRecord({name.decode(): value.decode() for name, value in raw.items()})
+            JobRecord({name.decode(): value.decode() for name, value in raw.items()}, now_ms)
             for raw in found
             if raw
         ]

@@ -113,6 +113,10 @@ def statistics(minute: int) -> str:
     return f"{SHARD}:statistics:{minute}"
 
 
+def counted(call_id: str) -> str:
+    return f"{SHARD}:counted:{call_id}"
+
+
 def line_lock() -> str:
     return f"{SHARD}:line-lock"
 

@@ -1,39 +1,46 @@
-"""What an attempt came to, for its job and for the statistics."""
+"""What calls of providers cost, for the statistics."""
 
 from __future__ import annotations
 
-from typing import Any
+import uuid
+from collections.abc import Mapping
+from typing import Final
 
-from services.tagger.errors import TaggingError
-from services.tagger.stages.stage import Work
-from shared.attempts import Outcome
-from shared.record import PhotoProblem
-from shared.statistics import counted
+import orjson
+from redis.asyncio import Redis
 
+from services.tagger.farewells import Farewells
+from services.tagger.providers.provider import Provider, Usage
+from shared import keys
+from shared.redis import away_is_unavailable, script
 
-def outcome_of(work: Work, result: str, error: TaggingError | None = None) -> Outcome:
-    """Return the outcome of `work`; `result`: `complete`, `error` or `retry`."""
-    report: dict[str, Any] = {
-        "result": result,
-        "cached": work.cached,
-        "calls": work.calls,
-        "stage_ms": {stage: round(took_ms, 1) for stage, took_ms in work.stage_ms.items()},
-    }
-    counts: dict[str, int] = {"cache_hits": int(work.cached)}
-    if error is not None:
-        report["error"] = problem_of(error).model_dump()
-        counts[f"failure:{error.code}"] = 1
-    for stage, took_ms in work.stage_ms.items():
-        counts |= counted(f"stage:{stage}", took_ms)
-    if work.calls:
-        counts[f"calls:{work.tools.provider.name}"] = work.calls
-    if work.usage is not None:
-        counts["tokens:prompt"] = work.usage.prompt_tokens
-        counts["tokens:completion"] = work.usage.completion_tokens
-        counts["cost_microusd"] = round(work.cost_usd * 1e6)
-    return Outcome(report, {name: number for name, number in counts.items() if number})
+COUNTED_MS: Final = 60_000
+"""How long it is known that a call was counted: longer than a lost reply is asked for again."""
 
 
-def problem_of(error: TaggingError) -> PhotoProblem:
-    """Return a failure as clients are told it."""
-    return PhotoProblem(code=error.code, message=error.text)
+class Accounts:
+    """Counts the calls of providers as they end, whatever becomes of the attempts."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._count = script(redis, "count_call")
+        self._farewells = Farewells("call_not_counted")
+
+    async def close(self) -> None:
+        """Wait for the counts under way."""
+        await self._farewells.all_said()
+
+    def ended(self, provider: Provider, usage: Usage | None) -> None:
+        """Count a call that has ended; `usage` where the provider told it. Waits for nothing."""
+        counts = {f"calls:{provider.name}": 1}
+        if usage is not None:
+            counts["tokens:prompt"] = usage.prompt_tokens
+            counts["tokens:completion"] = usage.completion_tokens
+            counts["cost_microusd"] = round(provider.price.of(usage) * 1e6)
+        self._farewells.say(self._write(uuid.uuid4().hex, counts))
+
+    async def _write(self, call_id: str, counts: Mapping[str, int]) -> None:
+        with away_is_unavailable():
+            await self._count(
+                keys=[keys.counted(call_id)],
+                args=[keys.SHARD, COUNTED_MS, orjson.dumps(counts)],
+            )

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
 from services.tagger import duties, pipeline
+from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
 from services.tagger.cache import Cache
 from services.tagger.endings import Endings
@@ -77,6 +78,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         lease_ms=settings.claim_after_ms * 4 // 5,
     )
     cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
+    accounts = Accounts(redis)
     async with closing(redis):
         try:
             await decoder.start()
@@ -92,11 +94,13 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
                 provider=provider,
                 gate=gate,
                 cache=cache,
+                accounts=accounts,
             )
         finally:
             await provider.close()
             await cache.close()
             await gate.close()
+            await accounts.close()
             await decoder.close()
 
 

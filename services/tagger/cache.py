@@ -19,6 +19,9 @@ from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from services.tagger.clock import Clock
+from services.tagger.errors import BusyError
+from services.tagger.farewells import Farewells
+from services.tagger.gate import WAIT_MOST_S
 from services.tagger.metrics import CACHE_LOOKUPS
 from services.tagger.providers.provider import Provider, Recognition
 from shared import keys
@@ -61,7 +64,7 @@ class Cache:
         self._process = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._making: dict[str, str] = {}
-        self._farewells: set[asyncio.Task[None]] = set()
+        self._farewells = Farewells("recognition_not_left")
         self._keeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -71,14 +74,15 @@ class Cache:
     async def close(self) -> None:
         """Leave to others what this process was making."""
         await end(self._keeping)
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await self._farewells.all_said()
 
     async def recognition(
         self, digest: str, make: Make, *, clock: Clock, fresh: bool = False
     ) -> tuple[Recognition, bool]:
         """Return the recognition kept under `digest`, made if there is none, and if it was kept.
 
-        `clock` stands still while another makes it. `fresh`: make it anew, whatever there is.
+        `clock` stands still while another makes it; after `WAIT_MOST_S` raises `BusyError`.
+        `fresh`: make it anew, whatever there is.
         """
         if not self._ttl_ms:
             return await make(), False
@@ -94,17 +98,21 @@ class Cache:
         try:
             made = await make()
         except BaseException:
-            self._give_up(digest, token)
+            self._farewells.say(self._end(digest, token))
             raise
         finally:
             del self._making[token]
-        await self._end(digest, token, _JSON.dump_json(made))
+        # It is paid for: also if this task is cancelled meanwhile.
+        await asyncio.shield(self._farewells.say(self._end(digest, token, _JSON.dump_json(made))))
         return made, False
 
     async def _kept(self, digest: str, token: str) -> Recognition | None:
-        """Return what is kept, None if it is on this one to make it."""
+        """Return what is kept, None if it is on this one to make it. Raises `BusyError`."""
         pause_s, found = FIRST_PAUSE_S, "hit"
+        until = asyncio.get_running_loop().time() + WAIT_MOST_S
         while (answer := await self._asked(digest, token)) == [b"wait"]:
+            if asyncio.get_running_loop().time() >= until:
+                raise BusyError
             found = "shared"
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret
             pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)
@@ -122,7 +130,7 @@ class Cache:
                     args=[token, self._lease_ms],
                 )
         except asyncio.CancelledError:
-            self._give_up(digest, token)
+            self._farewells.say(self._end(digest, token))
             raise
 
     async def _end(self, digest: str, token: str, json: bytes = b"") -> None:
@@ -131,16 +139,6 @@ class Cache:
                 keys=[keys.recognition(digest), keys.recognizing(digest)],
                 args=[token, json, self._ttl_ms],
             )
-
-    def _give_up(self, digest: str, token: str) -> None:
-        task = asyncio.create_task(self._end(digest, token))
-        self._farewells.add(task)
-        task.add_done_callback(self._gave_up)
-
-    def _gave_up(self, task: asyncio.Task[None]) -> None:
-        self._farewells.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.warning("recognition_not_left", why=str(error))
 
     async def _keep_saying(self) -> None:
         while True:

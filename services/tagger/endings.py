@@ -11,9 +11,9 @@ from dramatiq import Message
 from dramatiq.common import compute_backoff
 
 from services.tagger import pipeline
-from services.tagger.accounts import outcome_of, problem_of
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import ATTEMPTS, FAILURES
+from services.tagger.outcomes import outcome_of, problem_of
 from services.tagger.stages.stage import Work
 from shared import messages
 from shared.attempts import Ending, Finish
@@ -70,7 +70,6 @@ class Endings:
 
         `starts`: how often the work was started, if not as often as it was claimed.
         """
-        FAILURES.labels(code=error.code).inc()
         record = work.record
         fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
         event = PhotoError(
@@ -87,6 +86,7 @@ class Endings:
         ending = Ending("error", fields, [event], outcome, letter=letter)
         if await self._finish(work, record, message, lambda _: ending) is not Finish.ENDED:
             raise LeaseLostError
+        FAILURES.labels(code=error.code).inc()
         ATTEMPTS.labels(result="error").inc()
         logger.warning("photo_failed", code=error.code, why=error.text, attempt=record.attempt)
 
@@ -98,7 +98,6 @@ class Endings:
         if error.counts and record.tries + 1 >= self._max_attempts:
             await self.fail(work, message, error)
             return
-        FAILURES.labels(code=error.code).inc()
         delay_ms = backoff_ms(record, error)
         if not await work.tools.attempts.retry(
             record,
@@ -110,6 +109,7 @@ class Endings:
             outcome=outcome_of(work, "retry", error),
         ):
             raise LeaseLostError
+        FAILURES.labels(code=error.code).inc()
         ATTEMPTS.labels(result="retry").inc()
         logger.warning("photo_retried", code=error.code, why=error.text, delay_ms=delay_ms)
 

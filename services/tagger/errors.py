@@ -47,6 +47,15 @@ class RateLimitedError(RetryableError):
         super().__init__("provider_rate_limited", text, retry_after_s=retry_after_s, counts=False)
 
 
+class BusyError(RetryableError):
+    """It was not the photo's turn for long: it waits in the queue, and holds no worker's thread."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "provider_busy", "The provider had no time for the photo yet", counts=False
+        )
+
+
 class PlaceLostError(RetryableError):
     """A call was cut off: this process was not heard of, and its place went to another."""
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from services.tagger.clock import Clock
 from services.tagger.providers.provider import Call
+
+WAIT_MOST_S: Final = 900.0
+"""How long an attempt waits for its turn, or for another's answer; then the photo waits in the
+queue, for a moment, and holds no worker's thread. No lease is renewed for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,15 @@ EVERY_S: Final = 2.0
 LATE_S: Final = 0.05
 """How much later a tagger comes than the lock ends, which the last one to tell has taken."""
 
+NEAR: Final = 50
+"""How many places, the first ones, are looked at each time and told each change."""
+
 PLACES: Final = 500
-"""How many places are looked at each time: the first ones, and as many of those behind in turn."""
+"""How many of the places behind are looked at each time, in turn; they are told a change of a
+tenth."""
+
+EVENTS: Final = 200
+"""How many events are written each time, about; the first places take half of them at most."""
 
 WAITED_MS: Final = 1_000
 """A photo that has waited for less than this is most likely begun before anyone could read it."""
@@ -34,7 +41,7 @@ class Positions:
         self._redis = redis
         self._retention_ms = retention_s * 1000
         self._line = script(redis, "line")
-        self._next = PLACES
+        self._next = NEAR
         self._logger = structlog.stdlib.get_logger()
 
     async def tell_forever(self) -> None:
@@ -56,26 +63,32 @@ class Positions:
 
         A photo that was told less than `every_s` ago is passed over.
         """
-        length = await self._tell(0, waited_ms, every_s)
+        length, _, told = await self._tell(0, NEAR, EVENTS // 2, waited_ms, every_s)
         IN_LINE.set(length)
-        if length > PLACES:
+        if length > NEAR:
             if self._next >= length:
-                self._next = PLACES
-            await self._tell(self._next, waited_ms, every_s)
-            self._next += PLACES
+                self._next = NEAR
+            _, self._next, _ = await self._tell(
+                self._next, PLACES, EVENTS - told, waited_ms, every_s
+            )
 
-    async def _tell(self, first: int, waited_ms: int, every_s: float) -> int:
+    async def _tell(
+        self, first: int, places: int, events: int, waited_ms: int, every_s: float
+    ) -> tuple[int, int, int]:
+        """Return how long the line is, where to go on, and how many events were written."""
         with away_is_unavailable():
-            length = await self._line(
+            length, following, told = await self._line(
                 keys=[keys.line(), keys.working(), keys.durations()],
                 args=[
                     keys.SHARD,
                     self._retention_ms,
                     first,
-                    PLACES,
+                    places,
                     waited_ms,
                     orjson.dumps(messages.texts("queued")),
                     round(every_s * 1000),
+                    NEAR,
+                    events,
                 ],
             )
-        return int(length)
+        return length, following, told

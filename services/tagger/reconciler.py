@@ -2,7 +2,7 @@
 
 By construction there are none; a queue that was flushed, or a database that was restored from
 two moments, would leave some. A message is looked for where its job says it is; only if one is
-not there, for it may have moved by itself, the whole queue is read.
+not there, for it may have moved by itself, is the queue read; where it is then, its job is told.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any, Final
 
 import orjson
@@ -34,6 +35,9 @@ CANDIDATES: Final = 5_000
 
 PAGE: Final = 1_000
 
+Missed = tuple[Record, bytes]
+"""A photo whose message is not where its job says, and the entry that the job names."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -43,6 +47,7 @@ class Reconciler:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._requeue = script(redis, "requeue")
+        self._note = script(redis, "locate")
         self._offset = 0
 
     async def run_forever(self) -> None:
@@ -64,10 +69,14 @@ class Reconciler:
         lost = await self._not_in_place(await self._candidates(still_s))
         if lost:
             # A message moves only onwards in this order, except where its record changes, too.
-            async for photo_id in self._queued():
-                lost.pop(photo_id, None)
+            async with aclosing(self._queued()) as queued:
+                async for photo_id, stream, entry in queued:
+                    if (missed := lost.pop(photo_id, None)) and stream:
+                        await self._locate(missed, stream, entry)
+                    if not lost:
+                        break
         put_back = 0
-        for record in lost.values():
+        for record, _ in lost.values():
             put_back += await self._put_back(record)
         RECONCILED.inc(put_back)
         return put_back
@@ -85,7 +94,7 @@ class Reconciler:
         before_ms = (time.time() - still_s) * 1000
         return [r for r in records if int(r.fields["updated_at_ms"]) <= before_ms]
 
-    async def _not_in_place(self, records: Sequence[Record]) -> dict[int, Record]:
+    async def _not_in_place(self, records: Sequence[Record]) -> dict[int, Missed]:
         """Return those, by id, whose message is not where their job says it is."""
         with away_is_unavailable():
             async with self._redis.pipeline(transaction=False) as pipeline:
@@ -99,25 +108,35 @@ class Reconciler:
                 found = await pipeline.execute()
         there = zip(found[::2], found[1::2], strict=True)
         return {
-            record.id: record
-            for record, (entries, due) in zip(records, there, strict=True)
+            record.id: (record, entry or b"")
+            for record, (_, entry, _), (entries, due) in zip(records, places, there, strict=True)
             if not entries and due is None
         }
 
-    async def _queued(self) -> AsyncIterator[int]:
-        """Yield the ids of the photos that have a message: delayed, waiting or pending."""
+    async def _queued(self) -> AsyncGenerator[tuple[int, str, bytes], None]:
+        """Yield the photos that have a message: delayed, waiting or pending.
+
+        Each by its id, with the stream and the entry of its message; the stream is `` for a
+        delayed one.
+        """
         with away_is_unavailable():
             async for member, _ in self._redis.zscan_iter(TAGGING.delayed, count=PAGE):
-                yield _photo_id(member.split(b":", 2)[2])
+                yield _photo_id(member.split(b":", 2)[2]), "", b""
             for stream in reversed(TAGGING.streams):
                 after = "-"
                 while True:
                     page: Any = await self._redis.xrange(stream, after, count=PAGE)
                     if not page:
                         break
-                    for _, fields in page:
-                        yield _photo_id(fields.get(MESSAGE.encode(), b""))
+                    for entry, fields in page:
+                        yield _photo_id(fields.get(MESSAGE.encode(), b"")), stream, entry
                     after = f"({page[-1][0].decode()}"
+
+    async def _locate(self, missed: Missed, stream: str, entry: bytes) -> None:
+        """Have the job know where its message is, so that the queue is not read for it again."""
+        record, before = missed
+        with away_is_unavailable():
+            await self._note(keys=[keys.job(record.job_id)], args=[before, stream, entry])
 
     async def _put_back(self, record: Record) -> int:
         entry = tag_photo_entry(record.job_id, record.priority, record.id)

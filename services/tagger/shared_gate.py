@@ -12,21 +12,23 @@ import itertools
 import math
 import random
 import secrets
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from redis.asyncio import Redis
 
 from services.tagger.clock import Clock
 from services.tagger.errors import (
+    BusyError,
     PermanentError,
     PlaceLostError,
     RateLimitedError,
     RetryableError,
 )
-from services.tagger.gate import Gate, Limits, OpenGate
+from services.tagger.farewells import Farewells
+from services.tagger.gate import WAIT_MOST_S, Gate, Limits, OpenGate
 from services.tagger.line import Asked, Line
 from services.tagger.metrics import GATE_SECONDS, GATE_STATE
 from services.tagger.providers.provider import Call, Provider
@@ -45,10 +47,6 @@ KEPT_MS: Final = 24 * 3600 * 1000
 
 LINGER_MS: Final = 250
 """How long a place stays taken by a call that we cut off: the other side has to notice."""
-
-WAIT_MOST_S: Final = 900.0
-"""How long an attempt waits for its turn; then the photo waits in the queue, for a moment, and
-holds no worker's thread. No lease is renewed for ever."""
 
 FAILURES_TO_OPEN: Final = 5
 FIRST_PAUSE_MS: Final = 1_000
@@ -95,7 +93,7 @@ class SharedGate(Gate):
         self._numbers = itertools.count(1)
         self._line = Line(self._ask, self._drop)
         self._calls: dict[str, asyncio.Timeout] = {}
-        self._farewells: set[asyncio.Task[Any]] = set()
+        self._farewells = Farewells("gate_not_left")
         self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -107,7 +105,7 @@ class SharedGate(Gate):
         await end(self._renewing)
         for token in list(self._calls):
             self._drop(token, linger_ms=LINGER_MS)
-        await asyncio.gather(*self._farewells, return_exceptions=True)
+        await self._farewells.all_said()
 
     @asynccontextmanager
     async def turn(self, clock: Clock, *, priority: str) -> AsyncIterator[Call]:
@@ -135,16 +133,14 @@ class SharedGate(Gate):
             self._drop(token, linger_ms=LINGER_MS)
             raise
         else:
-            self._say(self._leave(token, "answered", call))
+            self._farewells.say(self._leave(token, "answered", call))
 
     async def _wait(self, token: str, priority: str) -> None:
         try:
             async with asyncio.timeout(WAIT_MOST_S):
                 await self._line.wait(token, PRIORITIES.index(priority))
         except TimeoutError:
-            raise RetryableError(
-                "provider_busy", "The provider had no time for the photo yet", counts=False
-            ) from None
+            raise BusyError from None
 
     @asynccontextmanager
     async def _placed(self, token: str) -> AsyncIterator[None]:
@@ -205,7 +201,9 @@ class SharedGate(Gate):
     ) -> tuple[bool, int]:
         """Leave; also if this task is cancelled meanwhile."""
         return await asyncio.shield(
-            self._say(self._leave(token, outcome, call, retry_after_s, linger_ms=linger_ms))
+            self._farewells.say(
+                self._leave(token, outcome, call, retry_after_s, linger_ms=linger_ms)
+            )
         )
 
     async def _leave(
@@ -243,19 +241,7 @@ class SharedGate(Gate):
         return bool(was_down), held_ms
 
     def _drop(self, token: str, *, linger_ms: int = 0) -> None:
-        self._say(self._leave(token, "dropped", linger_ms=linger_ms))
-
-    def _say(self, farewell: Coroutine[Any, Any, tuple[bool, int]]) -> asyncio.Task[Any]:
-        """Run `farewell`, whoever waits for it; if it fails, the lease lapses."""
-        task = asyncio.create_task(farewell)
-        self._farewells.add(task)
-        task.add_done_callback(self._said)
-        return task
-
-    def _said(self, task: asyncio.Task[Any]) -> None:
-        self._farewells.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.warning("gate_not_left", why=str(error))
+        self._farewells.say(self._leave(token, "dropped", linger_ms=linger_ms))
 
     # Leases
 

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Asks for a recognition: it is known, or whoever asks is to make it, or another is at it.
 --
 -- KEYS[1]  recognition  string, JSON

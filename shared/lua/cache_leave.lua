@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends the making of a recognition: with one, or without, so that another may try.
 --
 -- KEYS[1]  recognition  string, JSON

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a photo as cancelled, whether its job waits, is delayed or runs: the worker that runs it
 -- finds its token void.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Starts an attempt: gives the worker that holds the queue entry the next fencing token.
 --
 -- KEYS[1]  photo   hash

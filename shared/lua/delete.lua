@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Removes a photo, its jobs, and every trace of it in the indexes; one that is in work is
 -- cancelled first.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a photo: state, tags, tag index, last events, batch and acknowledgement, in one step.
 --
 -- KEYS[1]  photo   hash
@@ -40,7 +41,8 @@ redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.atte
 if ARGV[13] then
   redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
 end
-end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now)
+end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now,
+  cjson.decode(ARGV[8]).updated_at_ms)
 settle(KEYS[2], ARGV[4], ARGV[5])
 
 local enqueued = redis.call('HGET', job, 'enqueued_at_ms') or now

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Asks for turns at the gate of a provider's endpoint: who may make a call now?
 --
 -- KEYS[1]  gate     hash

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends a call, or the wait for one, and draws the conclusions for all others.
 --
 -- KEYS[1]  gate     hash

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Renews the leases of calls, and says that their tagger is there.
 --
 -- KEYS[1]  gate   hash

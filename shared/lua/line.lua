@@ -10,8 +10,10 @@
 -- ARGV[5]  how long a photo has waited, at least, before it is told, ms
 -- ARGV[6]  JSON object: the text by locale, with %d for the place
 -- ARGV[7]  how long nothing more is told of a photo, ms
+-- ARGV[8]  how many places, the first ones, are told each change; the others one of a tenth
+-- ARGV[9]  how many events to write, about
 --
--- Returns how many photos wait in line.
+-- Returns {how many photos wait in line, the place to go on from, how many events were written}.
 local prefix, now, texts = ARGV[1], now_ms(), cjson.decode(ARGV[6])
 promote_due(prefix, now)
 
@@ -22,17 +24,29 @@ for _, duration in ipairs(durations) do total_ms = total_ms + duration end
 -- By Little's law: as many photos in work, each for so long, make room at this rate.
 local ms_each = #durations > 0 and total_ms / #durations / working
 
-local first = tonumber(ARGV[3])
+-- Whether a place is news to those who were told `before`, or nothing yet.
+local function is_news(place, before)
+  if not before then return true end
+  if place <= tonumber(ARGV[8]) then return place ~= before end
+  return math.abs(place - before) * 10 >= before
+end
+
+local first, events, after = tonumber(ARGV[3]), 0, ARGV[3] + ARGV[4]
 for i, id in ipairs(redis.call('ZRANGE', KEYS[1], first, first + ARGV[4] - 1)) do
+  if events >= tonumber(ARGV[9]) then
+    after = first + i - 1
+    break
+  end
   local key, place = prefix .. ':photo:' .. id, first + i
   local photo = read(key, 'status', 'job_id', 'watchers', 'position', 'queued_at_us', 'attempt', 'locale',
     'batch_id', 'told_at_ms')
   if photo.status ~= 'queued' then
     redis.call('ZREM', KEYS[1], id)
-  elseif photo.watchers ~= '' and photo.position ~= tostring(place)
+  elseif photo.watchers ~= '' and is_news(place, tonumber(photo.position))
       and now - photo.queued_at_us / 1000 >= tonumber(ARGV[5])
       and now - (photo.told_at_ms or 0) >= tonumber(ARGV[7]) then
     redis.call('HSET', key, 'position', place, 'told_at_ms', now)
+    events = events + select(2, string.gsub(photo.watchers, '%S+', ''))
     emit(prefix, photo.watchers, ARGV[2], 'photo:progress', cjson.encode({
       photoId = tonumber(id), jobId = photo.job_id, stage = 'queued', progress = 0,
       message = string.format(texts[photo.locale], place), attempt = photo.attempt + 1,
@@ -41,4 +55,4 @@ for i, id in ipairs(redis.call('ZRANGE', KEYS[1], first, first + ARGV[4] - 1)) d
     }))
   end
 end
-return redis.call('ZCARD', KEYS[1])
+return {redis.call('ZCARD', KEYS[1]), after, events}

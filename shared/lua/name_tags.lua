@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Gives tags their ids; a tag has one id for its names in all languages.
 --
 -- KEYS[1]  tag-sequence  string, counter

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Ends an attempt that failed but may be tried again: delayed message, event and
 -- acknowledgement in one step.
 --

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- Notes how far an attempt is and tells the watchers; done twice, it tells them once.
 --
 -- KEYS[1]  photo  hash

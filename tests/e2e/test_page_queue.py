@@ -10,9 +10,8 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.e2e.page import CAT, modal, page_settings, toasts
+from tests.e2e.page import CAT, faults_of, modal, page_settings, toasts
 from tests.e2e.stack import Stack, running_stack
-from tests.support.axe import serious_faults
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
 from tests.support.clients import get, upload
 from tests.support.openai_server import OpenAIServer
@@ -239,10 +238,10 @@ async def test_dead_ones_are_dropped_and_axe_finds_no_serious_fault_on_the_way(
         await expect(row(page, dead[1]).get_by_role("list", name="Essais")).to_be_visible()
         await page.get_by_text("En tableau").first.click()
         assert await page.evaluate("document.scrollingElement.scrollWidth") == PHONE[0]
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
 
         await page.emulate_media(color_scheme="dark", reduced_motion="reduce")
-        assert await serious_faults(page) == []
+        assert await faults_of(page) == []
         await button(row(page, dead[0]), f"Retirer la photo {dead[0]} de la liste").click()
         await expect(page.locator("[data-job]")).to_have_count(2)
         await button(page, "Tout retirer").click()

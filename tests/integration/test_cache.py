@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from services.tagger.cache import Cache, digest_of
 from services.tagger.clock import Clock
-from services.tagger.errors import PermanentError, RetryableError
+from services.tagger.errors import BusyError, PermanentError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import FoundTag, Recognition
 from shared import keys
@@ -135,6 +135,38 @@ async def test_one_that_is_cancelled_leaves_it_to_another(client: Redis) -> None
         first.cancel()
 
         assert await second == (CAT, False)
+
+
+async def test_an_answer_is_kept_though_the_attempt_is_cancelled_as_it_comes(
+    client: Redis,
+) -> None:
+    async def cancelled_meanwhile() -> Recognition:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        return CAT
+
+    async with caches(client) as (one, other):
+        with pytest.raises(asyncio.CancelledError):
+            await asking(one, cancelled_meanwhile)
+
+        assert await asking(other, never) == (CAT, True)
+
+
+async def test_who_has_waited_long_for_anothers_answer_waits_in_the_queue(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.tagger.cache.WAIT_MOST_S", 0.1)
+    async with caches(client) as (one, other):
+        make = Maker()
+        first = asking(one, make)
+        await wait_until(lambda: make.asked == 1)
+        with pytest.raises(BusyError) as raised:
+            await asking(other, never)
+
+        assert (raised.value.code, raised.value.counts) == ("provider_busy", False)
+        make.answer.set_result(CAT)
+        assert await first == (CAT, False)
 
 
 async def test_one_whose_tagger_died_leaves_it_to_another(client: Redis) -> None:

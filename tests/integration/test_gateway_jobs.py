@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.jobs import JobRecord
 from tests.integration.conftest import Bench
 from tests.support.api import Api, new_socket_id
 
@@ -152,3 +153,10 @@ async def test_a_job_of_another_key_is_not_there(
     assert answer.problem == (404, "not_found")
     assert (await ben.get("/api/jobs")).json["items"] == []
     assert (await anna.get(f"/api/jobs/{photo['jobId']}")).json["state"] == "waiting"
+
+
+def test_whether_a_job_is_due_is_a_matter_of_the_servers_clock() -> None:
+    fields = {"state": "delayed", "due_at_ms": "2000"}
+
+    assert JobRecord(fields, now_ms=1999).state == "delayed"
+    assert JobRecord(fields, now_ms=2000).state == "waiting"

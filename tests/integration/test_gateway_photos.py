@@ -33,6 +33,15 @@ async def test_a_photo_is_analysed_again_by_a_new_job(anna: Api, bench: Bench) -
     assert (name, data["jobId"], data["attempt"]) == ("photo:progress", job["jobId"], 1)
 
 
+async def test_the_last_event_tells_the_photo_as_it_is_found_later(anna: Api, bench: Bench) -> None:
+    socket_id = new_socket_id()
+    photo_id = (await anna.upload(headers={"X-Socket-Id": socket_id})).json["id"]
+    await bench.complete("chat")
+
+    told = [data["photo"] for name, data in bench.heard(socket_id) if name == "photo:complete"]
+    assert told == [await anna.photo(photo_id)]
+
+
 async def test_a_photo_in_work_is_not_analysed_again(anna: Api, bench: Bench) -> None:
     photo_id = (await anna.upload()).json["id"]
     path = f"/api/photos/{photo_id}/retag"

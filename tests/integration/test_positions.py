@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.tagger.positions import Positions
+from services.tagger.positions import EVENTS, Positions
 from shared import keys
 from shared.redis import closing, connect
 from tests.integration.conftest import Bench
@@ -98,6 +98,16 @@ async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Pos
     assert told[0]["attempt"] == 2
 
 
+async def test_many_that_are_due_at_once_are_all_in_line(bench: Bench, line: Positions) -> None:
+    await submit(bench.photos, count=250)
+    for taken in [await bench.begin() for _ in range(250)]:
+        await bench.tagger.retry(taken, delay_ms=0)
+    await line.tell(waited_ms=0, every_s=0)
+
+    assert bench.client.zcard(keys.line()) == 250
+    assert bench.client.zcard(keys.due()) == 0
+
+
 async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
     bench: Bench, line: Positions
 ) -> None:
@@ -118,6 +128,7 @@ async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
 async def test_a_long_line_is_told_in_turns(
     bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("services.tagger.positions.NEAR", 2)
     monkeypatch.setattr("services.tagger.positions.PLACES", 2)
     line._next = 2
     socket_id = new_socket_id()
@@ -128,3 +139,35 @@ async def test_a_long_line_is_told_in_turns(
         told.append(len(places(bench, socket_id)))
 
     assert told == [4, 6, 6]
+
+
+async def test_one_far_behind_is_told_when_its_place_has_changed_by_a_tenth(
+    bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.tagger.positions.NEAR", 2)
+    line._next = 2
+    socket_id = new_socket_id()
+    await submit(bench.photos, count=12, socket_id=socket_id)
+    await line.tell(waited_ms=0, every_s=0)
+    assert len(places(bench, socket_id)) == 12
+    await bench.begin()
+    await line.tell(waited_ms=0, every_s=0)
+
+    # The first two each time; the eleventh and the twelfth have moved up by less than a tenth
+    assert places(bench, socket_id)[12:] == [(i, i - 1) for i in range(2, 11)]
+
+
+async def test_a_flood_of_waiting_photos_is_told_a_few_at_a_time(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    await submit(bench.photos, count=500, socket_id=socket_id)
+    told: list[int] = []
+    while sum(told) < 500:
+        before = len(places(bench, socket_id))
+        await line.tell(waited_ms=0, every_s=60)
+        told.append(len(places(bench, socket_id)) - before)
+        assert 0 < told[-1] <= EVENTS
+
+    # I expect each to have been told once, where it stands
+    assert sorted(places(bench, socket_id)) == [(i, i) for i in range(1, 501)]

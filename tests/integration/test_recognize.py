@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from services.tagger.accounts import Accounts
 from services.tagger.cache import Cache
 from services.tagger.errors import RetryableError
 from services.tagger.gate import Limits, OpenGate
@@ -20,6 +21,7 @@ from services.tagger.stages.stage import Tools, Work
 from shared.decoding.picture import Picture
 from shared.record import Record
 from shared.redis import closing, connect
+from shared.statistics import last_hour
 from tests.support.openai_server import OpenAIServer, Reply
 
 GREY = Picture(8, 8, b"\x80" * 192)
@@ -45,14 +47,19 @@ async def tools(redis_url: str, server: OpenAIServer) -> AsyncIterator[Tools]:
         cache = Cache(redis, ttl_s=60, lease_ms=15_000)
         await gate.start()
         await cache.start()
-        yield dataclasses.replace(NO_TOOLS, provider=provider, gate=gate, cache=cache)
+        accounts = Accounts(redis)
+        yield dataclasses.replace(
+            NO_TOOLS, provider=provider, gate=gate, cache=cache, accounts=accounts
+        )
         await provider.close()
         await cache.close()
         await gate.close()
+        await accounts.close()
 
 
 def work(tools: Tools, **fields: str) -> Work:
-    return Work(Record({"sha256": "a" * 64, "locale": "fr", **fields}), tools, picture=GREY)
+    record = {"sha256": "a" * 64, "locale": "fr", "priority": "normal", **fields}
+    return Work(Record(record), tools, picture=GREY)
 
 
 async def test_a_call_is_counted_with_its_tokens_and_its_price(tools: Tools) -> None:
@@ -101,6 +108,22 @@ async def test_an_answer_of_no_use_is_paid_for_too(tools: Tools, server: OpenAIS
 
     assert asked.usage == Usage(prompt_tokens=100, completion_tokens=20)
     assert (asked.calls, asked.cost_usd > 0) == (1, True)
+
+
+async def test_a_call_is_in_the_statistics_once_whatever_becomes_of_its_photo(
+    tools: Tools, server: OpenAIServer, redis_url: str
+) -> None:
+    await RECOGNIZE.run(work(tools))
+    server.replies.append(Reply(content="no JSON"))
+    with pytest.raises(RetryableError):
+        await RECOGNIZE.run(work(tools, fresh="1"))
+    # No attempt is ended here: it may be cancelled, or given back
+    await tools.accounts.close()
+
+    async with closing(connect(redis_url)) as redis:
+        found = (await last_hour(redis)).counters
+    assert (found["calls:openai"], found["tokens:prompt"]) == (2, 200)
+    assert (found["tokens:completion"], found["cost_microusd"]) == (40, 54)
 
 
 def test_prices_are_known_of_the_default_model_and_can_be_set(tmp_path: Any) -> None:

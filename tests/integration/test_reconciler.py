@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from services.tagger.reconciler import Reconciler
+from shared import keys
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING
 from shared.redis import closing, connect
@@ -59,6 +60,27 @@ async def test_a_photo_that_has_its_message_is_left_alone(
 
     assert await reconciler.reconcile(still_s=-1) == 0
     assert bench.client.zcard(TAGGING.delayed) == 1
+
+
+async def test_where_a_message_has_moved_by_itself_its_job_is_told(
+    bench: Bench, reconciler: Reconciler
+) -> None:
+    # Given a photo that is due again, in the line behind others
+    for _ in range(3):
+        await submit(bench.photos)
+    again = await bench.begin()
+    await bench.tagger.retry(again, delay_ms=0)
+    held = bench.queue.fetch()
+    assert held is not None
+    job = keys.job(again.command.job_id)
+    before = bench.client.hget(job, "entry")
+
+    # I expect it to be looked for once
+    assert await reconciler.reconcile(still_s=-1) == 0
+    stream, entry = bench.client.hmget(job, "stream", "entry")
+    assert entry != before
+    assert len(bench.client.xrange(stream, entry, entry)) == 1
+    assert await reconciler._not_in_place(await reconciler._candidates(-1)) == {}
 
 
 async def test_what_has_just_moved_is_not_looked_for(bench: Bench, reconciler: Reconciler) -> None:

@@ -44,8 +44,8 @@ NAMES = st.lists(
 )
 STAGES = (("analyzing", 10), ("ai", 30), ("saving", 70))
 DELAYS_MS = st.sampled_from([0, 3_600_000])
-ANSWERED_ONCE = ("name_tags", "drop", "delete")
-"""What tells the time, and what the gateway asks about a second time itself."""
+ANSWERED_ONCE = ("name_tags", "line", "drop", "delete")
+"""What tells the time or what it has done, and what the gateway asks a second time itself."""
 
 T = TypeVar("T")
 

@@ -77,7 +77,7 @@ class OneCall:
         else:
             self._ending.set_exception(error)
         await self.task
-        await asyncio.gather(*self._tagger.gate._farewells)
+        await self._tagger.gate._farewells.all_said()
 
     async def cancel(self) -> None:
         self.task.cancel()

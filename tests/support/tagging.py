@@ -138,7 +138,7 @@ class Tagger:
         """End an attempt with tags of these names; edited meanwhile, it is told so."""
         record = taken.record
         assert record is not None
-        _, ids = await self._tags.name(names)
+        now_ms, ids = await self._tags.name(names)
         found = {
             tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
             for tag_id, name in zip(ids, names, strict=True)
@@ -147,6 +147,7 @@ class Tagger:
             "tags": orjson.dumps([tag.model_dump() for tag in found.values()]).decode(),
             "stage": "done",
             "progress": "100",
+            "updated_at_ms": str(now_ms),
         }
         done = record.changed({**fields, "status": "complete"})
         event = PhotoComplete(

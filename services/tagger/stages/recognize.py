@@ -18,7 +18,7 @@ async def _run(work: Work) -> None:
         digest_of(record.fields["sha256"], provider, record.locale),
         lambda: _recognize(work),
         clock=work.clock,
-        fresh=record.fields.get("fresh") == "1",
+        fresh=record.fresh,
     )
     work.fields["provider"] = provider.name
 
@@ -34,8 +34,7 @@ async def _recognize(work: Work) -> Recognition:
 @asynccontextmanager
 async def _turn(work: Work) -> AsyncIterator[Call]:
     """Wait for a turn at the gate; what the call costs is the work's, however it ends."""
-    priority = work.record.fields.get("priority", "normal")
-    async with work.tools.gate.turn(work.clock, priority=priority) as call:
+    async with work.tools.gate.turn(work.clock, priority=work.record.priority) as call:
         work.calls += 1
         result = "dropped"
         try:
@@ -52,6 +51,7 @@ async def _turn(work: Work) -> AsyncIterator[Call]:
             raise
         finally:
             PROVIDER_CALLS.labels(provider=work.tools.provider.name, result=result).inc()
+            work.tools.accounts.ended(work.tools.provider, call.usage)
             if call.usage is not None:
                 _account(work, call.usage)
 

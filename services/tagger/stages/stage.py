@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.tagger.accounts import Accounts
 from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.gate import Gate
@@ -34,6 +35,7 @@ class Tools:
     provider: Provider
     gate: Gate
     cache: Cache
+    accounts: Accounts
 
 
 @dataclass(slots=True)

@@ -53,14 +53,18 @@ local function enqueue(prefix, photo, job, now)
   join_line(prefix, photo.id, job.priority, sequence)
 end
 
--- Lets the jobs whose time has come wait in line: their entries have moved by themselves.
+-- Lets the jobs whose time has come wait in line, a thousand at most: their entries have moved by
+-- themselves.
 local function promote_due(prefix, now)
-  local due = redis.call('ZRANGE', prefix .. ':due', '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
-  for _, job_id in ipairs(due) do
-    local job = read(prefix .. ':job:' .. job_id, 'photo_id', 'priority', 'sequence')
-    set_state(prefix, job_id, 'waiting')
-    redis.call('ZREM', prefix .. ':due', job_id)
-    if job.photo_id then join_line(prefix, job.photo_id, job.priority, job.sequence) end
+  for _ = 1, 10 do
+    local due = redis.call('ZRANGE', prefix .. ':due', '-inf', now, 'BYSCORE', 'LIMIT', 0, 100)
+    for _, job_id in ipairs(due) do
+      local job = read(prefix .. ':job:' .. job_id, 'photo_id', 'priority', 'sequence')
+      set_state(prefix, job_id, 'waiting')
+      redis.call('ZREM', prefix .. ':due', job_id)
+      if job.photo_id then join_line(prefix, job.photo_id, job.priority, job.sequence) end
+    end
+    if #due < 100 then return end
   end
 end
 
@@ -89,11 +93,12 @@ local function reopen_in_batch(prefix, photo)
 end
 
 -- Ends a photo whose last event has been written, and its job, which is then in `state`.
-local function end_photo(prefix, retention_ms, photo, status, state, now)
+-- `changed_ms`: when the photo changed, as its last event tells it, if it does.
+local function end_photo(prefix, retention_ms, photo, status, state, now, changed_ms)
   local key = prefix .. ':photo:' .. photo.id
   set_status(prefix, photo, status)
   set_state(prefix, photo.job_id, state)
-  redis.call('HSET', key, 'updated_at_ms', now)
+  redis.call('HSET', key, 'updated_at_ms', changed_ms or now)
   redis.call('HSET', prefix .. ':job:' .. photo.job_id, 'ended_at_ms', now)
   if state ~= 'dead' then redis.call('PEXPIRE', prefix .. ':job:' .. photo.job_id, JOB_KEPT_MS) end
   for _, index in ipairs({':unfinished', ':line', ':working'}) do
