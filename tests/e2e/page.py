@@ -69,15 +69,15 @@ def card(page: Page, photo_id: int) -> Locator:
     return page.locator(f"[data-photo='{photo_id}']")
 
 
-_ANIMATIONS_ENDED = """() => Promise.allSettled(document.getAnimations()
-    .filter((each) => each.effect?.getComputedTiming().endTime !== Infinity)
-    .map((each) => each.finished))"""
+_END_ANIMATIONS = """() => document.getAnimations()
+    .filter((each) => Number.isFinite(each.effect?.getComputedTiming().endTime))
+    .forEach((each) => each.finish())"""
 
 
 async def faults_of(page: Page) -> list[str]:
     """Return what axe finds on the page that is serious: rule and elements."""
     # What is still fading in has no contrast yet.
-    await page.evaluate(_ANIMATIONS_ENDED)
+    await page.evaluate(_END_ANIMATIONS)
     await page.evaluate(AXE.read_text())
     found = await page.evaluate("axe.run({resultTypes: ['violations']})")
     return [

@@ -260,8 +260,12 @@ async def test_a_photos_page_tells_all_and_turns_to_the_next(
     await page.keyboard.press("0")
     await page.keyboard.press("ArrowRight")
     await expect(page).to_have_url(re.compile(rf"/photos/{photos[3]}$"))
+    # The keys are the page's that is there: the address changes first.
+    following = await _photo(stack, photos[3])
+    await expect(details).to_contain_text(following["sha256"][:12])
     await page.keyboard.press("ArrowLeft")
     await expect(page).to_have_url(re.compile(rf"/photos/{photos[2]}$"))
+    await expect(details).to_contain_text(photo["sha256"][:12])
     await page.go_back()
     await expect(_link(page, photos[2])).to_be_focused()
 
