@@ -74,10 +74,14 @@ _END_ANIMATIONS = """() => document.getAnimations()
     .forEach((each) => each.finish())"""
 
 
+async def at_rest(page: Page) -> None:
+    """End what moves or fades, so that it is measured where it comes to stand."""
+    await page.evaluate(_END_ANIMATIONS)
+
+
 async def faults_of(page: Page) -> list[str]:
     """Return what axe finds on the page that is serious: rule and elements."""
-    # What is still fading in has no contrast yet.
-    await page.evaluate(_END_ANIMATIONS)
+    await at_rest(page)  # what is still fading in has no contrast yet
     await page.evaluate(AXE.read_text())
     found = await page.evaluate("axe.run({resultTypes: ['violations']})")
     return [

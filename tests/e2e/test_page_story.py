@@ -11,7 +11,17 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
 
-from tests.e2e.page import CAT, WATCH_STAGES, faults_of, modal, page_settings, pick, stage, toasts
+from tests.e2e.page import (
+    CAT,
+    WATCH_STAGES,
+    at_rest,
+    faults_of,
+    modal,
+    page_settings,
+    pick,
+    stage,
+    toasts,
+)
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import PHONE, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS
@@ -163,6 +173,7 @@ async def test_a_phone_has_a_camera_and_nothing_sticks_out(stack: Stack, browser
         await expect(modal(page)).to_contain_text("Photo analysée avec succès")
         width = "document.scrollingElement.scrollWidth"
         assert await page.evaluate(width) == PHONE[0]
+        await at_rest(page)
         box = await modal(page).bounding_box()
         assert box is not None
         assert box["x"] == 0
