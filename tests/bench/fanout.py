@@ -34,20 +34,22 @@ class Run:
     strays: int
     """How many entries notifiers have read that were on the lane of another."""
 
+    @property
+    def by_a_core(self) -> float:
+        """How many events a second a notifier delivers for each whole core that it has."""
+        return self.delivered / max(self.cores["notifiers"], LEAST_CORES)
+
 
 def measure(sizes: Sizes) -> list[Figure]:
-    few = _run(min(FEW, sizes.sockets), 1, sizes.events)
+    few_sockets = min(FEW, sizes.sockets)
+    few = _run(few_sockets, 1, sizes.events)
     many = _run(sizes.sockets, 1, sizes.events)
     two = _run(sizes.sockets, 2, sizes.events)
     return [
-        *_figures(f"{min(FEW, sizes.sockets)} sockets", few),
-        *_figures(f"{sizes.sockets} sockets", many),
-        *_figures(f"{sizes.sockets} on two notifiers", two, judged=False),
-        _of_two(two.delivered / many.delivered),
-        Figure("  XREADs", "in all", two.reads, many.reads),
-        Figure(
-            "  entries read of another's lane", "of all", two.strays, goal="0", met=not two.strays
-        ),
+        *_figures(f"to {few_sockets} sockets", few),
+        *_figures(f"to {sizes.sockets} sockets", many),
+        *_figures(f"to {sizes.sockets} on two notifiers", two, judged=False),
+        *_of_two(many, two),
     ]
 
 
@@ -76,27 +78,37 @@ def _strays(setup: Setup, before: list[int], events: int) -> int:
 
 def _figures(where: str, run: Run, *, judged: bool = True) -> list[Figure]:
     goal, met = "", None
-    busy = max(run.cores["notifiers"], LEAST_CORES)
     if judged:
         goal = f"{LEAST_A_SECOND}, if so many are published"
-        if run.delivered >= LEAST_A_SECOND or run.published >= LEAST_A_SECOND:
+        if max(run.delivered, run.published) >= LEAST_A_SECOND:
             met = run.delivered >= LEAST_A_SECOND
     return [
-        Figure(
-            f"to {where}", "a second", run.delivered, run.published, more=True, goal=goal, met=met
-        ),
-        Figure("  by a whole core of a notifier", "a second", run.delivered / busy),
+        Figure(where, "a second", run.delivered, goal=goal, met=met),
+        Figure("  published", "a second", run.published),
+        Figure("  by a whole core of a notifier", "a second", run.by_a_core),
         *(Figure(f"  {name}", "cores", cores) for name, cores in run.cores.items()),
+        Figure("  XREADs", "in all", run.reads),
     ]
 
 
-def _of_two(times: float) -> Figure:
-    met = times >= LEAST_OF_TWO
-    return Figure(
-        "  two deliver", "times what one does", times,
-        goal=f"{LEAST_OF_TWO}, on {CORES_FOR_TWO} cores",
-        met=met if met or (os.cpu_count() or 1) >= CORES_FOR_TWO else None,
-    )  # fmt: skip
+def _of_two(one: Run, two: Run) -> list[Figure]:
+    times = two.delivered / one.delivered
+    had_they_cores = 2 * two.by_a_core / one.by_a_core
+    goal = f"{LEAST_OF_TWO:g}"
+    shown = times >= LEAST_OF_TWO or (os.cpu_count() or 1) >= CORES_FOR_TWO
+    return [
+        Figure(
+            "  two deliver", "times what one does", times, goal=f"{goal}, on {CORES_FOR_TWO} cores",
+            met=times >= LEAST_OF_TWO if shown else None,
+        ),
+        Figure(
+            "  if each had a core", "times", had_they_cores,
+            goal=goal, met=had_they_cores >= LEAST_OF_TWO,
+        ),
+        Figure(
+            "  entries read of another's lane", "of all", two.strays, goal="0", met=not two.strays
+        ),
+    ]  # fmt: skip
 
 
-CASE = Case("fanout", "Events from XADD to sockets", "published", measure)
+CASE = Case("fanout", "Events from XADD to sockets", "", measure)
