@@ -19,12 +19,34 @@ from importlib.metadata import version
 from pathlib import Path
 
 from deploy.local.server import find_server
-from tests.bench import backlog, idle, listing, pickup, rates, recovery, uploads
+from tests.bench import (
+    backlog,
+    fanout,
+    idle,
+    listing,
+    pickup,
+    rates,
+    recovery,
+    returning,
+    sockets,
+    uploads,
+)
 from tests.bench.figures import Sizes, as_json, table
 
 CASES = {
     module.CASE.name: module.CASE
-    for module in (pickup, rates, backlog, idle, recovery, uploads, listing)
+    for module in (
+        pickup,
+        rates,
+        backlog,
+        idle,
+        recovery,
+        uploads,
+        listing,
+        sockets,
+        fanout,
+        returning,
+    )
 }
 FULL_GIVE_UP_S = 90.0
 

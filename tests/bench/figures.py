@@ -12,7 +12,7 @@ VALUE_WIDTH = 14
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much a case does. The seconds of all cases together are about five minutes."""
+    """How much a case does. The seconds of all cases together are about seven minutes."""
 
     pickups: int = 200
     messages: int = 3000
@@ -23,6 +23,10 @@ class Sizes:
     give_up_s: float = 30.0
     photos: int = 200
     listed: int = 200_000
+    sockets: int = 5_000
+    events: int = 300_000
+    steady_s: int = 10
+    before_s: float = 5.0
 
 
 @dataclass(frozen=True)

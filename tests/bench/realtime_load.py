@@ -3,12 +3,13 @@
 Both speak just enough of their protocol, on raw sockets and in bulk, to cost less than what is
 measured. They are told what to do by lines of JSON on stdin and answer so on stdout.
 
-    python -m tests.bench.realtime_load sockets PORT[,PORT…] COUNT
-        {"ids": […], "connect_s": …}, then for each line read:
-        {"received": …, "last_ns": …, "p50_ms": …, "p99_ms": …} since the line before
+    python -m tests.bench.realtime_load sockets PORT[,PORT…]
+        for each line that is a number, so many more sockets: {"ids": […], "connect_s": …}
+        for each other line: {"received": …, "last_ns": …, "p50_ms": …, "p99_ms": …, "cpu_s": …},
+        since the line before; `cpu_s` since the start, the times where events carry one
     python -m tests.bench.realtime_load publish REDIS_SOCKET
         for each line {"ids": […], "events": …, "a_second": 0 or …, "size": …}:
-        {"first_ns": …, "last_ns": …}
+        {"first_ns": …, "last_ns": …, "cpu_s": …}
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import struct
 import sys
 import time
 from array import array
+from collections.abc import Sequence
+from itertools import cycle, islice
 from typing import Any, cast
 
 import uvloop
@@ -29,9 +32,18 @@ from shared import keys
 
 AT_ONCE = 64
 BATCH = 250
-IN_FLIGHT = 1000
-CLOCK_DIGITS = 20
+IN_FLIGHT = 4
 CLOCK = b'"sent_ns":"'
+
+PUBLISH = b"""
+for i = 2, #ARGV do
+  redis.call('XADD', KEYS[1], '*',
+    'socket', ARGV[i], 'event', 'photo:progress', 'data', ARGV[1])
+end
+return #ARGV - 1
+"""
+"""As a script of ours writes an event, for many sockets: so that the server's work on a command,
+and not a client's, bounds what can be published."""
 
 HANDSHAKE = (
     b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -58,7 +70,9 @@ class Counts:
 
     def take(self) -> dict[str, Any]:
         waited = sorted(self.waited_ns)
-        report: dict[str, Any] = {"received": self.received, "last_ns": self.last_ns}
+        report: dict[str, Any] = {
+            "received": self.received, "last_ns": self.last_ns, "cpu_s": time.process_time(),
+        }  # fmt: skip
         if waited:
             report["p50_ms"] = waited[len(waited) // 2] / 1e6
             report["p99_ms"] = waited[int(len(waited) * 0.99)] / 1e6
@@ -100,9 +114,11 @@ class CountingSocket(asyncio.Protocol):
                 self._transport.abort()
                 return
         now_ns, end = time.monotonic_ns(), len(data)
-        while at + 4 <= end:
+        while at + 2 <= end:
             size, start = data[at + 1], at + 2
             if size == 126:
+                if at + 4 > end:
+                    break
                 size, start = (data[at + 2] << 8) + data[at + 3], at + 4
             elif size == 127:
                 if at + 10 > end:
@@ -129,63 +145,89 @@ class CountingSocket(asyncio.Protocol):
                 counts.waited_ns.append(now_ns - int(sent))
 
 
-async def hold_sockets(ports: list[int], count: int) -> None:
+async def hold_sockets(ports: list[int]) -> None:
     loop, counts, gate = asyncio.get_running_loop(), Counts(), asyncio.Semaphore(AT_ONCE)
+    next_port = cycle(ports)
 
-    async def connect(number: int) -> str:
+    async def connect() -> str:
         async with gate:
             _, protocol = await loop.create_connection(
-                lambda: CountingSocket(counts), "127.0.0.1", ports[number % len(ports)]
+                lambda: CountingSocket(counts), "127.0.0.1", next(next_port)
             )
             return await protocol.socket_id
 
-    start = time.monotonic()
-    ids = await asyncio.gather(*(connect(number) for number in range(count)))
-    say({"ids": ids, "connect_s": time.monotonic() - start})
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while await reader.readline():
-        say(counts.take())
+    while line := await reader.readline():
+        if count := json.loads(line):
+            start = time.monotonic()
+            ids = await asyncio.gather(*(connect() for _ in range(count)))
+            say({"ids": ids, "connect_s": time.monotonic() - start})
+        else:
+            say(counts.take())
 
 
-def publish(server: socket.socket, ids: list[str], events: int, a_second: int, size: int) -> None:
+class Lane:
+    """The sockets of one lane, and the commands that write to them in turns."""
+
+    def __init__(self, key: str, ids: Sequence[str]) -> None:
+        self._key = word(key.encode())
+        self._ids = cycle([word(each.encode()) for each in ids])
+
+    def command(self, digest: bytes, data: bytes, events: int) -> bytes:
+        """Return a call of the script for the next `events` sockets."""
+        head = b"*%d\r\n" % (4 + 1 + events) + word(b"EVALSHA") + word(digest) + word(b"1")
+        return b"".join((head, self._key, word(data), *islice(self._ids, events)))
+
+
+def lanes_of(ids: Sequence[str]) -> list[Lane]:
+    numbers = [int(each.partition("-")[0]) for each in ids]
+    return [
+        Lane(keys.lane(lane), [each for each, at in zip(ids, numbers, strict=True) if at == lane])
+        for lane in sorted(set(numbers))
+    ]
+
+
+def publish(
+    server: socket.socket, digest: bytes, *, ids: list[str], events: int, a_second: int, size: int
+) -> None:
     """XADD `events` to the lanes of `ids`, in turns; as fast as it goes if `a_second` is 0."""
-    rest = b'","stage":"analyzing","progress":10,"message":"%b"}' % (b"x" * size)
-    heads = [command_before(each, b'{"photoId":123,' + CLOCK, rest) for each in ids]
+    rest = b'"stage":"analyzing","progress":10,"message":"%b"}' % (b"x" * size)
+    lanes = cycle(lanes_of(ids))
     batch = max(1, a_second // 1000) if a_second else BATCH
-    first_ns, unanswered = time.monotonic_ns(), 0
+    first_ns, busy_s, unanswered = time.monotonic_ns(), time.process_time(), 0
     for start in range(0, events, batch):
+        data = b'{"photoId":123,' + rest
         if a_second:
             pause_s = first_ns / 1e9 + start / a_second - time.monotonic()
             time.sleep(max(0.0, pause_s))
-        clock = b"%0*d" % (CLOCK_DIGITS, time.monotonic_ns()) + rest + b"\r\n"
-        numbers = range(start, min(start + batch, events))
-        server.sendall(b"".join(heads[number % len(heads)] + clock for number in numbers))
-        unanswered += len(numbers)
+            data = b'{"photoId":123,%b%d",%b' % (CLOCK, time.monotonic_ns(), rest)
+        server.sendall(next(lanes).command(digest, data, min(batch, events - start)))
+        unanswered += 1
         while unanswered > (0 if a_second else IN_FLIGHT):
             unanswered -= replies(server)
     while unanswered:
         unanswered -= replies(server)
-    say({"first_ns": first_ns, "last_ns": time.monotonic_ns()})
+    last_ns = time.monotonic_ns()
+    say({"first_ns": first_ns, "last_ns": last_ns, "cpu_s": time.process_time() - busy_s})
 
 
-def command_before(socket_id: str, data: bytes, rest: bytes) -> bytes:
-    """Return an XADD up to where, in its data, the time and `rest` follow."""
-    lane = keys.lane(int(socket_id.partition("-")[0]))
-    parts = (
-        b"XADD", lane.encode(), b"*",
-        b"socket", socket_id.encode(), b"event", b"photo:progress", b"data",
-    )  # fmt: skip
-    size = len(data) + CLOCK_DIGITS + len(rest)
-    words = b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts)
-    return b"*%d\r\n%b$%d\r\n%b" % (len(parts) + 1, words, size, data)
+def word(text: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(text), text)
+
+
+def load_script(server: socket.socket) -> bytes:
+    """Have the server keep the script; return its digest."""
+    server.sendall(b"*3\r\n" + word(b"SCRIPT") + word(b"LOAD") + word(PUBLISH))
+    return server.recv(4096).split(b"\r\n")[1]
 
 
 def replies(server: socket.socket) -> int:
-    """Read some replies; how many, of which each ends with an id that has a dash."""
-    chunk = server.recv(1 << 20)
+    """Read some replies; how many. Each is a number."""
+    chunk = server.recv(1 << 16)
+    assert b"-" not in chunk, chunk
     assert chunk
-    return chunk.count(b"-")
+    return chunk.count(b"\n")
 
 
 def say(answer: dict[str, Any]) -> None:
@@ -197,12 +239,13 @@ def main(arguments: list[str]) -> None:
     if arguments[0] == "sockets":
         ports = [int(port) for port in arguments[1].split(",")]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(hold_sockets(ports, int(arguments[2])))
+            runner.run(hold_sockets(ports))
         return
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(os.fsencode(arguments[1]))
+        digest = load_script(server)
         for line in sys.stdin:
-            publish(server, **json.loads(line))
+            publish(server, digest, **json.loads(line))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The benchmark's cases of the broker run; at a size that proves nothing about speed."""
+"""The benchmark's cases run; at a size that proves nothing about speed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import backlog, listing, pickup, rates
+from tests.bench import backlog, fanout, listing, pickup, rates, returning, sockets
 from tests.bench.figures import Case, Sizes
 
-SMALL = Sizes(pickups=3, messages=20, rounds=1, depths=(5, 50))
+SMALL = Sizes(
+    pickups=3, messages=20, rounds=1, depths=(5, 50),
+    sockets=10, events=1000, steady_s=1, before_s=0.2,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,30 @@ def test_all_photos_are_listed_and_pages_compared() -> None:
     assert [figure.name for figure in figures if figure.met is not None] == [
         "the slowest of 10 pages, 10 in all"
     ]
+
+
+def test_events_go_through_one_notifier_and_two_and_each_reads_its_own() -> None:
+    figures = {figure.name.strip(): figure for figure in fanout.CASE.measure(SMALL)}
+
+    assert figures["to 10 on two notifiers"].ours > 0
+    assert figures["entries read of another's lane"].ours == 0
+
+
+def test_an_event_is_timed_and_a_socket_weighed() -> None:
+    figures = sockets.CASE.measure(SMALL)
+
+    assert [figure.unit for figure in figures] == ["ms", "ms", "KiB", "a second"]
+    assert 0 < figures[0].ours <= figures[1].ours
+
+
+def test_sockets_that_are_dropped_come_back_without_a_hole() -> None:
+    figures = {figure.name: figure for figure in returning.CASE.measure(SMALL)}
+
+    assert {name: figures[name].ours for name in ("holes", "repeats", "resyncs")} == {
+        "holes": 0,
+        "repeats": 0,
+        "resyncs": 0,
+    }
 
 
 def test_cases_are_chosen_by_name_and_written_as_json(
