@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -134,7 +135,9 @@ async def polling(
 
 async def _poll(web: aiohttp.ClientSession, path: str, query: dict[str, str]) -> list[str]:
     patience = aiohttp.ClientTimeout(total=SILENCE_S)
-    async with web.get(path, params=query, timeout=patience) as response:
+    # By `t` the server knows a GET that was repeated on the way, whose first answer is lost.
+    stamped = {**query, "t": secrets.token_urlsafe(6)}
+    async with web.get(path, params=stamped, timeout=patience) as response:
         body = await response.text()
         if not response.ok:
             raise _refused(response.status, response.headers)

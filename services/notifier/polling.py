@@ -21,8 +21,18 @@ class Polling:
         self._stopped = False
         self._stalled: asyncio.TimerHandle | None = None
         self._on_stall: Callable[[], None] = self.stop
+        self._stamp = ""
         self.fetching = False
         """Whether a GET waits for packets."""
+
+    def begin(self, stamp: str) -> bool:
+        """Say whether a GET with `stamp`, its `t`, is a new one.
+
+        Clients send another `t` each time. Where the same comes twice, a browser or a proxy has
+        repeated a GET whose connection broke, and what its first answer carried is lost.
+        """
+        known, self._stamp = self._stamp, stamp
+        return not stamp or stamp != known
 
     def send(self, packet: bytes) -> bool:
         """Keep `packet` for the next GET; False, and not kept, if too much waits already."""

@@ -92,8 +92,11 @@ class SocketIORoute:
     def _open(self, request: web.Request) -> web.Response:
         return _packets([self._new(request).handshake(upgrades=True)])
 
-    async def _poll(self, _request: web.Request, engine: EngineSocket) -> web.Response:
+    async def _poll(self, request: web.Request, engine: EngineSocket) -> web.Response:
         if engine.polling.fetching:  # two at once: it would not be known which gets what
+            engine.end()
+            raise _bad_request(3, "Bad request")
+        if not engine.polling.begin(request.query.get("t", "")):
             engine.end()
             raise _bad_request(3, "Bad request")
         return _packets(await engine.poll())

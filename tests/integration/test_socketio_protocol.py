@@ -32,8 +32,8 @@ class Polling:
         self.handshake = orjson.loads(packet[1:])
         self.query["sid"] = self.handshake["sid"]
 
-    async def get(self) -> list[str]:
-        async with self._web.get(self._url, params=self.query) as response:
+    async def get(self, **more: str) -> list[str]:
+        async with self._web.get(self._url, params={**self.query, **more}) as response:
             assert response.status == 200, await response.text()
             assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
             return (await response.text()).split("\x1e")
@@ -177,6 +177,17 @@ async def test_two_polls_at_once_end_the_session(redis_url: str) -> None:
         assert sum(isinstance(answer, AssertionError) for answer in answers) == 1
         assert ["1"] in answers
         assert await client.post("3") == 400
+
+
+async def test_a_poll_that_was_repeated_on_the_way_ends_the_session(redis_url: str) -> None:
+    async with notifier(redis_url) as url, polling(url) as client:
+        await client.post("40")
+        # Given that this answer is lost, and a browser sends its request again by itself
+        await client.get(t="first")
+        with pytest.raises(AssertionError, match="Bad request"):
+            await client.get(t="first")
+        with pytest.raises(AssertionError, match="Session ID unknown"):
+            await client.get(t="second")
 
 
 @pytest.mark.parametrize(
