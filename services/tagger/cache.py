@@ -23,7 +23,7 @@ from services.tagger.errors import BusyError
 from services.tagger.farewells import Farewells
 from services.tagger.gate import WAIT_MOST_S
 from services.tagger.metrics import CACHE_LOOKUPS
-from services.tagger.providers.provider import Provider, Recognition
+from services.tagger.providers.provider import Provider, Question, Recognition
 from shared import keys
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
@@ -43,9 +43,9 @@ Make = Callable[[], Awaitable[Recognition]]
 logger = structlog.stdlib.get_logger()
 
 
-def digest_of(photo_sha256: str, provider: Provider, locale: str) -> str:
+def digest_of(photo_sha256: str, provider: Provider, question: Question) -> str:
     """Return what the recognition of a photo is kept under."""
-    parts = (FORMAT, photo_sha256, provider.name, provider.fingerprint(locale))
+    parts = (FORMAT, photo_sha256, provider.name, provider.fingerprint(question))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

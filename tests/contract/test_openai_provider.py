@@ -14,7 +14,7 @@ from PIL import Image
 
 from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import Call, Usage
+from services.tagger.providers.provider import Call, Question, Usage
 from shared.decoding.picture import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
@@ -50,7 +50,7 @@ async def test_tags_come_cleaned_and_the_surest_first(
         {"name": "chat", "confidence": 0.1},
         {"name": "\x00", "confidence": 1},
     ]
-    found = await provider.recognize(cat, locale="fr")
+    found = await provider.recognize(cat, Question("fr"))
 
     assert [(dict(tag.names), tag.confidence) for tag in found.tags] == [
         ({"fr": "chat"}, 1.0),
@@ -63,7 +63,7 @@ async def test_bare_strings_are_tags_without_confidence(
     server: OpenAIServer, provider: OpenAIProvider, cat: Picture
 ) -> None:
     server.tags = ["cat", "sofa"]
-    found = await provider.recognize(cat, locale="en")
+    found = await provider.recognize(cat, Question("en"))
 
     assert [(dict(tag.names), tag.confidence) for tag in found.tags] == [
         ({"en": "cat"}, None),
@@ -75,7 +75,7 @@ async def test_bare_strings_are_tags_without_confidence(
 async def test_the_model_is_asked_in_the_photos_language(
     server: OpenAIServer, provider: OpenAIProvider, cat: Picture, locale: str, language: str
 ) -> None:
-    await provider.recognize(cat, locale=locale)
+    await provider.recognize(cat, Question(locale))
 
     assert language in server.requests[0]["messages"][0]["content"][0]["text"]
 
@@ -96,7 +96,7 @@ async def test_what_another_try_would_not_mend_is_permanent(
 ) -> None:
     server.replies.append(reply)
     with pytest.raises(PermanentError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
 
     assert raised.value.code == code
     assert raised.value.text == "OpenAI API error"
@@ -128,7 +128,7 @@ async def test_what_may_pass_is_retryable_and_not_retried_by_the_sdk(
 ) -> None:
     server.replies.append(reply)
     with pytest.raises(RetryableError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
 
     assert raised.value.code == code
     assert raised.value.retry_after_s == retry_after_s
@@ -156,7 +156,7 @@ async def test_retry_after_is_read_as_seconds_or_a_date_and_nonsense_is_not(
 ) -> None:
     server.replies.append(api_error(429, Retry_After=header))
     with pytest.raises(RetryableError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
 
     assert raised.value.retry_after_s == retry_after_s
 
@@ -167,7 +167,7 @@ async def test_a_date_to_come_in_retry_after_is_a_wait(
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     server.replies.append(api_error(429, Retry_After=later))
     with pytest.raises(RetryableError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
 
     assert raised.value.retry_after_s is not None
     assert 30 < raised.value.retry_after_s <= 60
@@ -178,7 +178,7 @@ async def test_a_refusal_holds_back_all_and_costs_no_try(
 ) -> None:
     server.replies.append(api_error(429, "rate_limit_exceeded"))
     with pytest.raises(RateLimitedError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
 
     assert not raised.value.counts
 
@@ -195,7 +195,7 @@ async def test_a_call_is_made_within_its_turn_and_tells_what_it_used(
         yield call
         calls.append(call)
 
-    await provider.recognize(cat, locale="fr", turn=turn)
+    await provider.recognize(cat, Question("fr"), turn=turn)
 
     assert calls == [Call(Usage(prompt_tokens=100, completion_tokens=20))]
 
@@ -215,7 +215,7 @@ async def test_failures_are_raised_within_the_turn(
 
     server.replies.append(api_error(503))
     with pytest.raises(RetryableError):
-        await provider.recognize(cat, locale="fr", turn=turn)
+        await provider.recognize(cat, Question("fr"), turn=turn)
 
     assert len(raised) == 1
 
@@ -235,7 +235,7 @@ async def test_nobody_at_the_address_is_retryable(cat: Picture) -> None:
     provider = OpenAIProvider(api_key="sk-test", base_url=url, model="gpt-4o-mini")
     await provider.start()
     with pytest.raises(RetryableError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
     await provider.close()
 
     assert raised.value.code == "provider_unavailable"
@@ -246,7 +246,7 @@ async def test_at_most_twelve_tags_of_at_most_64_characters(
     server: OpenAIServer, provider: OpenAIProvider, cat: Picture
 ) -> None:
     server.tags = [{"name": f"{number:02} " + "é" * 80, "confidence": 0.5} for number in range(20)]
-    found = await provider.recognize(cat, locale="fr")
+    found = await provider.recognize(cat, Question("fr"))
 
     assert [tag.names["fr"] for tag in found.tags] == [
         f"{number:02} " + "é" * 61 for number in range(12)
@@ -265,7 +265,7 @@ async def test_the_stand_in_runs_as_a_process_of_its_own(cat: Picture) -> None:
     url = (await process.stdout.readline()).decode().strip()
     provider = OpenAIProvider(api_key="sk-process", base_url=url, model="gpt-4o-mini")
     await provider.start()
-    found = await provider.recognize(cat, locale="fr")
+    found = await provider.recognize(cat, Question("fr"))
     await provider.close()
     process.terminate()
 
@@ -277,7 +277,7 @@ async def test_a_wrong_key_is_permanent_and_never_shown(server: OpenAIServer, ca
     provider = OpenAIProvider(api_key="sk-wrong", base_url=server.url, model="gpt-4o-mini")
     await provider.start()
     with pytest.raises(PermanentError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
     await provider.close()
 
     assert raised.value.code == "provider_auth"
@@ -291,7 +291,7 @@ async def test_a_slow_server_is_a_timeout(server: OpenAIServer, cat: Picture) ->
     )
     await provider.start()
     with pytest.raises(RetryableError) as raised:
-        await provider.recognize(cat, locale="fr")
+        await provider.recognize(cat, Question("fr"))
     await provider.close()
 
     assert raised.value.code == "provider_timeout"
@@ -301,7 +301,7 @@ async def test_it_gives_up_when_cancelled(
     server: OpenAIServer, provider: OpenAIProvider, cat: Picture
 ) -> None:
     server.delay_s = 30
-    asking = asyncio.create_task(provider.recognize(cat, locale="fr"))
+    asking = asyncio.create_task(provider.recognize(cat, Question("fr")))
     await wait_until(lambda: server.in_flight, what="the server has the request")
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):

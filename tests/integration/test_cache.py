@@ -13,7 +13,7 @@ from services.tagger.cache import Cache, digest_of
 from services.tagger.clock import Clock
 from services.tagger.errors import BusyError, PermanentError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import FoundTag, Recognition
+from services.tagger.providers.provider import FoundTag, Question, Recognition
 from shared import keys
 from shared.redis import closing, connect
 from tests.support.waiting import wait_until
@@ -221,12 +221,12 @@ def test_what_decides_on_the_answer_decides_on_where_it_is_kept() -> None:
         return OpenAIProvider(api_key="k", base_url=base_url, model=model)
 
     digests = {
-        digest_of("a", provider(), "fr"),
-        digest_of("b", provider(), "fr"),
-        digest_of("a", provider(), "en"),
-        digest_of("a", provider("n"), "fr"),
-        digest_of("a", provider(base_url="http://127.0.0.1"), "fr"),
+        digest_of("a", provider(), Question("fr")),
+        digest_of("b", provider(), Question("fr")),
+        digest_of("a", provider(), Question("en")),
+        digest_of("a", provider("n"), Question("fr")),
+        digest_of("a", provider(base_url="http://127.0.0.1"), Question("fr")),
     }
 
     assert len(digests) == 5
-    assert digest_of("a", provider(), "fr") in digests
+    assert digest_of("a", provider(), Question("fr")) in digests

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from services.tagger.providers import efficientnet
 from services.tagger.providers.local import MODEL_FILE, LocalProvider
-from services.tagger.providers.provider import Recognition
+from services.tagger.providers.provider import Question, Recognition
 from shared.decoding.picture import Picture
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def files_in(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize("photo", ["cat.jpg", "cat-rotated.jpg"])
 async def test_the_cat_is_a_cat_and_an_animal(provider: LocalProvider, photo: str) -> None:
-    seen = await provider.recognize(picture(photo), locale="fr")
+    seen = await provider.recognize(picture(photo), Question("fr"))
 
     assert sorted(names(seen, "fr")) == ["animal", "chat", "félin"]
     assert sorted(names(seen, "en")) == ["animal", "cat", "feline"]
@@ -69,7 +69,7 @@ async def test_the_cat_is_a_cat_and_an_animal(provider: LocalProvider, photo: st
 async def test_a_photo_is_named_by_what_it_shows(
     provider: LocalProvider, photo: str, expected: set[str]
 ) -> None:
-    seen = await provider.recognize(picture(photo), locale="fr")
+    seen = await provider.recognize(picture(photo), Question("fr"))
 
     assert set(names(seen, "fr")) == expected
 
@@ -78,13 +78,13 @@ async def test_a_photo_is_named_by_what_it_shows(
 async def test_what_the_model_does_not_know_is_not_guessed(
     provider: LocalProvider, photo: str
 ) -> None:
-    seen = await provider.recognize(picture(photo), locale="fr")
+    seen = await provider.recognize(picture(photo), Question("fr"))
 
     assert names(seen, "fr") == []
 
 
 async def test_the_surest_tag_comes_first(provider: LocalProvider) -> None:
-    seen = await provider.recognize(picture("coffee.jpg"), locale="en")
+    seen = await provider.recognize(picture("coffee.jpg"), Question("en"))
 
     confidences = [tag.confidence or 0 for tag in seen.tags]
     assert confidences == sorted(confidences, reverse=True)
@@ -93,10 +93,10 @@ async def test_the_surest_tag_comes_first(provider: LocalProvider) -> None:
 
 async def test_many_photos_at_once_are_seen_as_one_by_one(provider: LocalProvider) -> None:
     photos = [picture(name) for name in ("cat.jpg", "coffee.jpg", "person.jpg")]
-    one_by_one = [await provider.recognize(photo, locale="fr") for photo in photos]
+    one_by_one = [await provider.recognize(photo, Question("fr")) for photo in photos]
 
     at_once = await asyncio.gather(
-        *(provider.recognize(photo, locale="fr") for photo in photos * 5)
+        *(provider.recognize(photo, Question("fr")) for photo in photos * 5)
     )
 
     assert at_once == one_by_one * 5
@@ -106,7 +106,9 @@ async def test_many_photos_at_once_are_seen_as_one_by_one(provider: LocalProvide
 async def test_the_smallest_and_the_thinnest_pictures_are_looked_at(
     provider: LocalProvider, width: int, height: int
 ) -> None:
-    seen = await provider.recognize(Picture(width, height, bytes(width * height * 3)), locale="fr")
+    seen = await provider.recognize(
+        Picture(width, height, bytes(width * height * 3)), Question("fr")
+    )
 
     assert seen.caption is None
 
@@ -115,7 +117,8 @@ async def test_a_cancelled_look_ends_at_once_and_the_next_one_works(
     provider: LocalProvider,
 ) -> None:
     looks = [
-        asyncio.create_task(provider.recognize(picture("cat.jpg"), locale="fr")) for _ in range(9)
+        asyncio.create_task(provider.recognize(picture("cat.jpg"), Question("fr")))
+        for _ in range(9)
     ]
     await asyncio.sleep(0)
     for look in looks:
@@ -124,7 +127,7 @@ async def test_a_cancelled_look_ends_at_once_and_the_next_one_works(
     ended = await asyncio.gather(*looks, return_exceptions=True)
 
     assert [type(end) for end in ended] == [asyncio.CancelledError] * 9
-    assert "chat" in names(await provider.recognize(picture("cat.jpg"), locale="fr"), "fr")
+    assert "chat" in names(await provider.recognize(picture("cat.jpg"), Question("fr")), "fr")
 
 
 async def test_the_model_is_converted_where_there_is_none(tmp_path: Path) -> None:
@@ -132,7 +135,7 @@ async def test_the_model_is_converted_where_there_is_none(tmp_path: Path) -> Non
 
     await provider.start()
 
-    assert "chat" in names(await provider.recognize(picture("cat.jpg"), locale="fr"), "fr")
+    assert "chat" in names(await provider.recognize(picture("cat.jpg"), Question("fr")), "fr")
     assert files_in(tmp_path / "made" / "by it") == [MODEL_FILE]
     await provider.close()
 
@@ -143,7 +146,7 @@ async def test_two_that_start_at_once_in_an_empty_folder_both_work(tmp_path: Pat
     await asyncio.gather(*(provider.start() for provider in providers))
 
     for provider in providers:
-        assert "chat" in names(await provider.recognize(picture("cat.jpg"), locale="fr"), "fr")
+        assert "chat" in names(await provider.recognize(picture("cat.jpg"), Question("fr")), "fr")
         await provider.close()
     assert files_in(tmp_path) == [MODEL_FILE]
 
@@ -158,7 +161,7 @@ async def test_a_truncated_model_is_made_anew(
 
     await provider.start()
 
-    assert "chat" in names(await provider.recognize(picture("cat.jpg"), locale="fr"), "fr")
+    assert "chat" in names(await provider.recognize(picture("cat.jpg"), Question("fr")), "fr")
     assert len((tmp_path / MODEL_FILE).read_bytes()) == len(whole)
     await provider.close()
 
@@ -199,5 +202,5 @@ async def test_a_provider_that_was_not_started_says_so(tmp_path: Path) -> None:
     provider = LocalProvider(tmp_path)
 
     with pytest.raises(RuntimeError, match=r"Need to await `start\(\)` first"):
-        await provider.recognize(picture("cat.jpg"), locale="fr")
+        await provider.recognize(picture("cat.jpg"), Question("fr"))
     await provider.close()

@@ -27,6 +27,7 @@ from services.tagger.providers.labels import TABLE, Labels, read_concepts
 from services.tagger.providers.provider import (
     FREE,
     Provider,
+    Question,
     Recognition,
     Turn,
     at_once,
@@ -72,18 +73,18 @@ class LocalProvider(Provider):
         """
         await asyncio.get_running_loop().run_in_executor(self._executor, self._load)
 
-    def fingerprint(self, locale: str) -> str:  # noqa: ARG002
+    def fingerprint(self, question: Question) -> str:  # noqa: ARG002
         """Return a hash of the model and its labels."""
         return self._fingerprint
 
     async def recognize(
         self,
         picture: Picture,
+        question: Question,  # noqa: ARG002
         *,
-        locale: str,  # noqa: ARG002
         turn: Turn = at_once,
     ) -> Recognition:
-        """Look at the centre of `picture`. Every tag has both names, whatever the locale."""
+        """Look at the centre of `picture`. Every tag has both names, whatever the language."""
         loop = asyncio.get_running_loop()
         async with turn():
             return await loop.run_in_executor(self._executor, self._look, picture)

@@ -26,6 +26,7 @@ from services.tagger.providers.provider import (
     FREE,
     FoundTag,
     Price,
+    Question,
     Recognition,
     Turn,
     Usage,
@@ -135,9 +136,14 @@ class OpenAIProvider:
         self.price = price
         self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
 
-    def fingerprint(self, locale: str) -> str:
+    def fingerprint(self, question: Question) -> str:
         """Return a hash of server, model and question."""
-        asked = (_question(locale), str(_SCHEMA), str(self.picture_side_px), str(JPEG_QUALITY))
+        asked = (
+            _question(question.locale),
+            str(_SCHEMA),
+            str(self.picture_side_px),
+            str(JPEG_QUALITY),
+        )
         return _digest(self._base_url or "", self._model, *asked)
 
     async def start(self) -> None:
@@ -151,7 +157,7 @@ class OpenAIProvider:
         )
 
     async def recognize(
-        self, picture: Picture, *, locale: str, turn: Turn = at_once
+        self, picture: Picture, question: Question, *, turn: Turn = at_once
     ) -> Recognition:
         """Ask the model."""
         if self._client is None:
@@ -161,7 +167,7 @@ class OpenAIProvider:
             {
                 "role": "user",
                 "content": [
-                    {"type": "text", "text": _question(locale)},
+                    {"type": "text", "text": _question(question.locale)},
                     # `low`: a fixed, small number of tokens, and enough to name things.
                     {"type": "image_url", "image_url": {"url": image, "detail": "low"}},
                 ],
@@ -182,7 +188,7 @@ class OpenAIProvider:
             except openai.OpenAIError as error:
                 raise _failure(error) from None
             call.usage = _usage(response.content)
-        return _recognition(response.content, locale)
+        return _recognition(response.content, question.locale)
 
     async def close(self) -> None:
         """Close the connections."""

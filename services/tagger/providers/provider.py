@@ -30,6 +30,19 @@ class Recognition:
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """What a provider is asked of a photo.
+
+    `locale`: the language of caption and names, `fr` or `en`. `words`: names, in that language,
+    that are to be preferred, or, if `closed`, the only ones wanted.
+    """
+
+    locale: str
+    words: tuple[str, ...] = ()
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What calls have used, in the provider's tokens."""
 
@@ -91,19 +104,20 @@ class Provider(Protocol):
 
     price: Price
 
-    def fingerprint(self, locale: str) -> str:
+    def fingerprint(self, question: Question) -> str:
         """Return what, together with the photo's bytes, decides on the answer.
 
         The same text means: the same model, asked the same question, in the same language.
+        Words that are only to be preferred are no part of it: they change all the time.
         """
 
     async def start(self) -> None:
         """Load what is needed. Raises `RuntimeError`, saying what is wrong, if it cannot work."""
 
     async def recognize(
-        self, picture: Picture, *, locale: str, turn: Turn = at_once
+        self, picture: Picture, question: Question, *, turn: Turn = at_once
     ) -> Recognition:
-        """Look at `picture`; the names hold at least `locale`.
+        """Look at `picture`; the names hold at least the question's language.
 
         Each call is made in a turn of its own, and whatever can be done before is: others wait.
         What a call fails of is raised inside the turn: `RateLimitedError` there holds back all

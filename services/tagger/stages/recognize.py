@@ -8,27 +8,26 @@ from contextlib import asynccontextmanager
 from services.tagger.cache import digest_of
 from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
 from services.tagger.metrics import PROVIDER_CALLS, PROVIDER_COST, PROVIDER_TOKENS
-from services.tagger.providers.provider import Call, Recognition, Usage
+from services.tagger.providers.provider import Call, Question, Recognition, Usage
 from services.tagger.stages.stage import Stage, Work
 
 
 async def _run(work: Work) -> None:
     record, provider = work.record, work.tools.provider
+    question = Question(record.locale)
     work.recognition, work.cached = await work.tools.cache.recognition(
-        digest_of(record.fields["sha256"], provider, record.locale),
-        lambda: _recognize(work),
+        digest_of(record.fields["sha256"], provider, question),
+        lambda: _recognize(work, question),
         clock=work.clock,
         fresh=record.fresh,
     )
     work.fields["provider"] = provider.name
 
 
-async def _recognize(work: Work) -> Recognition:
+async def _recognize(work: Work, question: Question) -> Recognition:
     if work.picture is None:
         raise RuntimeError("the stage `ai` needs the picture that `analyzing` makes")
-    return await work.tools.provider.recognize(
-        work.picture, locale=work.record.locale, turn=lambda: _turn(work)
-    )
+    return await work.tools.provider.recognize(work.picture, question, turn=lambda: _turn(work))
 
 
 @asynccontextmanager
