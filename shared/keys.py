@@ -97,6 +97,11 @@ def tag_labels(locale: str) -> str:
     return f"{SHARD}:tag-labels:{locale}"
 
 
+def tag_starts(locale: str) -> str:
+    """The names of tags as they are searched for, by id."""
+    return f"{SHARD}:tag-starts:{locale}"
+
+
 def tag_photos(owner: str, tag_id: int) -> str:
     return f"{SHARD}:tag:{owner}:{tag_id}"
 

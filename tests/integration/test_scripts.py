@@ -39,7 +39,14 @@ OWNERS = st.sampled_from(OWNER_NAMES)
 SOCKETS = st.sampled_from([None, "0-aaaaaaaaaaaaaaaaaaaaaaaa", "1-bbbbbbbbbbbbbbbbbbbbbbbb"])
 PRIORITIES = st.sampled_from(["high", "normal", "low"])
 NAMES = st.lists(
-    st.sampled_from([{"fr": "chat", "en": "cat"}, {"fr": "ciel"}, {"fr": "100 %", "en": "all"}]),
+    st.sampled_from(
+        [
+            {"fr": "chat", "en": "cat"},
+            {"fr": "félin", "en": "cat"},
+            {"fr": "ciel"},
+            {"fr": "100 %", "en": "all"},
+        ]
+    ),
     max_size=3,
 )
 STAGES = (("analyzing", 10), ("ai", 30), ("saving", 70))

@@ -48,6 +48,10 @@ class State:
 
     files: Fields = field(default_factory=dict)
     labels: dict[str, Fields] = field(default_factory=dict)
+    starts: dict[str, Fields] = field(default_factory=dict)
+    names: dict[str, Fields] = field(default_factory=dict)
+    """The names of tags, by locale."""
+
     lanes: list[list[tuple[str, Fields]]] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
     """How many messages each job has, in the streams and among the delayed."""
@@ -168,7 +172,13 @@ def _check_tags(state: State) -> None:
         named = [member.rpartition("\0") for member in index]
         assert {tag_id for _, _, tag_id in named} == set(counts[owner])
         for name, _, tag_id in named:
-            assert name in {labels.get(tag_id) for labels in state.labels.values()}
+            assert name in {starts.get(tag_id) for starts in state.starts.values()}
+    for locale, named_ids in state.names.items():
+        for tag_id in named_ids.values():
+            assert state.labels[locale][tag_id], (
+                f"tag {tag_id} has a name in {locale}, and no label"
+            )
+        assert set(state.starts[locale]) == set(state.labels[locale])
 
 
 def _check_batches(state: State) -> None:
@@ -230,8 +240,9 @@ def _stream(pipeline: Any, key: str) -> None:
 
 
 _SETS = ("photos:", "status:", "jobs:", "tag:", "tag-counts:", "tag-index:")
+_NAMES = ("tag-labels:", "tag-starts:", "tag-names:")
 _READERS = {
-    **dict.fromkeys(("photo:", "job:", "batch:", "files", "tag-labels:"), _hash),
+    **dict.fromkeys(("photo:", "job:", "batch:", "files", *_NAMES), _hash),
     **dict.fromkeys((*_SETS, "unfinished", "working", "line", "due"), _sorted_set),
     "progress:": _stream,
 }
@@ -250,6 +261,10 @@ def _note(state: State, key: str, value: Any) -> None:
             state.files = _text(value)
         case "tag-labels":
             state.labels[rest] = _text(value)
+        case "tag-starts":
+            state.starts[rest] = _text(value)
+        case "tag-names":
+            state.names[rest] = _text(value)
         case "progress":
             state.lanes.append([(entry.decode(), _text(fields)) for entry, fields in value])
         case _:

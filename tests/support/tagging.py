@@ -138,7 +138,7 @@ class Tagger:
         """End an attempt with tags of these names; edited meanwhile, it is told so."""
         record = taken.record
         assert record is not None
-        now_ms, ids = await self._tags.name(names)
+        now_ms, ids = await self._tags.name(names, locale=record.locale)
         found = {
             tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
             for tag_id, name in zip(ids, names, strict=True)

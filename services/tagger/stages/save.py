@@ -12,7 +12,9 @@ async def _run(work: Work) -> None:
     if work.recognition is None:
         raise RuntimeError("the stage `saving` needs what `ai` has recognized")
     found = work.recognition.tags
-    now_ms, ids = await work.tools.tags.name([tag.names for tag in found])
+    now_ms, ids = await work.tools.tags.name(
+        [tag.names for tag in found], locale=work.record.locale
+    )
     tags: dict[int, PhotoTag] = {}
     for tag_id, tag in zip(ids, found, strict=True):
         # Two names may be one tag; the surer one came first.
