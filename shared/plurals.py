@@ -31,9 +31,9 @@ _KEPT: Final[Mapping[str, frozenset[str]]] = {
     ),
     "fr": _words(
         "abces ananas atlas bras cadenas chaos chaux ciseaux congres corps cosmos cours cypres "
-        "dames echecs enclos faux fils gros heros lilas lunettes mars matelas mors ours pates "
-        "printemps progres puits repas rhinoceros succes taux temps toilettes velours "
-        "verglas"
+        "dames dessous echecs enclos faux fils gros heros lilas lunettes mars matelas mors ours "
+        "pates printemps progres puits remous repas rhinoceros succes taux temps toilettes "
+        "velours verglas"
     ),
 }
 """What ends like a plural and is none, or means something else than its singular does."""
@@ -96,7 +96,7 @@ def _english(word: str) -> str:
 
 
 def _french(word: str) -> str:
-    if word.endswith(("eaux", "eux")):
+    if word.endswith(("eaux", "eux", "ous")):
         return word[:-1]
     if word.endswith("aux"):
         return word[:-3] + "al"

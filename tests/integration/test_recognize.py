@@ -15,9 +15,11 @@ from services.tagger.gate import Limits, OpenGate
 from services.tagger.providers.choose import choose
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import Price, Usage
+from services.tagger.rules import Rules
 from services.tagger.shared_gate import SharedGate, gate_for
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Tools, Work
+from services.tagger.vocabulary import Vocabulary
 from shared.decoding.picture import Picture
 from shared.record import Record
 from shared.redis import closing, connect
@@ -49,7 +51,12 @@ async def tools(redis_url: str, server: OpenAIServer) -> AsyncIterator[Tools]:
         await cache.start()
         accounts = Accounts(redis)
         yield dataclasses.replace(
-            NO_TOOLS, provider=provider, gate=gate, cache=cache, accounts=accounts
+            NO_TOOLS,
+            provider=provider,
+            gate=gate,
+            cache=cache,
+            accounts=accounts,
+            vocabulary=Vocabulary(Rules(), known=(), max_tags=12, min_confidence=0),
         )
         await provider.close()
         await cache.close()
