@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 from shared.plurals import singular
 
 NAME_CHARS: Final = 64
+
+_REMEMBERED: Final = 8_192
+"""Names whose forms are at hand: most are the same again and again. 2 MB."""
 
 _APART: Final = re.compile(r"[\s_\u2010-\u2015-]+")
 """What stands between words: `t-shirt` is `t shirt`."""
@@ -25,8 +29,10 @@ _LETTERS: Final = str.maketrans({
 
 def cleaned(name: str) -> str:
     """Return a tag's name as it is kept: one line, lower case, no control characters, NFC."""
-    printable = "".join(char if char.isprintable() else " " for char in _one_form(name))
-    return " ".join(_one_form(printable).split())[:NAME_CHARS].strip()
+    text = _one_form(name)
+    if not text.isprintable():
+        text = _one_form("".join(char if char.isprintable() else " " for char in text))
+    return " ".join(text.split())[:NAME_CHARS].strip()
 
 
 def folded(name: str) -> str:
@@ -34,10 +40,7 @@ def folded(name: str) -> str:
 
     Of a name that has nothing but these, what is kept.
     """
-    kept = cleaned(name)
-    plain = unicodedata.normalize("NFKD", kept.casefold().translate(_LETTERS)).casefold()
-    plain = unicodedata.normalize("NFC", _MARKS.sub("", plain)).translate(_LETTERS)
-    return _APART.sub(" ", plain).strip() or kept
+    return _folded(cleaned(name))
 
 
 def identity(name: str, locale: str) -> str:
@@ -45,8 +48,20 @@ def identity(name: str, locale: str) -> str:
 
     The identity of an identity is itself.
     """
-    words = _APART.sub(" ", cleaned(name)).split()
-    return " ".join(singular(word, folded(word), locale) for word in words) or folded(name)
+    return _identity(cleaned(name), locale)
+
+
+@lru_cache(_REMEMBERED)
+def _folded(kept: str) -> str:
+    plain = unicodedata.normalize("NFKD", kept.casefold().translate(_LETTERS)).casefold()
+    plain = unicodedata.normalize("NFC", _MARKS.sub("", plain)).translate(_LETTERS)
+    return _APART.sub(" ", plain).strip() or kept
+
+
+@lru_cache(_REMEMBERED)
+def _identity(kept: str, locale: str) -> str:
+    words = _APART.sub(" ", kept).split()
+    return " ".join(singular(word, folded(word), locale) for word in words) or kept
 
 
 def _one_form(name: str) -> str:

@@ -19,6 +19,9 @@ from shared.redis import away_is_unavailable, script
 MOST_MATCHES: Final = 2_000
 """How many tags may start as a search asks: each has a list of photos of its own to look into."""
 
+INTRODUCED: Final = 50
+"""How many pairs of names are made known in one step: the server does nothing else meanwhile."""
+
 PAGE: Final = 1_000
 """How many names one read of an index takes at most."""
 
@@ -64,6 +67,11 @@ class Tags:
                 keys=[keys.tag_sequence()], args=[keys.SHARD, orjson.dumps(named)]
             )
         return now_ms, ids
+
+    async def introduce(self, pairs: Sequence[Mapping[str, str]]) -> None:
+        """Make known names that mean the same; each is one tag from then on, or was before."""
+        for start in range(0, len(pairs), INTRODUCED):
+            await self.name(pairs[start : start + INTRODUCED], locale=messages.LOCALES[0])
 
     async def edit(self, photo_id: int, names: Sequence[str], *, locale: str) -> bool:
         """Have a photo carry just the tags `names`, by hand; False if there is no such photo."""

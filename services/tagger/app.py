@@ -97,7 +97,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
             await gate.start()
             await cache.start()
             # Names given by hand in one language meet their tags so, in the gateway, too.
-            await tags.name(vocabulary.pairs, locale="en")
+            await tags.introduce(vocabulary.pairs)
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 attempts=Attempts(redis, retention_s=settings.retention_s),

@@ -34,8 +34,9 @@ end
 
 -- Has a tag be called by a name, if it has none yet in its language.
 local function call_by(name, id)
-  redis.call('HSETNX', key_of('labels', name), id, name[3])
-  if redis.call('HGET', key_of('labels', name), id) == name[3] then
+  local label = redis.call('HGET', key_of('labels', name), id)
+  if not label then redis.call('HSET', key_of('labels', name), id, name[3]) end
+  if not label or label == name[3] then
     redis.call('HSETNX', key_of('starts', name), id, name[4])
   end
 end

@@ -89,7 +89,7 @@ async def test_a_tag_that_was_given_by_hand_is_not_the_ais_too(tags: Tags) -> No
 async def test_names_that_are_known_to_mean_the_same_are_one_tag_from_the_start(
     tags: Tags,
 ) -> None:
-    await tags.name(vocabulary(tags, Rules(words=("selfie",))).pairs, locale="en")
+    await tags.introduce(vocabulary(tags, Rules(words=("selfie",))).pairs)
 
     for french, english in (("chats", "cat"), ("ciel", "skies"), ("Selfies", "selfie")):
         _, first = await tags.name([{"fr": french}], locale="fr")
