@@ -37,7 +37,7 @@ from shared.health import Health
 from shared.jobs import Jobs
 from shared.key_file import KeyFile
 from shared.photos import Photos
-from shared.redis import connect, durability
+from shared.redis import check_keeps_all, connect, durability
 from shared.tags import Tags
 from shared.tasks import end
 
@@ -49,6 +49,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     except ValueError as error:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     redis = connect(settings.redis_url)
+    await check_keeps_all(redis)
     api_keys = settings.keys()
     photos = Photos(redis, retention_s=settings.retention_s)
     jobs = Jobs(redis, retention_s=settings.retention_s)

@@ -23,7 +23,7 @@ from shared.health import Health
 from shared.key_file import KeyFile
 from shared.photos import Photos
 from shared.progress import Lanes
-from shared.redis import connect, durability
+from shared.redis import check_keeps_all, connect, durability
 from shared.tasks import end
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -35,6 +35,7 @@ async def build(
     """Return the notifier and its health. `timing`: other patience than a client's usual."""
     timing = timing or Timing()
     redis = connect(settings.redis_url)
+    await check_keeps_all(redis)
     hub = Hub(
         Lanes(redis, retention_s=settings.retention_s),
         Photos(redis, retention_s=settings.retention_s),
