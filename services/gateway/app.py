@@ -15,6 +15,7 @@ from services.gateway.callers import cross_origin, keyed, preflight, same_origin
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems, whole
 from services.gateway.files import FileRoute
+from services.gateway.hardening import harden
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
 from services.gateway.photos import PhotoRoutes
@@ -87,6 +88,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
+    app.on_response_prepare.append(harden)
     for routes in (
         uploads.routes(admission),
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
