@@ -21,6 +21,7 @@ from services.gateway.photos import PhotoRoutes
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
+from services.gateway.similar import SimilarRoute
 from services.gateway.stages import StageRoutes
 from services.gateway.statistics import StatisticsRoute
 from services.gateway.sweep import sweep_forever
@@ -38,6 +39,7 @@ from shared.health import Health
 from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import connect, durability
+from shared.similar import Similar
 from shared.tags import Tags
 from shared.tasks import end
 
@@ -90,6 +92,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
         FileRoute(photos, blobs).routes(),
         ThumbnailRoute(photos, thumbnailer).routes(),
+        SimilarRoute(photos, Similar(redis)).routes(),
         TagRoutes(tags, locale=settings.locale).routes(),
         JobRoutes(jobs, photos).routes(),
         BatchRoutes(Batches(redis), photos, jobs).routes(),

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from shared.decoding.protocol import REPLY, REQUEST, Form, Status
+from shared.decoding.protocol import FACTS_MAX_BYTES, REPLY, REQUEST, Form, Status
 
 _START_TIMEOUT_S = 30.0  # it takes 0.2 s; a machine that starts everything at once is slower
 _TEXT_MAX_BYTES = 200
@@ -144,9 +144,11 @@ def _check(
     if status is Status.PICTURE:
         width, height = sides
         rgb = width * height * 3
-        fits = 0 < max(sides) <= longest_side_px and (
-            size == rgb if form is Form.PIXELS else 0 < size <= rgb + _FILE_HEADER_MAX_BYTES
-        )
+        least, most = {
+            Form.PIXELS: (rgb, rgb),
+            Form.PHOTO: (rgb, rgb + FACTS_MAX_BYTES),
+        }.get(form, (1, rgb + _FILE_HEADER_MAX_BYTES))
+        fits = 0 < max(sides) <= longest_side_px and least <= size <= most
     else:
         fits = size <= _TEXT_MAX_BYTES
     if not fits:
