@@ -65,9 +65,7 @@ test("a time is told as the camera's clock showed it, wherever the page is read"
 });
 
 test("a place is told in degrees and the sides of the earth", () => {
-  expect(degrees({ latitude: 48.85837, longitude: 2.29448 }, "en")).toBe(
-    "48.85837° N ; 2.29448° E",
-  );
+  expect(degrees({ latitude: 48.85837, longitude: 2.29448 }, "en")).toBe("48.85837° N, 2.29448° E");
   expect(degrees({ latitude: -33.9, longitude: -70 }, "fr")).toBe("33,9° S ; 70° O");
 });
 

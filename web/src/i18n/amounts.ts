@@ -62,9 +62,11 @@ export function degrees(
   { latitude, longitude }: { latitude: number; longitude: number },
   locale: string,
 ): string {
-  const said = (value: number, sides: [string, string]) =>
+  const said = (value: number, sides: string) =>
     `${number(Math.abs(value), locale, 5)}° ${sides[value < 0 ? 1 : 0]}`;
-  return `${said(latitude, ["N", "S"])} ; ${said(longitude, ["E", locale === "fr" ? "O" : "W"])}`;
+  // Where a comma is in the numbers, it is none between them.
+  const [sides, between] = locale === "fr" ? ["EO", " ; "] : ["EW", ", "];
+  return said(latitude, "NS") + between + said(longitude, sides);
 }
 
 /** Return the time of day of a moment, ms since 1970. */
