@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from pydantic import ValidationError
-
 from shared.decoding.facts import Facts
 from shared.decoding.picture import Picture
 from shared.decoding.process import DecodingProcess, Reply
@@ -77,14 +75,10 @@ class Decoder:
         Raises what `decode` raises.
         """
         reply = await self._ask(data, form=Form.PHOTO, longest_side_px=longest_side_px)
-        pixels = reply.width * reply.height * 3
-        picture = Picture(width=reply.width, height=reply.height, rgb=reply.body[:pixels])
-        try:
-            facts = Facts.model_validate_json(reply.body[pixels:])
-        except ValidationError:
-            # Not what our code says: something in the image has taken the child over.
-            raise BadImageError("the image crashed the decoder") from None
-        return picture, facts if self._places else facts.model_copy(update={"place": None})
+        if reply.facts is None:
+            raise RuntimeError("a photo came without its facts")
+        facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
+        return Picture(width=reply.width, height=reply.height, rgb=reply.body), facts
 
     async def thumbnail(self, data: bytes, *, form: Form, longest_side_px: int) -> bytes:
         """Return the same as a file of the format `form`, with nothing of the original's metadata.

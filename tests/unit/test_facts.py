@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from PIL import ExifTags, Image
 
 from shared.decoding.decoder import Decoder
 from shared.decoding.facts import Facts, Place
+from shared.errors import BadImageError
 from tests.support.clients import PHOTOS
 from tests.support.photographs import PARIS, PLACE, exif, revealing
 from tests.unit.test_decoder import BLUE, RED, TURNED_HEIC, encoded, halves
@@ -29,6 +32,20 @@ async def decoder() -> AsyncIterator[Decoder]:
     await decoder.start()
     yield decoder
     await decoder.close()
+
+
+LIAR = """#!{python}
+from socket import MSG_WAITALL, socket
+from shared.decoding.protocol import REPLY, REQUEST, Status
+channel = socket(fileno=0)
+channel.sendall(REPLY.pack(Status.READY, 0, 0, 0))
+_, _, _, size = REQUEST.unpack(channel.recv(REQUEST.size, MSG_WAITALL))
+channel.recv(size, MSG_WAITALL)
+body = b"rgb" + b'{{"camera": "<b>"}}'
+channel.sendall(REPLY.pack(Status.PICTURE, 1, 1, len(body)) + body)
+channel.recv(1)
+"""
+"""A child that something in an image has taken over."""
 
 
 async def facts(decoder: Decoder, data: bytes) -> Facts:
@@ -237,6 +254,24 @@ async def test_whatever_stands_in_the_exif_the_photo_is_decoded_and_its_facts_ho
         cut = data[: chance.randrange(6, len(data) + 1)]
         found = await facts(decoder, encoded(picture, "JPEG", exif=bytes(cut)))
         assert {found.width, found.height} == {32, 16}
+
+
+async def test_a_child_that_says_something_else_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    liar = tmp_path / "python"
+    liar.write_text(LIAR.format(python=sys.executable))
+    liar.chmod(0o755)
+    liars = Decoder(processes=1, max_pixels=1_000_000)
+    with monkeypatch.context() as patched:
+        patched.setattr("sys.executable", str(liar))
+        await liars.start()
+    with pytest.raises(BadImageError, match="crashed the decoder"):
+        await facts(liars, CAT.read_bytes())
+    found = await facts(liars, CAT.read_bytes())
+    await liars.close()
+
+    assert (found.width, found.height) == (451, 300)
 
 
 async def test_what_is_not_as_the_child_was_told_is_refused() -> None:
