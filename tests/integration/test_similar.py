@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import redis
 
-from shared import keys
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.similar import MOST_DISTANCE, MOST_READ, Similar, parts
 from tests.integration.conftest import Bench
 from tests.support.api import Api
+from tests.support.likeness import changed, fill
 
 HASH = "b15fe6465121175e"
-
-
-def changed(phash: str, *bits: int) -> str:
-    return f"{int(phash, 16) ^ sum(1 << bit for bit in bits):016x}"
 
 
 def distance(one: str, other: str) -> int:
@@ -147,14 +142,3 @@ async def test_it_finds_what_comparing_all_of_them_finds(redis_url: str) -> None
                     if i != photo_id and distance(hashes[photo_id], each) <= most
                 )
                 assert [(near.distance, -near.photo_id) for near in found.items] == expected
-
-
-def fill(client: Any, owner: str, hashes: dict[int, str]) -> None:
-    """Write photos of which nothing is known but what they look like."""
-    with client.pipeline(transaction=False) as pipeline:
-        for photo_id, phash in hashes.items():
-            pipeline.hset(keys.photo(photo_id), "phash", phash)
-            for quarter in range(4):
-                part = f"{quarter}{phash[4 * quarter : 4 * quarter + 4]}"
-                pipeline.sadd(keys.similar(owner, part), photo_id)
-        pipeline.execute()
