@@ -114,6 +114,11 @@ def tag_index(owner: str) -> str:
     return f"{SHARD}:tag-index:{owner}"
 
 
+def similar(owner: str, part: str) -> str:
+    """The photos of an owner that share a quarter of their perceptual hash: `<quarter><digits>`."""
+    return f"{SHARD}:similar:{owner}:{part}"
+
+
 def statistics(minute: int) -> str:
     return f"{SHARD}:statistics:{minute}"
 

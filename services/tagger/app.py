@@ -65,7 +65,11 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         model_dir=settings.cache_dir / "models",
         threads=1,
     )
-    decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
+    decoder = Decoder(
+        processes=settings.decoders,
+        max_pixels=settings.max_pixels,
+        places=settings.keep_place,
+    )
     redis = connect(
         settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
     )

@@ -61,6 +61,9 @@ class TaggerSettings(Settings):
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
 
+    keep_place: bool = Field(True, validation_alias="TAGLINE_KEEP_PLACE")
+    """Whether the record of a photo says where it was taken, if the file does."""
+
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
     claim_after_ms: int = Field(15_000, ge=100, validation_alias="TAGLINE_CLAIM_AFTER_MS")

@@ -49,6 +49,9 @@ class Work:
     picture: Picture | None = None
     recognition: Recognition | None = None
     tags: tuple[PhotoTag, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fields of the record that change however the photo ends."""
+
     fields: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change when the photo is complete."""
 
