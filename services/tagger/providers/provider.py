@@ -23,18 +23,24 @@ class FoundTag:
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a provider says of one photo; the surest tag first."""
+    """What a provider says of one photo; the surest tag first.
+
+    `caption`: one sentence. `alt`: what a screen reader is to say in the picture's place. Both
+    plain text, of at most 500 and 200 characters.
+    """
 
     tags: tuple[FoundTag, ...]
     caption: str | None = None
+    alt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a provider is asked of a photo.
 
-    `locale`: the language of caption and names, `fr` or `en`. `words`: names, in that language,
-    that are to be preferred, or, if `closed`, the only ones wanted.
+    `locale`: the language of caption and alt text, and one that every tag has a name in, `fr` or
+    `en`. `words`: names, in that language, that are to be preferred, or, if `closed`, the only
+    ones wanted.
     """
 
     locale: str

@@ -30,6 +30,8 @@ async def _run(work: Work) -> None:
     work.fields["updated_at_ms"] = str(now_ms)
     if work.recognition.caption:
         work.fields["caption"] = work.recognition.caption
+    if work.recognition.alt:
+        work.fields["alt"] = work.recognition.alt
 
 
 SAVE = Stage(
