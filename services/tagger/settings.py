@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from services.tagger.providers.choose import AUTO, PROVIDERS
 from shared.settings import Port, Settings
 
 
@@ -18,9 +19,9 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
-    provider: Literal["auto", "openai", "local"] = Field(
-        "auto", validation_alias="TAGLINE_PROVIDER"
-    )
+    provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
+    """A name of `PROVIDERS`, or `auto`."""
+
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
@@ -60,6 +61,13 @@ class TaggerSettings(Settings):
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in (known := (AUTO, *PROVIDERS)):
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:

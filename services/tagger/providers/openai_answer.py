@@ -14,7 +14,13 @@ from typing import Any, Final
 from pydantic import BaseModel, Field, ValidationError
 
 from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.provider import FoundTag, Recognition, Usage
+from services.tagger.providers.provider import (
+    ALT_CHARS,
+    CAPTION_CHARS,
+    FoundTag,
+    Recognition,
+    Usage,
+)
 from shared.messages import LOCALES
 from shared.plain import plain
 from shared.tags import NAME_CHARS, cleaned
@@ -22,9 +28,6 @@ from shared.tags import NAME_CHARS, cleaned
 MAX_TAGS: Final = 12
 MOST_READ: Final = 200
 """How many tags of an answer are looked at: what was asked for is a dozen."""
-
-CAPTION_CHARS: Final = 500
-ALT_CHARS: Final = 200
 
 ERROR_TEXT: Final = "OpenAI API error"
 """What clients read of every failure; the code says which. Answers and keys stay out of it."""

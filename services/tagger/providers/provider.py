@@ -1,6 +1,7 @@
 """The contract of a provider: what looks at a photo and names what it sees.
 
-A provider is one file of this folder and one line in `choose.py`.
+A provider is one file of this folder and one line in `choose.py`. Whoever sent the photo may have
+written into it, and a model may obey: what a model says is cleaned before it is given on.
 """
 
 from __future__ import annotations
@@ -21,12 +22,16 @@ class FoundTag:
     confidence: float | None
 
 
+CAPTION_CHARS: Final = 500
+ALT_CHARS: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """What a provider says of one photo; the surest tag first.
 
     `caption`: one sentence. `alt`: what a screen reader is to say in the picture's place. Both
-    plain text, of at most 500 and 200 characters.
+    plain text, of at most `CAPTION_CHARS` and `ALT_CHARS`.
     """
 
     tags: tuple[FoundTag, ...]
