@@ -17,6 +17,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
@@ -40,6 +41,8 @@ class Reply:
     """The body as it is, JSON or not."""
     data: bytes | None = None
     """The same, not as text."""
+    endless: bool = False
+    """The body goes on until the client has had enough."""
     drop: bool = False
 
 
@@ -162,7 +165,7 @@ class OpenAIServer:
         await asyncio.sleep(self.delay_s)
         await self.answering.wait()
         seen.answered_s, seen.status = time.monotonic(), reply.status
-        return self._reply(request, asked, reply)
+        return await (_go_on(request) if reply.endless else self._reply(request, asked, reply))
 
     def _next_reply(self, asked: dict[str, Any]) -> Reply:
         form = asked.get("response_format", {"type": "text"})["type"]
@@ -175,7 +178,7 @@ class OpenAIServer:
         with _picture(asked) as picture:
             return self.obeys(picture)
 
-    def _reply(
+    async def _reply(
         self, request: web.Request, asked: dict[str, Any], reply: Reply
     ) -> web.StreamResponse:
         if reply.drop:
@@ -204,6 +207,15 @@ class OpenAIServer:
                 "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
             }
         )
+
+
+async def _go_on(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    with suppress(ConnectionResetError):
+        while True:
+            await response.write(b" " * 65_536)
+    return response
 
 
 def _image_url(asked: dict[str, Any]) -> str:
