@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.openai_answer import recognition
-from services.tagger.providers.provider import Recognition
+from services.tagger.providers.openai_answer import recognition, usage
+from services.tagger.providers.provider import Recognition, Usage
 
 CAT_AND_SOFA = [({"en": "cat"}, 0.9), ({"en": "sofa"}, 0.4)]
 NO_IDEA = [({"en": "cat"}, None), ({"en": "sofa"}, None)]
@@ -38,6 +38,7 @@ STRICT = '{"tags": [{"name": "cat", "confidence": 0.9}, {"name": "sofa", "confid
         f"```json\n{STRICT}\n```",
         f"```\n{STRICT}\n```\nI hope this helps!",
         f"Sure! Here is what [1] I see {{roughly}}:\n\n{STRICT}\n\nAnything else?",
+        f'It is no ["dog"]: {STRICT}',
         f'<think>Perhaps {{"tags": ["dog"]}}? No.</think>\n{STRICT}',
         f'{{"photo": {STRICT}}}',
         f"[{STRICT}]",
@@ -173,7 +174,8 @@ def test_caption_and_alt_text_are_of_bounded_length() -> None:
         b'{"choices": [{"message": null}]}', b'{"choices": [{"message": "text"}]}',
         b'{"choices": {"0": 1}}', b"[" * 100_000, b"9" * 100_000, response(None), response(7),
         response([]), response(""), response("no JSON"), response("{}"), response("[]"),
-        response('{"tags": 7}'), response('{"tags": null}'), response("[1, 2]"),
+        response('{"error": ["no tags"]}'), response('{"tags": 7}'), response('{"tags": null}'),
+        response("[1, 2]"),
         response(STRICT[:-10]), response("[" * 100_000), response('{"a":' * 100_000),
         response(STRICT, finish_reason="length"),
     ],
@@ -183,6 +185,19 @@ def test_what_makes_no_sense_may_do_so_at_another_try(body: bytes) -> None:
         recognition(body, "fr")
 
     assert raised.value.code == "provider_bad_answer"
+
+
+@pytest.mark.parametrize("content", ["\ud800", "no JSON", STRICT, None])
+def test_what_it_cost_is_read_whatever_the_answer_is(content: str | None) -> None:
+    used = {"usage": {"prompt_tokens": 7, "completion_tokens": 3}}
+    body = json.dumps({"choices": [{"message": {"content": content}}], **used}).encode()
+
+    assert usage(body) == Usage(7, 3)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"[" * 100_000, b'{"usage": {}}', b"\xff"])
+def test_what_it_cost_may_not_be_told(body: bytes) -> None:
+    assert usage(body) is None
 
 
 def test_a_refusal_is_for_good() -> None:

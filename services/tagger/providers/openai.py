@@ -124,11 +124,13 @@ class OpenAIProvider:
 
         A form that is refused costs a call; the next one that works is kept to.
         """
+        if self._client is None:
+            raise RuntimeError("start the provider first")
         messages = _messages(prompt(question), await asyncio.to_thread(_data_url, picture))
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:
-                    response = await self._ask(messages, form, question)
+                    response = await self._ask(self._client, messages, form, question)
                     call.usage = usage(response)
             except _FormRefusedError:
                 continue
@@ -136,13 +138,13 @@ class OpenAIProvider:
             return recognition(response, question.locale)
         raise PermanentError("provider_rejected", ERROR_TEXT)
 
-    async def _ask(self, messages: Any, form: Form, question: Question) -> bytes:
-        if self._client is None:
-            raise RuntimeError("start the provider first")
+    async def _ask(
+        self, client: AsyncOpenAI, messages: Any, form: Form, question: Question
+    ) -> bytes:
         wanted: Any = response_format(form, question)
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.chat.completions.with_raw_response.create(
+                response = await client.chat.completions.with_raw_response.create(
                     model=self._model, messages=messages, response_format=wanted or openai.omit
                 )
         except TimeoutError:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
 from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.providers.provider import (
@@ -62,8 +62,8 @@ class _Used(BaseModel):
 def usage(response: bytes) -> Usage | None:
     """Return what a response says that it has cost."""
     try:
-        used = _Used.model_validate_json(response).usage
-    except ValidationError:
+        used = _Used.model_validate(json.loads(response)).usage
+    except (ValueError, RecursionError):
         return None
     return Usage(used.prompt_tokens, used.completion_tokens)
 
@@ -107,13 +107,16 @@ def _bad_answer() -> RetryableError:
 def _answer(content: str) -> dict[str, Any]:
     """Return the first JSON in `content` that has tags, whatever is around it."""
     # Some models think aloud first, and may try an answer or two in doing so.
-    for found in _jsons(content.rpartition("</think>")[2]):
-        for one in (found, *_inside(found)):
+    found = list(_jsons(content.rpartition("</think>")[2]))
+    for each in found:
+        for one in (each, *_inside(each)):
             match one:
                 case {"tags": list() | str() | dict()}:
                     return dict(one)
-                case [str() | {"names": _} | {"name": _}, *_]:
-                    return {"tags": one}
+    for each in found:
+        match each:
+            case [str() | {"names": _} | {"name": _}, *_]:
+                return {"tags": each}
     raise _bad_answer()
 
 
