@@ -60,6 +60,7 @@ class Photo(BaseModel):
     progress: int
     tags: tuple[PhotoTag, ...]
     caption: str | None
+    alt: str | None
     colors: tuple[Color, ...]
     taken_at: TakenAt | None
     camera: Camera | None
@@ -199,6 +200,7 @@ class Record:
                 "progress": int(fields["progress"]),
                 "tags": self.tags,
                 "caption": fields.get("caption"),
+                "alt": fields.get("alt"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
                 "taken_at": fields.get("taken_at") or None,
                 "camera": fields.get("camera") or None,

@@ -51,6 +51,11 @@ TAGS: Final = Counter(
     "not_in_list, merged (with another of the photo), too_many, or nameless (in its language).",
     ["result"],
 )
+REFUSED_FORMS: Final = Counter(
+    "tagline_provider_refused_forms_total",
+    "Calls refused because the server gives no answers of that form: json_schema, json_object.",
+    ["provider", "form"],
+)
 CACHE_LOOKUPS: Final = Counter(
     "tagline_cache_lookups_total",
     "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.tagger.providers.choose import AUTO, PROVIDERS
 from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
@@ -20,9 +21,9 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
-    provider: Literal["auto", "openai", "local"] = Field(
-        "auto", validation_alias="TAGLINE_PROVIDER"
-    )
+    provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
+    """A name of `PROVIDERS`, or `auto`."""
+
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
@@ -80,6 +81,13 @@ class TaggerSettings(Settings):
     @classmethod
     def _read(cls, value: object) -> object:
         return read_rules(Path(value)) if isinstance(value, str) else value
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in (known := (AUTO, *PROVIDERS)):
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:
