@@ -11,6 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from shared.usage import Usage, usage_of
+
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ENDED: Final = frozenset({"complete", "error", "cancelled"})
@@ -40,7 +42,10 @@ class PhotoProblem(BaseModel):
 
 
 class Photo(BaseModel):
-    """A photo as HTTP and `photo:complete` give it."""
+    """A photo as HTTP and `photo:complete` give it.
+
+    `usage`: of all calls for it, in all its jobs; None where no provider has told any.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
@@ -60,6 +65,7 @@ class Photo(BaseModel):
     caption: str | None
     colors: tuple[str, ...]
     provider: str | None
+    usage: Usage | None
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
@@ -190,6 +196,7 @@ class Record:
                 "caption": fields.get("caption"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
                 "provider": fields.get("provider"),
+                "usage": usage_of(fields),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
                 "error": orjson.loads(fields["error"]) if "error" in fields else None,

@@ -36,7 +36,7 @@ START_PAUSE_S = 0.5
 logger = structlog.stdlib.get_logger()
 
 _LUA = Path(__file__).parent / "lua"
-_LIBRARY = ("prelude", "counting", "moving", "tagging", "watching")
+_LIBRARY = ("prelude", "counting", "spending", "moving", "tagging", "watching")
 """The functions that scripts share, in the order in which they build on each other."""
 
 

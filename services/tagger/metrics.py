@@ -56,6 +56,12 @@ GATE_SECONDS: Final = Histogram(
 )
 GATE_STATE: Final = Gauge(
     "tagline_gate_state",
-    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down, 3 the budget of "
+    "the day spent.",
+    ["provider"],
+)
+BUDGET_REMAINING: Final = Gauge(
+    "tagline_budget_remaining_usd",
+    "What is left of the day's budget, over all taggers, US dollars; not there without a budget.",
     ["provider"],
 )

@@ -40,6 +40,7 @@ _PHOTO: Final[Json] = {
     "caption": "Un chat roux regarde l'objectif.",
     "colors": ["#a06b3c", "#e8d9c5"],
     "provider": "openai",
+    "usage": {"promptTokens": 2946, "completionTokens": 97, "costUsd": 0.0005001},
     "jobId": _JOB_ID,
     "batchId": None,
     "error": None,
@@ -72,6 +73,7 @@ _ATTEMPT: Final[Json] = {
     "error": _JOB["error"],
     "cached": False,
     "providerCalls": 1,
+    "usage": None,
     "stageMs": {"analyzing": 41.2, "ai": 1308.7},
 }
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from services.tagger.providers.provider import FREE, Price, Provider
+from services.tagger.providers.prices import price_of
+from services.tagger.providers.provider import Price, Provider
 
 
 def choose(
@@ -18,26 +20,29 @@ def choose(
     price_output_usd: float | None,
     model_dir: Path,
     threads: int,
+    prices: Mapping[str, Price] | None = None,
 ) -> Provider:
     """Return the provider, not started; `auto` is openai where a key is set, else local.
 
     Only what is chosen is imported: neither onnxruntime nor the SDK is small.
-    Prices, of a million tokens, default to what we know of the model, and else to nothing.
+    Prices, of a million tokens, default to those of `prices`, by model, to what we know of the
+    model, and else to nothing.
     Raises `ValueError` for openai without a key.
     """
     if provider == "openai" or (provider == "auto" and openai_api_key):
         if not openai_api_key:
             raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
-        from services.tagger.providers.openai import PRICES, OpenAIProvider  # noqa: PLC0415
+        from services.tagger.providers.openai import OpenAIProvider  # noqa: PLC0415
 
-        known = PRICES.get(openai_model, FREE)
         return OpenAIProvider(
             api_key=openai_api_key,
             base_url=openai_base_url,
             model=openai_model,
-            price=Price(
-                known.input_usd if price_input_usd is None else price_input_usd,
-                known.output_usd if price_output_usd is None else price_output_usd,
+            price=price_of(
+                openai_model,
+                prices or {},
+                input_usd=price_input_usd,
+                output_usd=price_output_usd,
             ),
         )
     from services.tagger.providers.local import LocalProvider  # noqa: PLC0415

@@ -41,9 +41,6 @@ NAME_CHARS: Final = 64
 ERROR_TEXT: Final = "OpenAI API error"
 """What clients read of every failure; the code says which. Answers and keys stay out of it."""
 
-PRICES: Final = {"gpt-4o-mini": Price(0.15, 0.60)}
-"""By model, where we know it."""
-
 _LANGUAGES: Final = {"fr": "French", "en": "English"}
 
 _PROMPT: Final = (
@@ -91,9 +88,14 @@ class _Completion(BaseModel):
     choices: list[_Choice] = Field(min_length=1)
 
 
+class _PromptDetails(BaseModel):
+    cached_tokens: int | None = Field(None, ge=0)
+
+
 class _Usage(BaseModel):
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(ge=0)
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Used(BaseModel):
@@ -130,7 +132,7 @@ class OpenAIProvider:
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
-        self._model = model
+        self.model = model
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
         self.price = price
@@ -144,7 +146,7 @@ class OpenAIProvider:
             str(self.picture_side_px),
             str(JPEG_QUALITY),
         )
-        return _digest(self._base_url or "", self._model, *asked)
+        return _digest(self._base_url or "", self.model, *asked)
 
     async def start(self) -> None:
         """Make the client; nothing is sent."""
@@ -181,7 +183,7 @@ class OpenAIProvider:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     response = await self._client.chat.completions.with_raw_response.create(
-                        model=self._model, messages=messages, response_format=schema
+                        model=self.model, messages=messages, response_format=schema
                     )
             except TimeoutError:
                 raise RetryableError("provider_timeout", ERROR_TEXT) from None
@@ -216,7 +218,9 @@ def _usage(response: bytes) -> Usage | None:
         used = _Used.model_validate_json(response).usage
     except ValidationError:
         return None
-    return Usage(used.prompt_tokens, used.completion_tokens)
+    details = used.prompt_tokens_details
+    cached_tokens = (details and details.cached_tokens) or 0
+    return Usage(used.prompt_tokens, used.completion_tokens, cached_tokens)
 
 
 def _recognition(response: bytes, locale: str) -> Recognition:
