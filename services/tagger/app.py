@@ -21,6 +21,7 @@ from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
 from services.tagger.budget_news import BudgetNews
 from services.tagger.cache import Cache
+from services.tagger.choose_gate import gate_for
 from services.tagger.endings import Endings
 from services.tagger.gate import Budget, Limits
 from services.tagger.positions import Positions
@@ -29,7 +30,6 @@ from services.tagger.providers.provider import FREE, Provider
 from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
-from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
 from shared import keys
 from shared.attempts import Attempts

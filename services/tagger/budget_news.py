@@ -42,11 +42,11 @@ class BudgetNews:
     async def tell(self) -> None:
         """Tell those that have not been told."""
         waiting = self._running.standing() if self._gate.why == "budget" else []
-        self._told &= {work.record.token for work in waiting}
+        tokens = {work.record.token for work in waiting}
         for work in waiting:
             if work.record.token not in self._told:
-                self._told.add(work.record.token)
                 await self._tell(work)
+        self._told = tokens
 
     async def _tell(self, work: Work) -> None:
         record = work.record
@@ -59,6 +59,4 @@ class BudgetNews:
             attempt=record.attempt,
             batch_id=record.batch_id,
         )
-        await self._attempts.step(
-            record, stage=RECOGNIZE.id, progress=RECOGNIZE.progress, event=event
-        )
+        await self._attempts.tell(record, stage=RECOGNIZE.id, waits_for="budget", event=event)

@@ -35,6 +35,9 @@ class Budget:
     fallback: str = ""
 
 
+NO_BUDGET: Final = Budget()
+
+
 class Gate(Protocol):
     """Gives turns for calls of one provider."""
 

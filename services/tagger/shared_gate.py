@@ -29,10 +29,10 @@ from services.tagger.errors import (
     RetryableError,
 )
 from services.tagger.farewells import Farewells
-from services.tagger.gate import WAIT_MOST_S, Budget, Gate, Limits, OpenGate
+from services.tagger.gate import NO_BUDGET, WAIT_MOST_S, Budget, Gate, Limits
 from services.tagger.line import Asked, Line
 from services.tagger.metrics import BUDGET_REMAINING, GATE_SECONDS, GATE_STATE
-from services.tagger.providers.provider import Call, Provider
+from services.tagger.providers.provider import Call
 from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
@@ -58,33 +58,7 @@ RETRY_AFTER_MOST_MS: Final = 3_600_000
 
 STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
 
-NO_BUDGET: Final = Budget()
-
 logger = structlog.stdlib.get_logger()
-
-
-def gate_for(
-    provider: Provider,
-    redis: Redis,
-    limits: Limits,
-    *,
-    lease_ms: int,
-    budget: Budget = NO_BUDGET,
-) -> Gate:
-    """Return the gate before `provider`.
-
-    What calls no other side and has no limits has nobody to spare, and costs nothing.
-    """
-    if provider.endpoint is None and limits == Limits():
-        return OpenGate()
-    return SharedGate(
-        redis,
-        provider=provider.name,
-        endpoint=provider.endpoint or provider.name,
-        limits=limits,
-        lease_ms=lease_ms,
-        budget=budget if provider.endpoint else NO_BUDGET,
-    )
 
 
 class SharedGate(Gate):
@@ -289,16 +263,17 @@ class SharedGate(Gate):
             await asyncio.sleep(self._lease_ms / RENEWALS_PER_LEASE / 1000)
 
     async def _renew(self) -> None:
+        endpoint = self._endpoint
         with away_is_unavailable():
             spent, *gone = await self._renew_script(
                 keys=[
-                    keys.gate(self._endpoint),
-                    keys.gate_calls(self._endpoint),
+                    keys.gate(endpoint),
+                    keys.gate_calls(endpoint),
                     keys.gates(),
                     keys.spending(),
                 ],
                 args=[
-                    self._endpoint,
+                    endpoint,
                     self._provider,
                     self._limits.max_calls,
                     self._lease_ms,

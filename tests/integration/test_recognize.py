@@ -10,6 +10,7 @@ import pytest
 
 from services.tagger.accounts import Accounts
 from services.tagger.cache import Cache
+from services.tagger.choose_gate import gate_for
 from services.tagger.errors import RetryableError
 from services.tagger.gate import Budget, Limits, OpenGate
 from services.tagger.providers.openai import OpenAIProvider
@@ -24,7 +25,7 @@ from services.tagger.providers.provider import (
     at_once,
 )
 from services.tagger.providers.provider import Usage as Used
-from services.tagger.shared_gate import SharedGate, gate_for
+from services.tagger.shared_gate import SharedGate
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Tools, Work
 from shared import keys

@@ -12,9 +12,9 @@ from redis.asyncio import Redis
 
 from services.tagger.accounts import Accounts
 from services.tagger.clock import Clock
-from services.tagger.gate import Budget, Limits
+from services.tagger.gate import NO_BUDGET, Budget, Limits
 from services.tagger.providers.provider import Call, Price, Provider, Usage
-from services.tagger.shared_gate import NO_BUDGET, SharedGate
+from services.tagger.shared_gate import SharedGate
 from shared import keys
 from shared.record import Record
 from shared.redis import closing, connect

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import structlog
 
+from services.tagger.app import check_price, chosen_provider
 from services.tagger.providers.choose import choose
 from services.tagger.providers.prices import KNOWN, parsed, price_of
 from services.tagger.providers.provider import Price, Usage
+from services.tagger.settings import TaggerSettings
 
 
 def price(model: str, **settings: object) -> Price:
@@ -33,6 +36,45 @@ def test_prices_are_known_of_common_models_and_can_be_set() -> None:
     assert price("another") == Price(0, 0)
     assert price("another", prices=parsed("another=1/2")) == Price(1, 2)
     assert price("gpt-4o-mini", prices=parsed("gpt-4o-mini=0.1/0.2")) == Price(0.1, 0.2)
+
+
+def checked(**settings: object) -> None:
+    read = TaggerSettings.model_validate({"OPENAI_API_KEY": "k", **settings})
+    check_price(read, chosen_provider(read, "openai"))
+
+
+def test_a_budget_without_a_price_would_never_be_spent_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs the price of the model: TAGLINE_PRICES=llava="):
+        checked(OPENAI_MODEL="llava", TAGLINE_DAILY_BUDGET_USD=1)
+
+    checked(OPENAI_MODEL="llava", TAGLINE_DAILY_BUDGET_USD=1, TAGLINE_PRICES="llava=0.1/0")
+
+
+@pytest.mark.parametrize(
+    ("settings", "warnings"),
+    [
+        ({"OPENAI_MODEL": "gpt-9"}, ["price_unknown"]),
+        (
+            {"OPENAI_MODEL": "gpt-9", "OPENAI_BASE_URL": "https://api.openai.com/v1"},
+            ["price_unknown"],
+        ),
+        ({"OPENAI_MODEL": "gpt-9", "TAGLINE_PRICES": "gpt-9=0/0"}, []),
+        ({"OPENAI_MODEL": "llava", "OPENAI_BASE_URL": "http://127.0.0.1:11434/v1"}, []),
+        ({"OPENAI_MODEL": "gpt-4o-mini"}, []),
+    ],
+)
+def test_a_paid_model_of_no_known_price_is_warned_of(
+    settings: dict[str, object], warnings: list[str]
+) -> None:
+    with structlog.testing.capture_logs() as logs:
+        checked(**settings)
+
+    assert [each["event"] for each in logs] == warnings
+
+
+def test_a_fallback_without_a_budget_would_do_nothing_and_is_refused() -> None:
+    with pytest.raises(ValueError, match="needs TAGLINE_DAILY_BUDGET_USD"):
+        TaggerSettings.model_validate({"TAGLINE_BUDGET_FALLBACK": "local"})
 
 
 def test_one_price_set_alone_goes_before_the_table() -> None:
