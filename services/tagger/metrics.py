@@ -60,6 +60,9 @@ GATE_STATE: Final = Gauge(
     "the day spent.",
     ["provider"],
 )
+GATE_STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
+"""The figure for each reason to wait."""
+
 BUDGET_REMAINING: Final = Gauge(
     "tagline_budget_remaining_usd",
     "What is left of the day's budget, over all taggers, US dollars; not there without a budget.",

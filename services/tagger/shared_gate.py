@@ -31,7 +31,7 @@ from services.tagger.errors import (
 from services.tagger.farewells import Farewells
 from services.tagger.gate import NO_BUDGET, WAIT_MOST_S, Budget, Gate, Limits
 from services.tagger.line import Asked, Line
-from services.tagger.metrics import BUDGET_REMAINING, GATE_SECONDS, GATE_STATE
+from services.tagger.metrics import BUDGET_REMAINING, GATE_SECONDS, GATE_STATE, GATE_STATES
 from services.tagger.providers.provider import Call
 from shared import gates, keys
 from shared.broker import PRIORITIES
@@ -55,8 +55,6 @@ FIRST_PAUSE_MS: Final = 1_000
 LONGEST_PAUSE_MS: Final = 60_000
 RETRY_AFTER_MOST_MS: Final = 3_600_000
 """A provider may ask for any pause; after an hour it is asked again."""
-
-STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
 
 logger = structlog.stdlib.get_logger()
 
@@ -189,7 +187,7 @@ class SharedGate(Gate):
                 ],
             )
         said = why.decode() if len(given) < len(places) else ""
-        GATE_STATE.labels(provider=self._provider).set(STATES[said])
+        GATE_STATE.labels(provider=self._provider).set(GATE_STATES[said])
         refused = said == "budget" and bool(self._budget.fallback)
         self.why = "" if refused else said
         return Asked([token.decode() for token in given], said, wait_ms, refused)
@@ -242,7 +240,7 @@ class SharedGate(Gate):
                 ],
             )
         if outcome == "answered":
-            GATE_STATE.labels(provider=self._provider).set(STATES[""])
+            GATE_STATE.labels(provider=self._provider).set(GATE_STATES[""])
         self._line.look()
         return bool(was_down), held_ms
 
@@ -263,17 +261,16 @@ class SharedGate(Gate):
             await asyncio.sleep(self._lease_ms / RENEWALS_PER_LEASE / 1000)
 
     async def _renew(self) -> None:
-        endpoint = self._endpoint
         with away_is_unavailable():
             spent, *gone = await self._renew_script(
                 keys=[
-                    keys.gate(endpoint),
-                    keys.gate_calls(endpoint),
+                    keys.gate(self._endpoint),
+                    keys.gate_calls(self._endpoint),
                     keys.gates(),
                     keys.spending(),
                 ],
                 args=[
-                    endpoint,
+                    self._endpoint,
                     self._provider,
                     self._limits.max_calls,
                     self._lease_ms,

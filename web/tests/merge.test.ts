@@ -21,6 +21,7 @@ const PHOTO: Photo = {
   caption: null,
   colors: [],
   provider: null,
+  usage: null,
   jobId: "job-1",
   batchId: null,
   error: null,
