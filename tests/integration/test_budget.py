@@ -127,6 +127,7 @@ async def test_a_day_begins_with_a_call_even_if_those_of_yesterday_were_too_dear
         day = await today(tagger.redis)
         await tagger.redis.rename(keys.spent(day), keys.spent(day - 1))
 
+        await wait_until(lambda: any(call.running for call in waiting), what="one goes")
         await until_waiting(tagger.redis, 1)
         assert [call.running for call in waiting].count(True) == 1
 
