@@ -47,7 +47,7 @@ async def completed(gateway: ServiceProcess, ids: list[int], number: int) -> lis
         assert {each["error"] for each in found} == {None}
         return [each["status"] for each in found].count("complete") == number
 
-    await wait_until(seen, timeout_s=60, what=f"{number} photos are complete")
+    await wait_until(seen, timeout_s=120, what=f"{number} photos are complete")
     return found
 
 
@@ -56,7 +56,7 @@ def restarted(tagger: ServiceProcess, **settings: str) -> Iterator[ServiceProces
     """A tagger in place of another, whose settings it has but for some."""
     tagger.terminate()
     with ServiceProcess("tagger", {**tagger.environment, **settings}) as another:
-        another.wait_ready(timeout_s=60)
+        another.wait_ready(timeout_s=120)
         yield another
 
 
@@ -84,7 +84,7 @@ async def test_a_budget_pays_for_some_photos_and_the_rest_waits_or_is_tagged_by_
                 at_the_gate = heard["Budget du jour épuisé, la photo attend..."]
                 return at_the_gate == 2 and heard["budget du jour épuisé"] >= 4
 
-            await wait_until(told, timeout_s=60, what="those who wait are told why")
+            await wait_until(told, timeout_s=120, what="those who wait are told why")
             found = await completed(gateway, ids, 4)
             stats = (await get(f"{gateway.url}/api/stats"))[1]
             ready = (await get(f"{tagger.url}/readyz"))[1]
