@@ -125,11 +125,13 @@ class Tagging:
             raise
         except Exception as error:  # noqa: BLE001  # a photo must end, whatever broke
             failure = self._failure_of(error)
+            await work.settle()
             if isinstance(failure, RetryableError):
                 await self._endings.fail_or_retry(work, message, failure)
             else:
                 await self._endings.fail(work, message, failure)
         else:
+            await work.settle()
             await self._endings.complete(work, message)
             logger.info(
                 "photo_tagged",

@@ -56,6 +56,10 @@ class BusyError(RetryableError):
         )
 
 
+class BudgetSpentError(Exception):
+    """The day's budget pays for no call more, and another provider is to be asked meanwhile."""
+
+
 class PlaceLostError(RetryableError):
     """A call was cut off: this process was not heard of, and its place went to another."""
 

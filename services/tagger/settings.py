@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
+from services.tagger.providers.provider import Price
 from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
@@ -30,7 +32,22 @@ class TaggerSettings(Settings):
 
     price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
     price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
-    """Of a million tokens; None: what is known of the model."""
+    """Of a million tokens; None: what `prices` says, or is known of the model."""
+
+    prices: Annotated[dict[str, Price], NoDecode] = Field(
+        default_factory=dict, validation_alias="TAGLINE_PRICES"
+    )
+    """By model; go before what is known."""
+
+    daily_budget_usd: float = Field(
+        0, ge=0, le=1_000_000, validation_alias="TAGLINE_DAILY_BUDGET_USD"
+    )
+    """What calls may cost in a day (UTC), over all taggers together; 0: anything."""
+
+    budget_fallback: Literal["local"] | None = Field(
+        None, validation_alias="TAGLINE_BUDGET_FALLBACK"
+    )
+    """Who is asked while the budget is spent; None: photos wait for the next day."""
 
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
@@ -89,8 +106,19 @@ class TaggerSettings(Settings):
             raise ValueError(f"must be one of {', '.join(known)}")
         return name
 
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _parsed_prices(cls, text: object) -> object:
+        return prices.parsed(text) if isinstance(text, str) else text
+
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:
         if self.provider == "openai" and self.openai_api_key is None:
             raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _fallback_has_a_budget(self) -> Self:
+        if self.budget_fallback and not self.daily_budget_usd:
+            raise ValueError("TAGLINE_BUDGET_FALLBACK needs TAGLINE_DAILY_BUDGET_USD")
         return self

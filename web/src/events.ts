@@ -1,5 +1,12 @@
 /** What the services tell about photos. The words are those of `docs/realtime.md`. */
 
+/** What calls of a provider have used and cost. */
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+  costUsd: number;
+}
+
 /** A photo as HTTP gives it. */
 export interface Photo {
   id: number;
@@ -29,6 +36,8 @@ export interface Photo {
   /** What it looks like, blurred: https://blurha.sh */
   blurhash: string | null;
   provider: string | null;
+  /** Of all calls for it, in all its jobs; null where no provider has told any. */
+  usage: Usage | null;
   jobId: string;
   batchId: string | null;
   error: { code: string; message: string } | null;

@@ -26,6 +26,7 @@ const PHOTO: Photo = {
   place: null,
   blurhash: null,
   provider: null,
+  usage: null,
   jobId: "job-1",
   batchId: null,
   error: null,

@@ -50,9 +50,6 @@ JPEG_QUALITY: Final = 80
 MOST_BYTES: Final = 2**20
 """Of a response. What is longer is cut off there, and is no answer then."""
 
-PRICES: Final = {"gpt-4o-mini": Price(0.15, 0.60)}
-"""By model, where we know it."""
-
 _ABOUT_THE_FORM: Final = re.compile(
     r"response.?format|json.?schema|json.?object|structured.?output|grammar", re.IGNORECASE
 )
@@ -86,7 +83,7 @@ class OpenAIProvider:
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
-        self._model = model
+        self.model = model
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
         self._form: Form = FORMS[0]
@@ -102,7 +99,7 @@ class OpenAIProvider:
             str(self.picture_side_px),
             str(JPEG_QUALITY),
         )
-        return _digest(self._base_url or "", self._model, *asked)
+        return _digest(self._base_url or "", self.model, *asked)
 
     async def start(self) -> None:
         """Make the client; nothing is sent."""
@@ -145,7 +142,7 @@ class OpenAIProvider:
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=messages, response_format=wanted or openai.omit
+                    model=self.model, messages=messages, response_format=wanted or openai.omit
                 )
         except TimeoutError:
             raise RetryableError("provider_timeout", ERROR_TEXT) from None

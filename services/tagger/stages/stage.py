@@ -5,11 +5,12 @@ A stage is one file of this folder and one name in the tuple of `pipeline.py`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.tagger.accounts import Accounts
+from services.tagger.accounts import Accounts, Totals
 from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.gate import Gate
@@ -38,6 +39,8 @@ class Tools:
     cache: Cache
     accounts: Accounts
     vocabulary: Vocabulary
+    fallback: Provider | None = None
+    """Asked, at no gate, while the budget for calls of `provider` is spent."""
 
 
 @dataclass(slots=True)
@@ -69,6 +72,16 @@ class Work:
     """What these calls used, where the provider told."""
 
     cost_usd: float = 0.0
+    bills: list[asyncio.Task[Totals]] = field(default_factory=list)
+    """The counts of these calls, under way or done."""
+
+    async def settle(self) -> None:
+        """Wait until its calls are counted, if they can be; the record then knows of them."""
+        if self.bills:
+            await asyncio.wait(self.bills)
+        for bill in self.bills:
+            if not bill.cancelled() and bill.exception() is None:
+                self.record = self.record.changed(bill.result())
 
 
 @dataclass(frozen=True, slots=True)
