@@ -20,6 +20,8 @@ export interface Photo {
   caption: string | null;
   colors: string[];
   provider: string | null;
+  /** What stages that were added have noted, by their ids. */
+  extra?: Record<string, Record<string, unknown>>;
   jobId: string;
   batchId: string | null;
   error: { code: string; message: string } | null;
@@ -52,6 +54,9 @@ export interface Events {
     attempt: number;
     position?: number;
     etaSeconds?: number;
+    /** Of a stage that was added, in the photo's language; `icon` is a Lucide name. */
+    label?: string;
+    icon?: string;
   };
   "photo:complete": AboutPhoto & { photo: Photo };
   "photo:error": AboutPhoto & { error: string; code: string; attempts: number };

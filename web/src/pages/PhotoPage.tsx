@@ -16,6 +16,7 @@ import { RetagDialog } from "../photos/RetagDialog.tsx";
 import { remove } from "../photos/removal.ts";
 import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
+import { Notes } from "./photo/Notes.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
 import { State } from "./photo/State.tsx";
 import { TagEditor } from "./photo/TagEditor.tsx";
@@ -77,6 +78,7 @@ function Shown({ photo }: { photo: Photo }) {
           <TagEditor photo={photo} read={now.status === "complete"} />
         </section>
         <Facts photo={photo} />
+        <Notes photo={photo} />
         <Timings photo={photo} state={now.status} />
       </div>
     </article>
