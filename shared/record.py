@@ -60,6 +60,8 @@ class Photo(BaseModel):
     caption: str | None
     colors: tuple[str, ...]
     provider: str | None
+    extra: dict[str, dict[str, Any]]
+    """What stages of one's own have noted, by their ids."""
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
@@ -190,6 +192,7 @@ class Record:
                 "caption": fields.get("caption"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
                 "provider": fields.get("provider"),
+                "extra": orjson.loads(fields.get("extra", "{}")),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
                 "error": orjson.loads(fields["error"]) if "error" in fields else None,

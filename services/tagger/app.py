@@ -7,19 +7,18 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import dramatiq
-import orjson
 from aiohttp import web
 from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
-from redis.asyncio import Redis
 
-from services.tagger import duties, pipeline
+from services.tagger import duties
 from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
 from services.tagger.cache import Cache
 from services.tagger.endings import Endings
 from services.tagger.gate import Limits
+from services.tagger.pipeline import Pipeline
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
 from services.tagger.reconciler import Reconciler
@@ -27,6 +26,7 @@ from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
 from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
+from services.tagger.telling import Stages
 from shared import keys
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
@@ -106,15 +106,19 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
 
 @asynccontextmanager
 async def opened_running(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker
+    settings: TaggerSettings, tools: Tools, pipeline: Pipeline, broker: RedisStreamsBroker
 ) -> AsyncIterator[Running]:
     """Open what knows the attempts under way, with all that a tagger does besides them."""
     attempts = Running(tools.attempts, give_back=lambda: not broker.starts_more)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         positions = Positions(redis, retention_s=settings.retention_s)
         reconciler = Reconciler(redis)
+        stages = Stages(redis, pipeline)
         async with duties.running(
-            attempts.watch_forever, positions.tell_forever, reconciler.run_forever
+            attempts.watch_forever,
+            positions.tell_forever,
+            reconciler.run_forever,
+            stages.tell_forever,
         ):
             yield attempts
 
@@ -131,11 +135,16 @@ def build_broker(settings: TaggerSettings) -> RedisStreamsBroker:
 
 
 def build_worker(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker, running: Running
+    settings: TaggerSettings,
+    tools: Tools,
+    pipeline: Pipeline,
+    broker: RedisStreamsBroker,
+    running: Running,
 ) -> Worker:
     """Return a worker, not started, whose broker knows the actor."""
     tagging = Tagging(
         tools,
+        pipeline,
         Endings(broker, max_attempts=settings.max_attempts),
         running,
         attempt_timeout_s=settings.attempt_timeout_s,
@@ -149,11 +158,6 @@ def build_worker(
     # Photos take seconds: one that waits here could have been started by another tagger.
     worker.queue_prefetch = settings.threads
     return worker
-
-
-async def publish_stages(redis: Redis) -> None:
-    """Tell the gateway which stages this tagger runs."""
-    await redis.set(keys.stages(), orjson.dumps(pipeline.described()))
 
 
 @asynccontextmanager

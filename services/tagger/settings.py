@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
 from shared.settings import Port, Settings
 
@@ -17,6 +18,14 @@ class TaggerSettings(Settings):
     blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
+
+    pipeline: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("analyzing", "ai", "saving"), validation_alias="TAGLINE_PIPELINE"
+    )
+    """The stages, by name, in their order."""
+
+    stages_dir: Path = Field(Path("stages"), validation_alias="TAGLINE_STAGES_DIR")
+    """Where stages of one's own are looked for."""
 
     provider: Literal["auto", "openai", "local"] = Field(
         "auto", validation_alias="TAGLINE_PROVIDER"
@@ -60,6 +69,13 @@ class TaggerSettings(Settings):
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
+
+    @field_validator("pipeline", mode="before")
+    @classmethod
+    def _listed_stages(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:

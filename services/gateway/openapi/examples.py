@@ -40,6 +40,7 @@ _PHOTO: Final[Json] = {
     "caption": "Un chat roux regarde l'objectif.",
     "colors": ["#a06b3c", "#e8d9c5"],
     "provider": "openai",
+    "extra": {"watermark": {"score": 0.93}},
     "jobId": _JOB_ID,
     "batchId": None,
     "error": None,

@@ -11,7 +11,7 @@ from shared.record import PhotoTag
 async def _run(work: Work) -> None:
     if work.recognition is None:
         raise RuntimeError("the stage `saving` needs what `ai` has recognized")
-    found = work.recognition.tags
+    found = (*work.added, *work.recognition.tags)
     now_ms, ids = await work.tools.tags.name([tag.names for tag in found])
     tags: dict[int, PhotoTag] = {}
     for tag_id, tag in zip(ids, found, strict=True):
@@ -34,10 +34,11 @@ async def _run(work: Work) -> None:
 
 SAVE = Stage(
     id="saving",
-    progress=70,
+    share=30,
     icon="save",
     labels={"fr": "Sauvegarde", "en": "Saving"},
     messages={"fr": "Sauvegarde des tags...", "en": "Saving the tags..."},
     run=_run,
     timeout_s=30,
+    needs=("recognition",),
 )
