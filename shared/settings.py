@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -84,10 +84,13 @@ class ClientSettings(Settings):
 S = TypeVar("S", bound=Settings)
 
 
-def load(settings: type[S]) -> S:
-    """Read `settings` from the environment; a bad one is a line on stderr and exit code 2."""
+def load(settings: type[S], **given: Any) -> S:
+    """Read `settings` from the environment; a bad one is a line on stderr and exit code 2.
+
+    `given`: values, by the names of their variables, that come before those of the environment.
+    """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             where = ".".join(str(part) for part in problem["loc"][:1])
