@@ -58,6 +58,7 @@ class Photo(BaseModel):
     progress: int
     tags: tuple[PhotoTag, ...]
     caption: str | None
+    alt: str | None
     colors: tuple[str, ...]
     provider: str | None
     extra: dict[str, dict[str, Any]]
@@ -190,6 +191,7 @@ class Record:
                 "progress": int(fields["progress"]),
                 "tags": self.tags,
                 "caption": fields.get("caption"),
+                "alt": fields.get("alt"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
                 "provider": fields.get("provider"),
                 "extra": orjson.loads(fields.get("extra", "{}")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import unicodedata
 import uuid
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,10 +13,12 @@ import orjson
 from redis.asyncio import Redis
 
 from shared import keys, messages
+from shared.plain import plain
 from shared.record import PhotoTag
 from shared.redis import away_is_unavailable, script
 
 NAME_CHARS: Final = 64
+_SIGNS: Final = "-'\u2019&./+#"
 MOST_MATCHES: Final = 2_000
 """How many tags may start as a search asks: each has a list of photos of its own to look into."""
 
@@ -37,9 +40,15 @@ class TagCount:
 
 
 def cleaned(name: str) -> str:
-    """Return a tag's name as it is kept: one line, lower case, no control characters."""
-    printable = "".join(char if char.isprintable() else " " for char in name)
-    return " ".join(printable.split()).lower()[:NAME_CHARS].strip()
+    """Return a tag's name as it is kept: lower case, of letters, digits and a few signs.
+
+    Empty if no letter and no digit is left. Tags are shown in many places, not all of them ours:
+    no name can be markup, turn the text around it, or look like another while it is not.
+    """
+    text = unicodedata.normalize("NFKC", plain(name, chars=8 * NAME_CHARS)).lower()
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in _SIGNS else " " for c in text)
+    kept = " ".join(kept.split())[:NAME_CHARS].strip()
+    return kept if any(c.isalnum() for c in kept) else ""
 
 
 class Tags:

@@ -45,6 +45,11 @@ PROVIDER_TOKENS: Final = Counter(
 PROVIDER_COST: Final = Counter(
     "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
 )
+REFUSED_FORMS: Final = Counter(
+    "tagline_provider_refused_forms_total",
+    "Calls refused because the server gives no answers of that form: json_schema, json_object.",
+    ["provider", "form"],
+)
 CACHE_LOOKUPS: Final = Counter(
     "tagline_cache_lookups_total",
     "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.tagger.providers.choose import AUTO, PROVIDERS
 from shared.settings import Port, Settings
 
 
@@ -27,9 +28,9 @@ class TaggerSettings(Settings):
     stages_dir: Path = Field(Path("stages"), validation_alias="TAGLINE_STAGES_DIR")
     """Where stages of one's own are looked for."""
 
-    provider: Literal["auto", "openai", "local"] = Field(
-        "auto", validation_alias="TAGLINE_PROVIDER"
-    )
+    provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
+    """A name of `PROVIDERS`, or `auto`."""
+
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
@@ -76,6 +77,13 @@ class TaggerSettings(Settings):
         if not isinstance(text, str):
             return text
         return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in (known := (AUTO, *PROVIDERS)):
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:

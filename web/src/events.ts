@@ -18,6 +18,8 @@ export interface Photo {
   progress: number;
   tags: { id: number; name: string; confidence: number | null; source: "ai" | "user" }[];
   caption: string | null;
+  /** What stands for the picture where it is not seen. */
+  alt: string | null;
   colors: string[];
   provider: string | null;
   /** What stages that were added have noted, by their ids. */

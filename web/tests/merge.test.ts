@@ -19,6 +19,7 @@ const PHOTO: Photo = {
   progress: 30,
   tags: [],
   caption: null,
+  alt: null,
   colors: [],
   provider: null,
   jobId: "job-1",

@@ -38,6 +38,7 @@ _PHOTO: Final[Json] = {
         {"id": 12, "name": "moustache", "confidence": None, "source": "user"},
     ],
     "caption": "Un chat roux regarde l'objectif.",
+    "alt": "Un chat roux tigré, de face, les yeux verts tournés vers l'objectif.",
     "colors": ["#a06b3c", "#e8d9c5"],
     "provider": "openai",
     "extra": {"watermark": {"score": 0.93}},

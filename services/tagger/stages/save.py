@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import orjson
 
+from services.tagger.providers.provider import ALT_CHARS, CAPTION_CHARS
 from services.tagger.stages.stage import Stage, Work
+from shared.plain import plain
 from shared.record import PhotoTag
 
 
@@ -28,8 +30,11 @@ async def _run(work: Work) -> None:
     work.tags = tuple(tags.values())
     work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
     work.fields["updated_at_ms"] = str(now_ms)
-    if work.recognition.caption:
-        work.fields["caption"] = work.recognition.caption
+    # Plain already, of a provider that keeps to its contract.
+    if caption := plain(work.recognition.caption or "", chars=CAPTION_CHARS):
+        work.fields["caption"] = caption
+    if alt := plain(work.recognition.alt or "", chars=ALT_CHARS):
+        work.fields["alt"] = alt
 
 
 SAVE = Stage(
