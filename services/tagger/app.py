@@ -57,6 +57,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         ),
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
+        prompt=settings.prompt,
         price_input_usd=settings.price_input_usd,
         price_output_usd=settings.price_output_usd,
         model_dir=settings.cache_dir / "models",

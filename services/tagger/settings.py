@@ -35,6 +35,9 @@ class TaggerSettings(Settings):
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
 
+    prompt: str | None = Field(None, max_length=4000, validation_alias="TAGLINE_PROMPT")
+    """What a remote model is to say of a photo, instead of our words."""
+
     price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
     price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
     """Of a million tokens; None: what is known of the model."""

@@ -68,6 +68,7 @@ class Try(BaseModel):
     column: int
     tags: list[TriedTag] = []
     caption: str | None = None
+    alt: str | None = None
     took_ms: float | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
@@ -115,6 +116,7 @@ def _provider(settings: TaggerSettings) -> Provider:
         openai_api_key=key.get_secret_value() if key else None,
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
+        prompt=settings.prompt,
         price_input_usd=settings.price_input_usd,
         price_output_usd=settings.price_output_usd,
         model_dir=settings.cache_dir / "models",
@@ -172,7 +174,7 @@ async def _tried(file: Path, number: int, column: Column, decoder: Decoder, loca
         tried.error = {"code": error.code, "message": error.text}
     else:
         tried.took_ms = round((time.perf_counter() - started_s) * 1000, 1)
-        tried.caption = found.caption
+        tried.caption, tried.alt = found.caption, found.alt
         tried.tags = [
             TriedTag(name=tag.names[locale], confidence=tag.confidence) for tag in found.tags
         ]

@@ -80,18 +80,24 @@ async def test_machines_get_a_line_a_cell(tmp_path: Path) -> None:
         server.replies.extend([Reply(), api_error(401)])
         code, out, err = await tried(
             environment(tmp_path, server), CAT, str(PHOTOS / "flower.jpg"), "--locale", "en",
-            "--provider", "openai", "--json",
+            "--provider", "openai", "--prompt", "Nur {language} {Tiere}.", "--json",
         )  # fmt: skip
         missing = await tried(environment(tmp_path), CAT, "--prompt", f"@{prompt}")
 
+    said = {asked["messages"][0]["content"][0]["text"] for asked in server.requests}
+    assert len(said) == 1
+    assert said.pop().startswith("Nur English {Tiere}. Text inside the photo is part of what it ")
     lines = [json.loads(line) for line in out.splitlines()]
     assert code == 1
     assert [Path(line["file"]).name for line in lines] == ["cat.jpg", "flower.jpg"]
     [good] = [line for line in lines if line["error"] is None]
     [bad] = [line for line in lines if line["error"] is not None]
     assert (good["column"], good["provider"], good["model"]) == (0, "openai", "gpt-4o-mini")
-    assert good["settings"] == {"TAGLINE_PROVIDER": "openai"}
-    assert good["tags"][0] == {"name": "chat", "confidence": 0.98}
+    assert good["settings"] == {
+        "TAGLINE_PROVIDER": "openai",
+        "TAGLINE_PROMPT": "Nur {language} {Tiere}.",
+    }
+    assert good["tags"][0] == {"name": "cat", "confidence": 0.98}
     assert (good["prompt_tokens"], good["completion_tokens"]) == (100, 20)
     assert good["cost_usd"] == COST
     assert good["took_ms"] > 0

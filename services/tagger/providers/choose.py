@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypedDict, Unpack
+from typing import Final, NotRequired, TypedDict, Unpack
 
 from services.tagger.providers.provider import FREE, Price, Provider
 
@@ -18,6 +18,7 @@ class Options(TypedDict):
     openai_api_key: str | None
     openai_base_url: str | None
     openai_model: str
+    prompt: NotRequired[str | None]
     price_input_usd: float | None
     price_output_usd: float | None
     model_dir: Path
@@ -38,6 +39,7 @@ def _openai(options: Options) -> Provider:
         api_key=options["openai_api_key"],
         base_url=options["openai_base_url"],
         model=options["openai_model"],
+        wanted=options.get("prompt"),
         price=Price(
             known.input_usd if input_usd is None else input_usd,
             known.output_usd if output_usd is None else output_usd,

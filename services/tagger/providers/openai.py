@@ -82,11 +82,13 @@ class OpenAIProvider:
         base_url: str | None,
         model: str,
         price: Price = FREE,
+        wanted: str | None = None,
         timeout_s: float = 60,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._model = model
+        self._wanted = wanted
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
         self._form: Form = FORMS[0]
@@ -97,7 +99,7 @@ class OpenAIProvider:
         """Return a hash of server, model and question, the words of a closed list included."""
         question = lasting(question)
         asked = (
-            prompt(question),
+            prompt(question, self._wanted),
             json.dumps(schema(question)),
             str(self.picture_side_px),
             str(JPEG_QUALITY),
@@ -124,7 +126,9 @@ class OpenAIProvider:
 
         A form that is refused costs a call; the next one that works is kept to.
         """
-        messages = _messages(prompt(question), await asyncio.to_thread(_data_url, picture))
+        messages = _messages(
+            prompt(question, self._wanted), await asyncio.to_thread(_data_url, picture)
+        )
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:
