@@ -26,7 +26,7 @@ from services.tagger.stages.choose import choose
 from services.tagger.telling import Stages
 from shared.blobs import open_store
 from shared.health import Health
-from shared.redis import closing, connect, wait_until_there
+from shared.redis import check_keeps_all, closing, connect, wait_until_there
 
 logger = structlog.stdlib.get_logger()
 
@@ -76,6 +76,7 @@ async def _open(
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
             await wait_until_there(redis)
+            await check_keeps_all(redis)
             await Stages(redis, pipeline).tell()
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
