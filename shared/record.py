@@ -72,6 +72,8 @@ class Photo(BaseModel):
     blurhash: BlurHash | None
     provider: str | None
     usage: Usage | None
+    extra: dict[str, dict[str, Any]]
+    """What stages of one's own have noted, by their ids."""
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
@@ -213,6 +215,7 @@ class Record:
                 "blurhash": fields.get("blurhash"),
                 "provider": fields.get("provider"),
                 "usage": usage_of(fields),
+                "extra": orjson.loads(fields.get("extra", "{}")),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
                 "error": orjson.loads(fields["error"]) if "error" in fields else None,

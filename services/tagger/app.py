@@ -8,15 +8,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import dramatiq
-import orjson
 import structlog
 from aiohttp import web
 from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
-from redis.asyncio import Redis
 
-from services.tagger import duties, pipeline
+from services.tagger import duties
 from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
 from services.tagger.budget_news import BudgetNews
@@ -25,6 +23,7 @@ from services.tagger.choose_gate import gate_for
 from services.tagger.endings import Endings
 from services.tagger.favourites import Favourites
 from services.tagger.gate import Budget, Limits
+from services.tagger.pipeline import Pipeline
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
 from services.tagger.providers.labels import read_concepts
@@ -33,6 +32,7 @@ from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
 from services.tagger.stages.stage import Tools
+from services.tagger.telling import Stages
 from services.tagger.vocabulary import Vocabulary
 from shared import keys
 from shared.attempts import Attempts
@@ -68,6 +68,7 @@ def chosen_provider(settings: TaggerSettings, provider: str) -> Provider:
         ),
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
+        prompt=settings.prompt,
         price_input_usd=settings.price_input_usd,
         price_output_usd=settings.price_output_usd,
         prices=settings.prices,
@@ -166,7 +167,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
 
 @asynccontextmanager
 async def opened_running(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker
+    settings: TaggerSettings, tools: Tools, pipeline: Pipeline, broker: RedisStreamsBroker
 ) -> AsyncIterator[Running]:
     """Open what knows the attempts under way, with all that a tagger does besides them."""
     attempts = Running(tools.attempts, give_back=lambda: not broker.starts_more)
@@ -178,11 +179,13 @@ async def opened_running(
         )
         news = BudgetNews(attempts, tools.attempts, tools.gate)
         reconciler = Reconciler(redis)
+        stages = Stages(redis, pipeline)
         async with duties.running(
             attempts.watch_forever,
             positions.tell_forever,
             reconciler.run_forever,
             news.tell_forever,
+            stages.tell_forever,
         ):
             yield attempts
 
@@ -199,11 +202,16 @@ def build_broker(settings: TaggerSettings) -> RedisStreamsBroker:
 
 
 def build_worker(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker, running: Running
+    settings: TaggerSettings,
+    tools: Tools,
+    pipeline: Pipeline,
+    broker: RedisStreamsBroker,
+    running: Running,
 ) -> Worker:
     """Return a worker, not started, whose broker knows the actor."""
     tagging = Tagging(
         tools,
+        pipeline,
         Endings(broker, max_attempts=settings.max_attempts),
         running,
         attempt_timeout_s=settings.attempt_timeout_s,
@@ -217,11 +225,6 @@ def build_worker(
     # Photos take seconds: one that waits here could have been started by another tagger.
     worker.queue_prefetch = settings.threads
     return worker
-
-
-async def publish_stages(redis: Redis) -> None:
-    """Tell the gateway which stages this tagger runs."""
-    await redis.set(keys.stages(), orjson.dumps(pipeline.described()))
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from services.tagger.gate import Gate
+from services.tagger.pipeline import FIXED
 from services.tagger.running import Running
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Work
@@ -54,7 +55,7 @@ class BudgetNews:
             photo_id=record.id,
             job_id=record.job_id,
             stage=RECOGNIZE.id,
-            progress=RECOGNIZE.progress,
+            progress=FIXED[RECOGNIZE.id],
             message=messages.text("budget_spent", record.locale),
             attempt=record.attempt,
             batch_id=record.batch_id,

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+TEXT_CHARS: Final = 500
+"""What is kept of an error's text: it goes into every event and record of the photo."""
+
 
 class TaggingError(Exception):
     """The work on a photo failed.
@@ -13,7 +18,7 @@ class TaggingError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = text[:TEXT_CHARS]
 
 
 class PermanentError(TaggingError):

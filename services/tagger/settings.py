@@ -23,12 +23,23 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
+    pipeline: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("analyzing", "ai", "saving"), validation_alias="TAGLINE_PIPELINE"
+    )
+    """The stages, by name, in their order."""
+
+    stages_dir: Path = Field(Path("stages"), validation_alias="TAGLINE_STAGES_DIR")
+    """Where stages of one's own are looked for."""
+
     provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
     """A name of `PROVIDERS`, or `auto`."""
 
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
+
+    prompt: str | None = Field(None, max_length=4000, validation_alias="TAGLINE_PROMPT")
+    """What a remote model is to say of a photo, instead of our words."""
 
     price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
     price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
@@ -98,6 +109,13 @@ class TaggerSettings(Settings):
     @classmethod
     def _read(cls, value: object) -> object:
         return read_rules(Path(value)) if isinstance(value, str) else value
+
+    @field_validator("pipeline", mode="before")
+    @classmethod
+    def _listed_stages(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
 
     @field_validator("provider")
     @classmethod

@@ -38,6 +38,8 @@ export interface Photo {
   provider: string | null;
   /** Of all calls for it, in all its jobs; null where no provider has told any. */
   usage: Usage | null;
+  /** What stages that were added have noted, by their ids. */
+  extra?: Record<string, Record<string, unknown>>;
   jobId: string;
   batchId: string | null;
   error: { code: string; message: string } | null;
@@ -70,6 +72,9 @@ export interface Events {
     attempt: number;
     position?: number;
     etaSeconds?: number;
+    /** Of a stage that was added, in the photo's language; `icon` is a Lucide name. */
+    label?: string;
+    icon?: string;
   };
   "photo:complete": AboutPhoto & { photo: Photo };
   "photo:error": AboutPhoto & { error: string; code: string; attempts: number };

@@ -54,6 +54,15 @@ function after(...events: Told[]): Live {
   return live;
 }
 
+test("a photo tells of stages that were added, and they are kept to its end", () => {
+  const faces = { label: "Visages", icon: "scan-face" };
+  const added = [{ id: "faces", progress: 20, ...faces }];
+  const ended = told("photo:complete", { photo: { ...PHOTO, status: "complete" } });
+  expect(after(at("faces", 20, faces), at("ai", 30)).added).toEqual(added);
+  expect(after(at("faces", 20, faces), at("faces", 20, faces), ended).added).toEqual(added);
+  expect(after(at("ai", 30)).added).toBeUndefined();
+});
+
 test("a photo goes through its stages to its end", () => {
   const done: Photo = {
     ...PHOTO,

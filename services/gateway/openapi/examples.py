@@ -46,6 +46,7 @@ _PHOTO: Final[Json] = {
     "blurhash": "L8HT,5=DyZ-nE1x]Rj?HkY%MxYW=",
     "provider": "openai",
     "usage": {"promptTokens": 2946, "completionTokens": 97, "costUsd": 0.0005001},
+    "extra": {"watermark": {"score": 0.93}},
     "jobId": _JOB_ID,
     "batchId": None,
     "error": None,

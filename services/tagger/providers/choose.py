@@ -20,6 +20,7 @@ class Options(TypedDict):
     openai_api_key: str | None
     openai_base_url: str | None
     openai_model: str
+    prompt: NotRequired[str | None]
     price_input_usd: float | None
     price_output_usd: float | None
     prices: NotRequired[Mapping[str, Price]]
@@ -39,6 +40,7 @@ def _openai(options: Options) -> Provider:
         api_key=options["openai_api_key"],
         base_url=options["openai_base_url"],
         model=options["openai_model"],
+        wanted=options.get("prompt"),
         price=price_of(
             options["openai_model"],
             options.get("prices", {}),

@@ -79,11 +79,13 @@ class OpenAIProvider:
         base_url: str | None,
         model: str,
         price: Price = FREE,
+        wanted: str | None = None,
         timeout_s: float = 60,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self.model = model
+        self._wanted = wanted
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
         self._form: Form = FORMS[0]
@@ -94,7 +96,7 @@ class OpenAIProvider:
         """Return a hash of server, model and question, the words of a closed list included."""
         question = lasting(question)
         asked = (
-            prompt(question),
+            prompt(question, self._wanted),
             json.dumps(schema(question)),
             str(self.picture_side_px),
             str(JPEG_QUALITY),
@@ -123,7 +125,9 @@ class OpenAIProvider:
         """
         if self._client is None:
             raise RuntimeError("start the provider first")
-        messages = _messages(prompt(question), await asyncio.to_thread(_data_url, picture))
+        messages = _messages(
+            prompt(question, self._wanted), await asyncio.to_thread(_data_url, picture)
+        )
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:

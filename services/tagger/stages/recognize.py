@@ -84,10 +84,12 @@ def _account(work: Work, provider: Provider, usage: Usage) -> None:
 
 RECOGNIZE = Stage(
     id="ai",
-    progress=30,
+    share=40,
     icon="sparkles",
     labels={"fr": "IA", "en": "AI"},
     messages={"fr": "Génération des tags...", "en": "Generating tags..."},
     run=_run,
     timeout_s=90,
+    needs=("picture",),
+    makes=("recognition",),
 )
