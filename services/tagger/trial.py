@@ -24,12 +24,15 @@ from pydantic import BaseModel, Field
 
 from services.tagger.app import chosen_provider
 from services.tagger.errors import TaggingError
-from services.tagger.providers.provider import FREE, Call, Provider, Question, Usage
+from services.tagger.providers.labels import read_concepts
+from services.tagger.providers.provider import FREE, Call, Provider, Usage
 from services.tagger.settings import TaggerSettings
+from services.tagger.vocabulary import Vocabulary
 from shared import logging
 from shared.decoding.decoder import Decoder
 from shared.errors import BadImageError, UnavailableError
 from shared.messages import Locale
+from shared.record import Record
 from shared.settings import load
 
 REMOTE_CALLS: Final = 4
@@ -82,6 +85,7 @@ class Column:
 
     settings: TrialSettings
     provider: Provider
+    vocabulary: Vocabulary
 
     @property
     def calls(self) -> int:
@@ -102,11 +106,22 @@ async def opened(settings: Sequence[Mapping[str, str]]) -> AsyncIterator[list[Co
         columns = []
         for given in settings:
             loaded = load(TrialSettings, **given)
-            column = Column(loaded, chosen_provider(loaded, loaded.provider))
+            provider = chosen_provider(loaded, loaded.provider)
+            column = Column(loaded, provider, _vocabulary(loaded))
             stack.push_async_callback(column.provider.close)
             await column.provider.start()
             columns.append(column)
         yield columns
+
+
+def _vocabulary(settings: TaggerSettings) -> Vocabulary:
+    """Return the vocabulary, without what a gallery prefers: there is none."""
+    return Vocabulary(
+        settings.vocabulary,
+        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
+        max_tags=settings.max_tags,
+        min_confidence=settings.min_confidence,
+    )
 
 
 async def run(request: Request, write: Callable[[Any], None]) -> None:
@@ -154,14 +169,17 @@ async def _tried(file: Path, number: int, column: Column, decoder: Decoder, loca
 
     started_s = time.perf_counter()
     try:
-        found = await column.provider.recognize(picture, Question(locale), turn=turn)
+        question = await column.vocabulary.question(Record({"locale": locale}))
+        found = await column.provider.recognize(picture, question, turn=turn)
     except TaggingError as error:
         tried.error = {"code": error.code, "message": error.text}
     else:
         tried.took_ms = round((time.perf_counter() - started_s) * 1000, 1)
         tried.caption, tried.alt = found.caption, found.alt
         tried.tags = [
-            TriedTag(name=tag.names[locale], confidence=tag.confidence) for tag in found.tags
+            TriedTag(name=each.tag.names[locale], confidence=each.tag.confidence)
+            for each in column.vocabulary.judged(found.tags, locale=locale)
+            if each.result == "kept"
         ]
     # What failed may have cost something, too.
     _account(tried, column.provider, [call.usage for call in calls if call.usage])

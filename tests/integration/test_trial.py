@@ -82,6 +82,11 @@ async def test_machines_get_a_line_a_cell(tmp_path: Path) -> None:
             environment(tmp_path, server), CAT, str(PHOTOS / "flower.jpg"), "--locale", "en",
             "--provider", "openai", "--prompt", "Nur {language} {Tiere}.", "--json",
         )  # fmt: skip
+        words = tmp_path / "words.toml"
+        words.write_text('stop = { fr = ["félin"] }\n[synonyms.fr]\nchat = "minou"\n')
+        judged = await tried(
+            environment(tmp_path), CAT, "--provider", "local", "--vocabulary", str(words), "--json"
+        )
         missing = await tried(environment(tmp_path), CAT, "--prompt", f"@{prompt}")
 
     said = {asked["messages"][0]["content"][0]["text"] for asked in server.requests}
@@ -103,6 +108,7 @@ async def test_machines_get_a_line_a_cell(tmp_path: Path) -> None:
     assert good["took_ms"] > 0
     assert (bad["error"]["code"], bad["tags"], bad["cost_usd"]) == ("provider_auth", [], None)
     assert err == f"tagline: {bad['file']}: OpenAI API error (provider_auth)\n"
+    assert [tag["name"] for tag in json.loads(judged[1])["tags"]] == ["animal", "minou"]
     assert (missing[0], missing[2].count("\n")) == (2, 1)
 
 
