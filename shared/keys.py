@@ -123,6 +123,10 @@ def statistics(minute: int) -> str:
     return f"{SHARD}:statistics:{minute}"
 
 
+def owner_statistics(owner: str, minute: int) -> str:
+    return f"{SHARD}:owner-statistics:{owner}:{minute}"
+
+
 def counted(call_id: str) -> str:
     return f"{SHARD}:counted:{call_id}"
 
@@ -192,6 +196,14 @@ def spent(day: int) -> str:
 
 def spent_in_all() -> str:
     return f"{SHARD}:spent"
+
+
+def owner_spent(owner: str, day: int) -> str:
+    return f"{SHARD}:owner-spent:{owner}:{day}"
+
+
+def owner_spent_in_all(owner: str) -> str:
+    return f"{SHARD}:owner-spent:{owner}"
 
 
 def recognition(digest: str) -> str:

@@ -62,15 +62,15 @@ class Spending:
     total: Spent
 
 
-async def spending(redis: Redis) -> Spending:
-    """Read what was spent on the last `DAYS` days and in all."""
+async def spending(redis: Redis, owner: str = "") -> Spending:
+    """Read what was spent on the last `DAYS` days and in all, for an owner's photos or for all."""
     with away_is_unavailable():
         now_s, _ = await redis.time()
         days = range(int(now_s) // DAY_S - DAYS + 1, int(now_s) // DAY_S + 1)
         async with redis.pipeline(transaction=False) as pipeline:
             for day in days:
-                pipeline.hgetall(keys.spent(day))
-            pipeline.hgetall(keys.spent_in_all())
+                pipeline.hgetall(keys.owner_spent(owner, day) if owner else keys.spent(day))
+            pipeline.hgetall(keys.owner_spent_in_all(owner) if owner else keys.spent_in_all())
             *found, total = await pipeline.execute()
     spent = {_name(day): Spent.of(raw) for day, raw in zip(days, found, strict=True)}
     return Spending(spent, Spent.of(total))

@@ -69,14 +69,16 @@ class Hour:
         }
 
 
-async def last_hour(redis: Redis) -> Hour:
-    """Read the last hour, the minute under way included."""
+async def last_hour(redis: Redis, owner: str = "") -> Hour:
+    """Read the last hour of an owner's photos, of all without one, this minute included."""
     with away_is_unavailable():
         now_s, _ = await redis.time()
         last = int(now_s) // 60
         async with redis.pipeline(transaction=False) as pipeline:
             for minute in range(last - MINUTES + 1, last + 1):
-                pipeline.hgetall(keys.statistics(minute))
+                pipeline.hgetall(
+                    keys.owner_statistics(owner, minute) if owner else keys.statistics(minute)
+                )
             found = await pipeline.execute()
     minutes = []
     total: Counter[str] = Counter()

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 from redis.asyncio import Redis
 
+from services.gateway.callers import owner_of
 from services.gateway.requests import json_response, only_queries
 from shared import gates
 from shared.gates import GateState
@@ -19,7 +20,7 @@ from shared.usage import NANOUSD_PER_USD
 
 
 class StatisticsRoute:
-    """Tells operators how much was done, how fast, and what it cost."""
+    """Tells a caller how much was done, how fast, and what it cost: of the photos of their key."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
@@ -30,7 +31,8 @@ class StatisticsRoute:
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())
-        hour = await last_hour(self._redis)
+        owner = owner_of(request)
+        hour = await last_hour(self._redis, owner)
         states = await gates.states(self._redis)
         return json_response(
             {
@@ -49,7 +51,7 @@ class StatisticsRoute:
                 "provider": _provider(hour),
                 "sockets": await self._presence.connected(),
                 "providers": [gate.view() for gate in states],
-                "cost": _cost(await spending(self._redis), states),
+                "cost": _cost(await spending(self._redis, owner), states),
             }
         )
 
@@ -90,7 +92,7 @@ def _provider(hour: Hour) -> dict[str, Any]:
 def _cost(spent: Spending, states: Sequence[GateState]) -> dict[str, Any]:
     days = [{"day": day, **each.view()} for day, each in spent.days.items()]
     today = list(spent.days.values())[-1]
-    # All taggers are to have the same one.
+    # One for all owners, and all taggers are to have the same.
     budget = next((gate.budget for gate in states if gate.budget), None)
     return {
         "today": {**days[-1], "models": today.models()},

@@ -59,6 +59,7 @@ class Accounts:
                     usage.completion_tokens,
                     provider.price.nanousd(usage),
                     COSTS_KEPT_MS,
+                    record.owner,
                 ],
             )
         prompt, completion, nanousd = (number.decode() for number in found)

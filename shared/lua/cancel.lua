@@ -23,5 +23,5 @@ redis.call('HSET', KEYS[1], 'cancelled_by', ARGV[4])
 emit(prefix, photo.watchers, ARGV[2], ARGV[6], ARGV[7])
 withdraw(prefix, photo.job_id, KEYS[2], ARGV[5])
 end_photo(prefix, ARGV[2], photo, 'cancelled', 'cancelled', now)
-count(prefix, {cancelled = 1})
+count(prefix, photo.owner, {cancelled = 1})
 return 1

@@ -37,7 +37,7 @@ local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
 local waited_us = ''
 if photo.status == 'queued' then
   waited_us = math.max(0, now_us() - photo.queued_at_us)
-  count(prefix, {[bucket('pickup', waited_us)] = 1})
+  count(prefix, photo.owner, {[bucket('pickup', waited_us)] = 1})
 end
 set_status(prefix, photo, 'processing')
 set_state(prefix, ARGV[2], 'active')

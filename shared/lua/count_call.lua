@@ -16,6 +16,7 @@
 -- ARGV[8]  tokens of the answer
 -- ARGV[9]  cost, billionths of a US dollar
 -- ARGV[10] how long `costs` is kept, ms
+-- ARGV[11] owner of the photo, or ''
 --
 -- Returns {tokens of prompts, of answers, cost} of the photo, all its calls together, also if this
 -- one was counted before; 0 each if there is no such photo any more.
@@ -38,9 +39,9 @@ if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then
   add(KEYS[3], ':' .. ARGV[4])
   -- A photo counts once a job, however many calls it takes.
   local first = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('HSETNX', KEYS[3], 'called', 1) or 0
-  spend(prefix, ARGV[5] .. '|' .. ARGV[6],
+  spend(prefix, ARGV[11], ARGV[5] .. '|' .. ARGV[6],
     {calls = 1, photos = first, prompt = prompt, completion = completion, nanousd = cost}, now)
-  count(prefix, {['calls:' .. ARGV[5]] = 1, ['tokens:prompt'] = prompt,
+  count(prefix, ARGV[11], {['calls:' .. ARGV[5]] = 1, ['tokens:prompt'] = prompt,
     ['tokens:completion'] = completion, cost_nanousd = cost})
   if tonumber(cost) > 0 then
     redis.call('LPUSH', KEYS[5], cost)

@@ -22,7 +22,7 @@ if not ENDED[photo.status] then
   emit(prefix, photo.watchers, ARGV[2], ARGV[4], ARGV[5])
   withdraw(prefix, photo.job_id, KEYS[4], ARGV[3])
   end_photo(prefix, ARGV[2], photo, 'cancelled', 'cancelled', now)
-  count(prefix, {cancelled = 1})
+  count(prefix, photo.owner, {cancelled = 1})
 end
 local job = prefix .. ':job:' .. photo.job_id
 local letter = redis.call('HGET', job, 'letter')

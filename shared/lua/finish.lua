@@ -49,6 +49,6 @@ settle(KEYS[2], ARGV[4], ARGV[5])
 local enqueued = redis.call('HGET', job, 'enqueued_at_ms') or now
 redis.call('LPUSH', prefix .. ':durations', now - photo.started_at_ms)
 redis.call('LTRIM', prefix .. ':durations', 0, 63)
-count(prefix, cjson.decode(ARGV[12]))
-count(prefix, {[status] = 1, [bucket('total', (now - enqueued) * 1000)] = 1})
+count(prefix, photo.owner, cjson.decode(ARGV[12]))
+count(prefix, photo.owner, {[status] = 1, [bucket('total', (now - enqueued) * 1000)] = 1})
 return 1

@@ -23,5 +23,5 @@ enqueue(prefix, photo, {id = photo.job_id, priority = photo.priority, sequence =
   enqueued_at_ms = before.enqueued_at_ms}, now)
 local entry = redis.call('XADD', KEYS[2], '*', ARGV[5], ARGV[6])
 redis.call('HSET', key, 'stream', KEYS[2], 'entry', entry)
-count(prefix, {reconciled = 1})
+count(prefix, photo.owner, {reconciled = 1})
 return 1

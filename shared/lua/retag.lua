@@ -46,5 +46,5 @@ reopen_in_batch(prefix, photo)
 enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3]}, now)
 local entry = redis.call('XADD', KEYS[2], '*', ARGV[9], ARGV[10])
 redis.call('HSET', prefix .. ':job:' .. ARGV[2], 'stream', KEYS[2], 'entry', entry)
-count(prefix, {accepted = 1})
+count(prefix, photo.owner, {accepted = 1})
 return 1

@@ -43,6 +43,6 @@ if redis.call('ZRANGE', KEYS[3], 0, 0)[1] == ARGV[6] then
 end
 emit(prefix, photo.watchers, ARGV[3], ARGV[9], ARGV[10])
 settle(KEYS[2], ARGV[4], ARGV[5])
-count(prefix, cjson.decode(ARGV[12]))
-count(prefix, {retries = 1})
+count(prefix, photo.owner, cjson.decode(ARGV[12]))
+count(prefix, photo.owner, {retries = 1})
 return 1

@@ -52,7 +52,7 @@ if batch ~= '' then
     'complete', 0, 'failed', 0, 'cancelled', 0, 'watchers', socket, 'photos', table.concat(ids, ' '),
     'created_at_ms', now)
 end
-count(prefix, {accepted = #ids})
+count(prefix, owner, {accepted = #ids})
 
 local photos = cjson.encode(accepted)
 redis.call('SET', KEYS[1], cjson.encode({digest = ARGV[2], photos = photos, batch = batch}), 'PX', ARGV[3])

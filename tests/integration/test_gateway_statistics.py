@@ -39,7 +39,7 @@ async def test_percentiles_are_right_to_a_few_percent(anna: Api, bench: Bench) -
     now_s, _ = bench.client.time()
     for duration_ms in range(1, 1001):
         for bucket, number in counted("stage:ai", duration_ms).items():
-            bench.client.hincrby(keys.statistics(int(now_s) // 60), bucket, number)
+            bench.client.hincrby(keys.owner_statistics("anna", now_s // 60), bucket, number)
     stats = (await anna.get("/api/stats")).json
 
     found = stats["stages"]["ai"]
@@ -52,10 +52,10 @@ async def test_cost_is_told_by_day_and_in_all(anna: Api, bench: Bench) -> None:
     now_s, _ = bench.client.time()
     day = int(now_s) // DAY_S
     for ago, number in ((0, 2), (1, 3), (29, 5), (30, 7)):
-        for key in (keys.spent(day - ago), keys.spent_in_all()):
+        for key in (keys.owner_spent("anna", day - ago), keys.owner_spent_in_all("anna")):
             for name, each in (("calls", 1), ("photos", 1), ("prompt", 100), ("nanousd", 1000)):
                 bench.client.hincrby(key, f"openai|m|{name}", number * each)
-    bench.client.hincrby(keys.spent_in_all(), "local|built-in|calls", 1)
+    bench.client.hincrby(keys.owner_spent_in_all("anna"), "local|built-in|calls", 1)
     cost = (await anna.get("/api/stats")).json["cost"]
 
     assert cost["today"] == {

@@ -103,6 +103,7 @@ class Fallback:
 def work(tools: Tools, **fields: str) -> Work:
     record = {
         "id": "1",
+        "owner": "",
         "job_id": "j",
         "attempt": "1",
         "sha256": "a" * 64,

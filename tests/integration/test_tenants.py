@@ -94,6 +94,17 @@ async def test_lists_show_nothing_of_another_key(anna: Api, ben: Api, hers: dict
     assert found.count(CANARY) >= 4
 
 
+async def test_statistics_are_of_ones_own_photos(anna: Api, ben: Api, hers: dict[str, Any]) -> None:
+    mine, yours = (await anna.get("/api/stats")).json, (await ben.get("/api/stats")).json
+
+    assert (mine["accepted"], mine["complete"], mine["failed"]) == (4, 1, 1)
+    assert (yours["accepted"], yours["complete"], yours["failed"]) == (0, 0, 0)
+    assert (yours["failures"], yours["stages"], yours["provider"]["calls"]) == ({}, {}, {})
+    assert yours["total"]["count"] == yours["pickup"]["count"] == 0
+    assert all(minute["accepted"] == 0 for minute in yours["minutes"])
+    assert yours["cost"]["total"]["models"] == yours["cost"]["today"]["models"] == []
+
+
 async def test_events_of_another_keys_photo_cannot_be_watched(
     anna: Api, ben: Api, bench: Bench
 ) -> None:

@@ -27,7 +27,7 @@ PROVIDER = cast(
 )
 """A token costs a thousand billionths of a dollar."""
 
-RECORD = Record({"id": "1", "job_id": "j", "attempt": "1"})
+RECORD = Record({"id": "1", "job_id": "j", "attempt": "1", "owner": ""})
 
 
 class Tagger:

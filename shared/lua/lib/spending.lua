@@ -4,24 +4,26 @@
 local DAY_MS = 24 * 3600 * 1000
 local SPENT_KEPT_MS = 400 * DAY_MS
 
-local function spent_key(prefix, now)
-  return prefix .. ':spent:' .. math.floor(now / DAY_MS)
-end
-
 local function spent_today(prefix, now)
-  return tonumber(redis.call('HGET', spent_key(prefix, now), 'nanousd') or 0)
+  return tonumber(redis.call('HGET', prefix .. ':spent:' .. math.floor(now / DAY_MS), 'nanousd') or 0)
 end
 
--- Adds the numbers of a table, by name, to what stands under `label` for today and in all.
-local function spend(prefix, label, numbers, now)
-  local today = spent_key(prefix, now)
-  for _, key in ipairs({today, prefix .. ':spent'}) do
+local function spend_in(all, label, numbers, now)
+  local today = all .. ':' .. math.floor(now / DAY_MS)
+  for _, key in ipairs({today, all}) do
     for name, number in pairs(numbers) do
       if tonumber(number) > 0 then redis.call('HINCRBY', key, label .. '|' .. name, number) end
     end
     redis.call('HINCRBY', key, 'nanousd', numbers.nanousd)
   end
   redis.call('PEXPIRE', today, SPENT_KEPT_MS)
+end
+
+-- Adds the numbers of a table, by name, to what stands under `label` for today and in all; and for
+-- the owner of the photo, if it has a name.
+local function spend(prefix, owner, label, numbers, now)
+  spend_in(prefix .. ':spent', label, numbers, now)
+  if owner ~= '' then spend_in(prefix .. ':owner-spent:' .. owner, label, numbers, now) end
 end
 
 -- Returns how many more calls the budget for a day pays for: each, and each of those `under_way`
