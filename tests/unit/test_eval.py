@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from services.tagger.providers.labels import read_concepts
 from services.tagger.providers.local import LocalProvider
 from shared.decoding.picture import Picture
 from tests.eval.__main__ import as_json, blurred, look
-from tests.eval.packages import HERE, PACKAGES, bring, read
+from tests.eval.packages import HERE, PACKAGES, MissingError, bring, read, run
 from tests.eval.photos import TABLE, Labelled, read_photos
 from tests.eval.scores import HEAD, Score, Seen, score, scores, table
 
@@ -165,6 +166,15 @@ def test_what_is_there_is_not_fetched_and_what_cannot_be_had_is_said(tmp_path: P
     ]
     assert read(here, tmp_path) is not None
     assert read(nowhere, tmp_path) is None
+
+
+def test_a_client_that_is_not_here_or_fails_is_named_with_what_it_said(tmp_path: Path) -> None:
+    fails = "import sys; sys.exit('no such package\\nmore of it')"
+
+    with pytest.raises(MissingError, match="there is no client-of-nothing here"):
+        run(["client-of-nothing"], tmp_path)
+    with pytest.raises(MissingError, match=r"said: no such package$"):
+        run([sys.executable, "-c", fails], tmp_path)
 
 
 def test_another_file_in_the_cache_is_not_the_photo(tmp_path: Path) -> None:
