@@ -12,11 +12,13 @@ from PIL import Image
 
 from services.tagger.providers.labels import read_concepts
 from services.tagger.providers.local import LocalProvider
+from services.tagger.providers.openai import OpenAIProvider
 from shared.decoding.picture import Picture
 from tests.eval.__main__ import as_json, blurred, look
 from tests.eval.packages import HERE, PACKAGES, MissingError, bring, read, run
 from tests.eval.photos import TABLE, Labelled, read_photos
 from tests.eval.scores import HEAD, Score, Seen, score, scores, table
+from tests.support.openai_server import OpenAIServer
 
 KINDS = {
     "people",
@@ -155,6 +157,18 @@ async def test_photos_of_the_repository_are_looked_at_and_told(tmp_path: Path) -
     told = json.loads(json.dumps(as_json(looks, of_classes)))
     assert told["classes"]["animals"]["right"] == 1
     assert [one["path"] for one in told["photos"]] == [photo.path for photo in photos]
+
+
+async def test_an_endpoint_is_asked_in_english_and_scored_the_same(tmp_path: Path) -> None:
+    cat = next(photo for photo in read_photos() if photo.path == "cat.jpg")
+    async with OpenAIServer() as openai:
+        openai.tags = [{"name": "Cats", "confidence": 0.9}, {"name": "pagoda", "confidence": 0.8}]
+        provider = OpenAIProvider(api_key=openai.key, base_url=openai.url, model="a-model")
+
+        (one,) = await look([cat], provider, tmp_path)
+
+    assert one.right == ("cats",)
+    assert one.false == ("pagoda",)
 
 
 def test_what_is_there_is_not_fetched_and_what_cannot_be_had_is_said(tmp_path: Path) -> None:
