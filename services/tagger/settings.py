@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
 
@@ -46,8 +48,21 @@ class TaggerSettings(Settings):
     cache_ttl_s: int = Field(30 * 24 * 3600, ge=0, validation_alias="TAGLINE_CACHE_TTL_S")
     """How long a provider's answer is used again for the same photo; 0: never."""
 
+    vocabulary: Annotated[Rules, NoDecode] = Field(Rules(), validation_alias="TAGLINE_VOCABULARY")
+    """What the file named there says."""
+
+    # Providers name a dozen things at most.
+    max_tags: int = Field(12, ge=1, le=12, validation_alias="TAGLINE_MAX_TAGS")
+    """How many tags an analysis gives a photo."""
+
+    min_confidence: float = Field(0, ge=0, le=1, validation_alias="TAGLINE_MIN_CONFIDENCE")
+    """How sure a provider must be of a tag, where it says how sure it is."""
+
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
+
+    keep_place: bool = Field(True, validation_alias="TAGLINE_KEEP_PLACE")
+    """Whether the record of a photo says where it was taken, if the file does."""
 
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
@@ -60,6 +75,11 @@ class TaggerSettings(Settings):
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
+
+    @field_validator("vocabulary", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return read_rules(Path(value)) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:

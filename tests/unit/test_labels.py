@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from services.tagger.providers.labels import FACE, PEOPLE, PERSON, TABLE, Labels, read_concepts
+from services.tagger.providers.labels import FACE, GROUP, PERSON, TABLE, Labels, read_concepts
 from services.tagger.providers.yunet import Face
 
 if TYPE_CHECKING:
@@ -128,10 +128,11 @@ def test_a_face_is_a_person_and_a_large_one_a_face_too(labels: Labels) -> None:
     assert labels.tags(seeing({}), (face(0.91),))[0].names == {"fr": "personne", "en": "person"}
 
 
-def test_two_faces_are_people_as_sure_as_the_second_is(labels: Labels) -> None:
-    tags = with_faces(labels, {}, face(0.95, height=0.1), face(0.82, height=0.1))
+def test_three_faces_are_a_group_as_sure_as_the_third_is(labels: Labels) -> None:
+    faces = [face(sure, height=0.1) for sure in (0.95, 0.9, 0.82)]
 
-    assert tags == [("person", 0.95), ("people", 0.82)]
+    assert with_faces(labels, {}, *faces[:2]) == [("person", 0.95)]
+    assert with_faces(labels, {}, *faces) == [("person", 0.95), ("group", 0.82)]
 
 
 def test_beside_a_face_only_what_is_nearly_certain_is_named_and_what_people_wear(
@@ -154,7 +155,7 @@ def test_an_animal_has_a_face_that_is_no_persons_unless_it_is_very_sure(labels: 
     assert with_faces(labels, {BEAGLE: 0.9}, face(0.91))[:2] == [("person", 0.91), ("face", 0.91)]
 
 
-@pytest.mark.parametrize("names", [PERSON, PEOPLE, FACE])
+@pytest.mark.parametrize("names", [PERSON, GROUP, FACE])
 def test_who_is_on_a_photo_is_no_concept_of_the_table(names: dict[str, str]) -> None:
     assert [row for row in rows() if row["fr"] == names["fr"] or row["en"] == names["en"]] == []
 

@@ -36,8 +36,11 @@ ON_AN_ANIMAL_LEAST: Final = 0.9
 LARGE_FACE: Final = 0.2
 """The height, in parts of the picture's longer side, from which a face is a subject itself."""
 
+GROUP_FACES: Final = 3
+"""How many faces are a group. `people` is the plural of `person`, and one tag with it."""
+
 PERSON: Final = {"fr": "personne", "en": "person"}
-PEOPLE: Final = {"fr": "gens", "en": "people"}
+GROUP: Final = {"fr": "groupe", "en": "group"}
 FACE: Final = {"fr": "visage", "en": "face"}
 
 _ANIMAL: Final = "animal"
@@ -154,8 +157,8 @@ def of_faces(faces: tuple[Face, ...]) -> list[FoundTag]:
     if not faces:
         return []
     found = [FoundTag(PERSON, round(faces[0].confidence, 3))]
-    if len(faces) > 1:
-        found.append(FoundTag(PEOPLE, round(faces[1].confidence, 3)))
+    if len(faces) >= GROUP_FACES:
+        found.append(FoundTag(GROUP, round(faces[GROUP_FACES - 1].confidence, 3)))
     large = [face.confidence for face in faces if face.height >= LARGE_FACE]
     if large:
         found.append(FoundTag(FACE, round(large[0], 3)))

@@ -48,6 +48,7 @@ _RULES: Final = (
     labels.BESIDE_A_FACE_LEAST,
     labels.ON_AN_ANIMAL_LEAST,
     labels.LARGE_FACE,
+    labels.GROUP_FACES,
 )
 """What besides the model and the table decides on the tags."""
 
