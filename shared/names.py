@@ -7,9 +7,11 @@ import unicodedata
 from functools import lru_cache
 from typing import Final
 
+from shared.plain import plain
 from shared.plurals import singular
 
 NAME_CHARS: Final = 64
+_SIGNS: Final = "-'\u2019&./+#"
 
 _REMEMBERED: Final = 8_192
 """Names whose forms are at hand: most are the same again and again. 2 MB."""
@@ -28,18 +30,19 @@ _LETTERS: Final = str.maketrans({
 
 
 def cleaned(name: str) -> str:
-    """Return a tag's name as it is kept: one line, lower case, no control characters, NFC."""
-    text = _one_form(name)
-    if not text.isprintable():
-        text = _one_form("".join(char if char.isprintable() else " " for char in text))
-    return " ".join(text.split())[:NAME_CHARS].strip()
+    """Return a tag's name as it is kept: lower case, of letters, digits and a few signs.
+
+    Empty if no letter and no digit is left. Tags are shown in many places, not all of them ours:
+    no name can be markup, turn the text around it, or look like another while it is not.
+    """
+    text = _one_form(plain(name, chars=8 * NAME_CHARS))
+    kept = "".join(c if unicodedata.category(c)[0] in "LMN" or c in _SIGNS else " " for c in text)
+    kept = " ".join(kept.split())[:NAME_CHARS].strip()
+    return kept if any(c.isalnum() for c in kept) else ""
 
 
 def folded(name: str) -> str:
-    """Return what a name is searched by: as it is kept, without accents, blanks for hyphens.
-
-    Of a name that has nothing but these, what is kept.
-    """
+    """Return what a name is searched by: as it is kept, without accents, blanks for hyphens."""
     return _folded(cleaned(name))
 
 
@@ -61,8 +64,9 @@ def _folded(kept: str) -> str:
 @lru_cache(_REMEMBERED)
 def _identity(kept: str, locale: str) -> str:
     words = _APART.sub(" ", kept).split()
-    return " ".join(singular(word, folded(word), locale) for word in words) or kept
+    singulars = (singular(word, folded(word), locale) for word in words)
+    return " ".join(filter(None, singulars)) or kept
 
 
 def _one_form(name: str) -> str:
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).lower())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).lower())

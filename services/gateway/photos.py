@@ -48,7 +48,7 @@ logger = structlog.stdlib.get_logger()
 
 def _named(name: str) -> str:
     if not cleaned(name):
-        raise ValueError("a tag must have a name")
+        raise ValueError("a tag's name must have a letter or a digit")
     return cleaned(name)
 
 

@@ -18,8 +18,9 @@ KEPT_S: Final = 60.0
 MOST_GALLERIES: Final = 1_000
 """How many galleries are known so, the last that were asked for; 5 KB each at most."""
 
-_PLAIN: Final = re.compile(r"[\w' -]{1,32}")
-"""Names that go into a question. A tag may hold any text, and this is where a model reads it."""
+_PLAIN: Final = re.compile(r"(?=.{1,32}$)[\w'-]+( [\w'-]+){0,3}")
+"""Names that go into a question: of at most four words, so that none is an instruction. A tag by
+hand may say anything, and this is where a model reads it."""
 
 
 class Favourites:

@@ -18,11 +18,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from PIL import Image, ImageFilter
 
-from services.tagger.providers.choose import choose
+from services.tagger.app import chosen_provider
+from services.tagger.providers.choose import PROVIDERS
 from services.tagger.providers.provider import Provider, Question
 from services.tagger.settings import TaggerSettings
 from shared.decoding.decoder import Decoder
@@ -38,13 +39,13 @@ LABELLED_AT_PX: Final = 512
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="tests.eval", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--provider", choices=["local", "openai"], default="local")
+    parser.add_argument("--provider", choices=sorted(PROVIDERS), default="local")
     parser.add_argument("--half", choices=["tuning", "held", "both"], default="both")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was said there")
     parser.add_argument("--false", action="store_true", help="list the photos with a false tag")
     options = parser.parse_args(arguments)
     try:
-        provider = _provider(options.provider)
+        provider = chosen_provider(TaggerSettings(), options.provider)
     except ValueError as error:
         parser.error(str(error))
     photos = [one for one in read_photos() if options.half in (one.half, "both")]
@@ -114,21 +115,6 @@ def as_json(seen: Sequence[Seen], of_classes: dict[str, Score]) -> dict[str, obj
             for one in seen
         ],
     }
-
-
-def _provider(name: Literal["local", "openai"]) -> Provider:
-    settings = TaggerSettings()
-    key = settings.openai_api_key
-    return choose(
-        name,
-        openai_api_key=key.get_secret_value() if key else None,
-        openai_base_url=settings.openai_base_url,
-        openai_model=settings.openai_model,
-        price_input_usd=settings.price_input_usd,
-        price_output_usd=settings.price_output_usd,
-        model_dir=settings.cache_dir / "models",
-        threads=1,
-    )
 
 
 if __name__ == "__main__":

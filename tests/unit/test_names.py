@@ -22,7 +22,7 @@ SAMPLES = settings(max_examples=60, deadline=None, derandomize=True, database=No
         ("  Chat \t noir\n", "chat noir"),
         ("CHA\u0302TEAU", "château"),
         ("ÉLÉPHANT", "éléphant"),
-        ("cat\x00\u202e<b>", "cat <b>"),
+        ("cat\x00\u202e<b>", "cat"),
         ("x" * 80, "x" * 64),
         ("\u200b", ""),
     ],
@@ -41,8 +41,8 @@ def test_a_name_is_kept_as_one_line_in_lower_case_with_its_accents(name: str, ke
         ("smørrebrød", "smorrebrod"),
         ("й", "и"),
         ("が", "が"),
-        ("--", "--"),
-        ("100 %", "100 %"),
+        ("--", ""),
+        ("100 %", "100"),
     ],
 )
 def test_a_name_is_searched_for_without_accents(name: str, searched: str) -> None:

@@ -27,6 +27,7 @@ test("the point that is zoomed at stays where it is", () => {
 test("tags are added as the server keeps them, once, and no more than it takes", () => {
   expect(added(["chat"], "  Gros   CHIEN ")).toEqual(["chat", "gros chien"]);
   expect(added(["chat"], "chat, jouet,, jouet")).toEqual(["chat", "jouet"]);
+  expect(added([], "L'arc-en-ciel!, été <b>, 😺, ---")).toEqual(["l'arc-en-ciel", "été b"]);
   const names = ["chat"];
   expect(added(names, " Chat ")).toBe(names);
   const full = Array.from({ length: MOST }, (_, index) => `tag ${index}`);
@@ -43,6 +44,7 @@ test("the parts of an attempt come in the pipeline's order, its waiting first", 
     error: null,
     cached: false,
     providerCalls: 1,
+    usage: null,
     stageMs: { later: 10, ai: 60, analyzing: 20 },
   };
   const stages = [stage("analyzing", "Analyse"), stage("ai", "IA")];

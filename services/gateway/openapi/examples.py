@@ -38,12 +38,15 @@ _PHOTO: Final[Json] = {
         {"id": 12, "name": "moustache", "confidence": None, "source": "user"},
     ],
     "caption": "Un chat roux regarde l'objectif.",
+    "alt": "Un chat roux tigré, de face, les yeux verts tournés vers l'objectif.",
     "colors": ["#a06b3c", "#e8d9c5"],
     "takenAt": "2026-08-14T17:20:11+02:00",
     "camera": "Canon EOS 5D",
     "place": {"latitude": 48.85837, "longitude": 2.29448},
     "blurhash": "L8HT,5=DyZ-nE1x]Rj?HkY%MxYW=",
     "provider": "openai",
+    "usage": {"promptTokens": 2946, "completionTokens": 97, "costUsd": 0.0005001},
+    "extra": {"watermark": {"score": 0.93}},
     "jobId": _JOB_ID,
     "batchId": None,
     "error": None,
@@ -76,6 +79,7 @@ _ATTEMPT: Final[Json] = {
     "error": _JOB["error"],
     "cached": False,
     "providerCalls": 1,
+    "usage": None,
     "stageMs": {"analyzing": 41.2, "ai": 1308.7},
 }
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import orjson
 
 from services.tagger.metrics import TAGS
+from services.tagger.providers.provider import ALT_CHARS, CAPTION_CHARS
 from services.tagger.stages.stage import Stage, Work
+from shared.plain import plain
 from shared.record import PhotoTag
 
 
@@ -21,7 +23,8 @@ async def _run(work: Work) -> None:
     )
     for each in judged:
         TAGS.labels(result=each.result).inc()
-    kept = [each.tag for each in judged if each.result == "kept"]
+    # Stages of one's own say what they mean: the vocabulary is for who may say anything.
+    kept = [*work.added, *(each.tag for each in judged if each.result == "kept")]
     now_ms, ids = await work.tools.tags.name([tag.names for tag in kept], locale=locale)
     tags: dict[int, PhotoTag] = {}
     for tag_id, tag in zip(ids, kept, strict=True):
@@ -38,16 +41,20 @@ async def _run(work: Work) -> None:
     work.tags = tuple(tags.values())
     work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
     work.fields["updated_at_ms"] = str(now_ms)
-    if work.recognition.caption:
-        work.fields["caption"] = work.recognition.caption
+    # Plain already, of a provider that keeps to its contract.
+    if caption := plain(work.recognition.caption or "", chars=CAPTION_CHARS):
+        work.fields["caption"] = caption
+    if alt := plain(work.recognition.alt or "", chars=ALT_CHARS):
+        work.fields["alt"] = alt
 
 
 SAVE = Stage(
     id="saving",
-    progress=70,
+    share=30,
     icon="save",
     labels={"fr": "Sauvegarde", "en": "Saving"},
     messages={"fr": "Sauvegarde des tags...", "en": "Saving the tags..."},
     run=_run,
     timeout_s=30,
+    needs=("recognition",),
 )

@@ -60,6 +60,7 @@ export const en: Messages = {
     provider_auth: "The AI service does not accept the server’s key.",
     provider_bad_answer: "The answer of the AI service makes no sense.",
     provider_quota: "The quota of the AI service is used up.",
+    provider_refused: "The AI service does not want to describe this photo.",
     provider_rejected: "The AI service refused this photo.",
     provider_timeout: "The AI service did not answer in time.",
     provider_unavailable: "The AI service does not answer.",

@@ -60,6 +60,7 @@ export const fr = {
     provider_auth: "Le service d’IA n’accepte pas la clé du serveur.",
     provider_bad_answer: "La réponse du service d’IA est incompréhensible.",
     provider_quota: "Le quota du service d’IA est épuisé.",
+    provider_refused: "Le service d’IA ne veut pas décrire cette photo.",
     provider_rejected: "Le service d’IA a refusé cette photo.",
     provider_timeout: "Le service d’IA n’a pas répondu à temps.",
     provider_unavailable: "Le service d’IA ne répond pas.",
