@@ -2,12 +2,12 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench chaos screenshots lock sbom clean
+.PHONY: help run test check web-check format bench eval chaos screenshots lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
-# More arguments for pytest, tests.bench or tests.chaos: make test ARGS="-k upload"
+# More arguments for pytest, tests.bench, tests.eval or tests.chaos: make test ARGS="-k upload"
 ARGS ?=
 # How many test files run at a time.
 WORKERS ?= 2
@@ -50,6 +50,9 @@ format: $(VENV)/.dev web/node_modules/.made ## format the code and mend what the
 
 bench: $(VENV)/.dev ## measure speed
 	@$(PY) -m tests.bench $(ARGS)
+
+eval: $(VENV)/.dev ## measure how good the tags are, on photos that it fetches
+	@$(PY) -m tests.eval $(ARGS)
 
 chaos: $(VENV)/.dev ## kill processes under load and count what is lost
 	@$(PY) -m tests.chaos $(ARGS)

@@ -74,11 +74,16 @@ async def test_a_photo_is_named_by_what_it_shows(
     assert set(names(seen, "fr")) == expected
 
 
-@pytest.mark.parametrize("photo", ["person.jpg", "flower.jpg"])
-async def test_what_the_model_does_not_know_is_not_guessed(
-    provider: LocalProvider, photo: str
+async def test_a_portrait_shows_a_person_and_nothing_that_people_are_mistaken_for(
+    provider: LocalProvider,
 ) -> None:
-    seen = await provider.recognize(picture(photo), Question("fr"))
+    seen = await provider.recognize(picture("person.jpg"), Question("fr"))
+
+    assert names(seen, "fr") == ["personne", "visage"]
+
+
+async def test_what_the_models_do_not_know_is_not_guessed(provider: LocalProvider) -> None:
+    seen = await provider.recognize(picture("flower.jpg"), Question("fr"))
 
     assert names(seen, "fr") == []
 
