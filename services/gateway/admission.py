@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.gateway.addresses import Network, address_of
 from services.gateway.callers import owner_of
 from services.gateway.errors import busy, rate_limited
-from services.gateway.metrics import UPLOADS, UPLOADS_UNDER_WAY
+from services.gateway.metrics import UPLOADS, UPLOADS_REFUSED, UPLOADS_UNDER_WAY
 from shared import keys
 from shared.redis import away_is_unavailable, script
 
@@ -41,6 +41,7 @@ class Admission:
         async def admitted(request: web.Request) -> web.StreamResponse:
             if self._under_way >= self._at_a_time:
                 UPLOADS.labels(result="unavailable").inc()
+                UPLOADS_REFUSED.labels(reason="busy").inc()
                 raise busy("uploads")
             self._under_way += 1
             try:
@@ -60,4 +61,5 @@ class Admission:
             wait_ms = await self._rate(keys=[keys.rate(caller)], args=[self._per_minute, WINDOW_MS])
         if wait_ms:
             UPLOADS.labels(result="rate_limited").inc()
+            UPLOADS_REFUSED.labels(reason="rate_limited").inc()
             raise rate_limited(self._per_minute, retry_after_s=math.ceil(wait_ms / 1000))

@@ -11,15 +11,20 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.errors import UnavailableError
+from shared.errors import NoRoomError, UnavailableError
 
 RETRY_AFTER_S: Final = 2
+ROOM_RETRY_AFTER_S: Final = 30
+"""Somebody has to make room."""
 
 logger = structlog.stdlib.get_logger()
 
 
 class Problem(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error.
+
+    `reason`: what is counted, where the code says less.
+    """
 
     def __init__(
         self,
@@ -28,11 +33,13 @@ class Problem(Exception):
         detail: str,
         *,
         headers: Mapping[str, str] | None = None,
+        reason: str = "",
         **members: Any,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
+        self.reason = reason or code
         self.detail = detail
         self.headers = dict(headers or {})
         self.members = members
@@ -84,6 +91,7 @@ def too_large(limit_bytes: int) -> Problem:
         413,
         "too_large",
         f"The photo is larger than {limit_bytes} bytes",
+        reason="photo_bytes",
         limit=limit_bytes,
     )
 
@@ -93,6 +101,7 @@ def too_long(limit_bytes: int, what: str = "altogether") -> Problem:
         413,
         "too_large",
         f"The request brings more than {limit_bytes} bytes {what}",
+        reason="request_bytes",
         limit=limit_bytes,
     )
 
@@ -102,6 +111,7 @@ def too_many(limit: int) -> Problem:
         413,
         "too_large",
         f"A request brings {limit} photos at most; send the others in another",
+        reason="photos",
         limit=limit,
     )
 
@@ -114,8 +124,8 @@ def unsupported_image() -> Problem:
     )
 
 
-def bad_image(detail: str) -> Problem:
-    return Problem(422, "bad_image", detail)
+def bad_image(detail: str, *, reason: str = "") -> Problem:
+    return Problem(422, "bad_image", detail, reason=reason)
 
 
 def timed_out(timeout_s: float) -> Problem:
@@ -152,6 +162,17 @@ def busy(what: str) -> Problem:
         "unavailable",
         f"Too many {what} at a time; try again",
         headers={"Retry-After": str(RETRY_AFTER_S)},
+        reason="busy",
+    )
+
+
+def no_room() -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        "The photo store has no room for more; try again later",
+        headers={"Retry-After": str(ROOM_RETRY_AFTER_S)},
+        reason="no_room",
     )
 
 
@@ -202,8 +223,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         return problem.response()
     except UnavailableError as error:
-        logger.warning("unavailable", what=error.what, why=str(error.__cause__))
-        return unavailable(_WHAT[error.what]).response()
+        logger.warning("unavailable", what=error.what, why=str(error.__cause__ or error))
+        full = isinstance(error, NoRoomError)
+        return (no_room() if full else unavailable(_WHAT[error.what])).response()
     except web.HTTPNotFound:
         return not_found("route").response()
     except web.HTTPException as error:

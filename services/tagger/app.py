@@ -36,6 +36,8 @@ from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
+from shared.serve import IDLE_S, LINGER_S
+from shared.server import Runner
 from shared.tags import Tags
 
 OUTLAST_S: Final = 20.0
@@ -166,7 +168,7 @@ async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIte
         )
         app = web.Application()
         app.add_routes(health.routes())
-        runner = web.AppRunner(app, access_log=None)
+        runner = Runner(app, access_log=None, keepalive_timeout=IDLE_S, lingering_time=LINGER_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, settings.bind, settings.port).start()
