@@ -127,6 +127,14 @@ class _Handler(RequestHandler):
         answer.force_close()
         return answer
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        error = kw.get("exc_info")
+        if isinstance(error, web.RequestPayloadError):
+            # Of a body that nobody wanted any more, and that cannot be decoded: no fault of ours.
+            logger.info("request_unreadable", status=0, why=type(error).__name__)
+        else:
+            super().log_exception(*args, **kw)
+
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:

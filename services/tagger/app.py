@@ -159,8 +159,13 @@ async def publish_stages(redis: Redis) -> None:
 
 
 @asynccontextmanager
-async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Health]:
-    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken."""
+async def serving_health(
+    settings: TaggerSettings, blobs: BlobStore, *, idle_s: float = IDLE_S
+) -> AsyncIterator[Health]:
+    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken.
+
+    `idle_s`: how long a connection may take to send the head of a request.
+    """
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         health = Health(
             {"redis": lambda: durability(redis), "blobs": blobs.check},
@@ -168,7 +173,7 @@ async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIte
         )
         app = web.Application()
         app.add_routes(health.routes())
-        runner = Runner(app, access_log=None, keepalive_timeout=IDLE_S, lingering_time=LINGER_S)
+        runner = Runner(app, access_log=None, keepalive_timeout=idle_s, lingering_time=LINGER_S)
         await runner.setup()
         try:
             await web.TCPSite(runner, settings.bind, settings.port).start()

@@ -14,14 +14,14 @@ from services.gateway.images import FORMATS
 from shared.blobs.names import ORIGINALS
 from tests.e2e.stack import Stack, running_stack
 from tests.support.api import Api
-from tests.support.pictures import Odd, hostile_pictures, mutated_pictures
+from tests.support.memory import peak_mb
+from tests.support.pictures import Odd, some_pictures
 from tests.support.processes import ServiceProcess, descendants
 from tests.support.waiting import wait_until
 
-MUTATED = int(os.environ.get("TAGLINE_TEST_UPLOADED", "60"))
+UPLOADED = int(os.environ.get("TAGLINE_TEST_UPLOADED", "50"))
 """`make chaos` sets more."""
 
-OF = 3000
 AT_A_TIME = 6
 SERVICE_MB = 400
 """What a service itself may take, whatever it is sent."""
@@ -35,7 +35,7 @@ ENDED = {"complete", "error"}
 async def test_each_is_answered_and_ends_and_no_service_minds(
     redis_url: str, tmp_path: Path
 ) -> None:
-    odd = [*hostile_pictures(), *mutated_pictures(MUTATED, of=OF)]
+    odd = some_pictures(UPLOADED)
     with running_stack(redis_url, tmp_path, tmp_path / "cache") as stack:
         api = Api(stack.gateway.url)
         uploads = await each(odd, lambda picture: upload(api, picture))
@@ -116,8 +116,3 @@ def check_services(stack: Stack) -> dict[str, float]:
 def decoders(service: ServiceProcess) -> list[int]:
     below = descendants(service.pid)
     return [pid for pid, command in below.items() if "decoding" in command]
-
-
-def peak_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))

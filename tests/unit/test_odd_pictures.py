@@ -14,13 +14,14 @@ from services.gateway.receiving import Received
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
 from shared.errors import BadImageError
+from tests.support.memory import peak_mb
 from tests.support.pictures import Odd, pictures
 from tests.support.pictures.judged import LIMITS, judged
 from tests.support.pictures.odd import COMPLETE
 from tests.support.waiting import wait_until
 
 ALL = 10_000
-PICTURES = int(os.environ.get("TAGLINE_TEST_PICTURES", "1000"))
+PICTURES = int(os.environ.get("TAGLINE_TEST_PICTURES", "600"))
 """`make chaos` sets all."""
 
 SIDE_PX = 512
@@ -122,8 +123,3 @@ def check_sides(odd: Odd, answer: Received, picture: Picture) -> None:
 def cpu_s(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def peak_mb(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .all import SEED, hostile_pictures, mutated_pictures, pictures
+from .all import pictures, some_pictures
 from .odd import Odd
 
-__all__ = ["SEED", "Odd", "hostile_pictures", "mutated_pictures", "pictures"]
+__all__ = ["Odd", "pictures", "some_pictures"]

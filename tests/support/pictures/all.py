@@ -27,6 +27,12 @@ def mutated_pictures(count: int, *, of: int | None = None) -> Iterator[Odd]:
     return islice(mutations(random.Random(SEED)), 0, count * step, step)
 
 
+def some_pictures(count: int) -> list[Odd]:
+    """Return `count` of all kinds, spread over the hostile ones and as many mutated."""
+    both = [*hostile_pictures(), *mutated_pictures(max(count, 100), of=3000)]
+    return both[:: max(1, len(both) // count)]
+
+
 def pictures(count: int, *, of: int | None = None) -> Iterator[Odd]:
     """Yield all the hostile ones, and of the mutated so many that there are `count`."""
     yield from hostile_pictures()

@@ -107,10 +107,10 @@ def _profiles() -> Iterator[Odd]:
     for at in range(128, len(real), 3):
         real[at] ^= 0x55
     yield taken("an ICC profile, broken", _icc_of(plain, bytes(real)))
-    bomb = zlib.compress(bytes(200_000_000), 1)
+    bomb = zlib.compress(bytes(100_000_000), 1)
     for kind, before in ((b"iCCP", b"a\0\0"), (b"zTXt", b"a\0\0"), (b"iTXt", b"a\0\1\0\0\0")):
         swollen = picture[:33] + chunk(kind, before + bomb) + picture[33:]
-        yield taken(f"a PNG with {kind.decode()} of 200 MB", swollen)
+        yield taken(f"a PNG with {kind.decode()} of 100 MB", swollen)
     texts = chunk(b"tEXt", b"a\0b") * 100_000
     yield taken("a PNG of 100000 texts", picture[:33] + texts + picture[33:])
     late = plain[:2] + _segment(0xFE, bytes(65_000)) * 140 + plain[2:]
