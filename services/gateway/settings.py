@@ -52,7 +52,7 @@ class GatewaySettings(ClientSettings):
     )
     """Whose word on `X-Forwarded-For` is taken."""
 
-    max_uploads: int = Field(256, ge=1, validation_alias="TAGLINE_MAX_UPLOADS")
+    max_uploads: int = Field(512, ge=1, validation_alias="TAGLINE_MAX_UPLOADS")
     """Uploads received at a time, by one gateway."""
 
     body_timeout_s: float = Field(30, gt=0, validation_alias="TAGLINE_BODY_TIMEOUT_S")
