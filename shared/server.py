@@ -8,6 +8,7 @@ long a client takes to read.
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any, Final, cast
 
@@ -22,6 +23,10 @@ UNREAD_S: Final = 30.0
 
 Unanswered = Callable[[int], web.Response]
 """Makes the answer to a request that reached no handler, from the status that aiohttp gives it."""
+
+UNSENT_BYTES: Final = 128 * 1024
+"""What the kernel keeps for a connection beyond what is on its way: left to itself it takes
+megabytes for a client that does not read."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -68,6 +73,12 @@ class _Server(web.Server):
         return _Handler(self, self._unanswered, self._unread_s, loop=self._loop, **self._kwargs)
 
 
+def _bound(transport: asyncio.BaseTransport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+
 class _Handler(RequestHandler):
     __slots__ = ("_ended", "_unanswered", "_unread", "_unread_s")
 
@@ -81,6 +92,7 @@ class _Handler(RequestHandler):
         self._ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        _bound(transport)
         self._unread = Unread(cast("asyncio.Transport", transport), every_s=self._unread_s)
         super().connection_made(transport)
 

@@ -176,7 +176,7 @@ async def serving_health(
         runner = Runner(app, access_log=None, keepalive_timeout=idle_s, lingering_time=LINGER_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.bind, settings.port).start()
+            await web.TCPSite(runner, settings.bind, settings.port, backlog=1024).start()
             yield health
         finally:
             await runner.cleanup()

@@ -75,7 +75,8 @@ async def test_the_gateway_ends_them_and_serves_others(
         f" {p95_ms(during_s):.1f} ms of {len(during_s)} beside them"
     )
     if kind == "body":
-        assert {answer[:12] for answer in answers} == {b"HTTP/1.1 408"}
+        # Who goes on sending after the end may lose the answer with the connection.
+        assert {answer[:12] for answer in answers} - {b""} == {b"HTTP/1.1 408"}
     files = [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
     assert len(files) == 1 + len(before_s) + len(during_s)
     await wait_until(lambda: is_free(gateway), what="nobody uploads any more")

@@ -35,7 +35,7 @@ async def notifier(
     )  # fmt: skip
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}"
