@@ -22,6 +22,7 @@ def main() -> int:
     # words, as many as they like.
     for warning in (BadContentDispositionHeader, BadContentDispositionParam):
         warnings.simplefilter("ignore", warning)
+    settings.warn_if_open()
     return serve(
         "gateway",
         lambda: build(settings),

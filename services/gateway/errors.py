@@ -14,8 +14,7 @@ from aiohttp.typedefs import Handler
 from shared.errors import NoRoomError, UnavailableError
 
 RETRY_AFTER_S: Final = 2
-ROOM_RETRY_AFTER_S: Final = 30
-"""Somebody has to make room."""
+FULL_RETRY_AFTER_S: Final = 10
 
 logger = structlog.stdlib.get_logger()
 
@@ -171,8 +170,18 @@ def no_room() -> Problem:
         503,
         "unavailable",
         "The photo store has no room for more; try again later",
-        headers={"Retry-After": str(ROOM_RETRY_AFTER_S)},
+        headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
         reason="no_room",
+    )
+
+
+def almost_full() -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        "The database is almost full: it finishes what it has first; try again",
+        headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
+        reason="memory",
     )
 
 

@@ -12,7 +12,7 @@ UPLOADS: Final = Counter(
 UPLOADS_REFUSED: Final = Counter(
     "tagline_uploads_refused_total",
     "Uploads that were not accepted, by reason: the problem's code, or what it was about"
-    " (photo_bytes, request_bytes, photos, empty, header, pixels, side, busy, no_room, gone, …).",
+    " (photo_bytes, request_bytes, photos, empty, header, pixels, side, memory, no_room, gone, …).",
     ["reason"],
 )
 UPLOADS_UNDER_WAY: Final = Gauge("tagline_uploads_under_way", "Uploads that are being received.")

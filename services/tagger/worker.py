@@ -24,7 +24,7 @@ from services.tagger.app import (
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
-from shared.redis import closing, connect, wait_until_there
+from shared.redis import check_keeps_all, closing, connect, wait_until_there
 
 logger = structlog.stdlib.get_logger()
 
@@ -64,6 +64,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
             await wait_until_there(redis)
+            await check_keeps_all(redis)
             await publish_stages(redis)
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)

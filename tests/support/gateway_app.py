@@ -19,7 +19,7 @@ async def serving(
     routes: Iterable[web.AbstractRouteDef], *middlewares: Middleware, unread_s: float = 30
 ) -> AsyncIterator[str]:
     """Serve `routes` to everybody, as the gateway does; yields the URL."""
-    app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys({}))])
+    app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys(()))])
     app.add_routes(routes)
     runner = Runner(
         app,
