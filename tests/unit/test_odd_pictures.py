@@ -28,6 +28,9 @@ SIDE_PX = 512
 CPU_S = 1.0
 """What a picture may cost its child; at full length only, on a machine with time to tell."""
 
+PATIENCE_S = 60
+"""More than a service has: the machine may be busy."""
+
 MEMORY_BYTES = 512 * 2**20
 
 
@@ -35,7 +38,12 @@ MEMORY_BYTES = 512 * 2**20
 async def decoders() -> AsyncIterator[list[Decoder]]:
     """Two, of one child each: what a picture costs is told by its child."""
     decoders = [
-        Decoder(processes=1, memory_bytes=MEMORY_BYTES, max_pixels=LIMITS.max_pixels)
+        Decoder(
+            processes=1,
+            memory_bytes=MEMORY_BYTES,
+            timeout_s=PATIENCE_S,
+            max_pixels=LIMITS.max_pixels,
+        )
         for _ in range(2)
     ]
     for decoder in decoders:
