@@ -97,6 +97,11 @@ def tag_labels(locale: str) -> str:
     return f"{SHARD}:tag-labels:{locale}"
 
 
+def tag_starts(locale: str) -> str:
+    """The names of tags as they are searched for, by id."""
+    return f"{SHARD}:tag-starts:{locale}"
+
+
 def tag_photos(owner: str, tag_id: int) -> str:
     return f"{SHARD}:tag:{owner}:{tag_id}"
 
@@ -107,6 +112,11 @@ def tag_counts(owner: str) -> str:
 
 def tag_index(owner: str) -> str:
     return f"{SHARD}:tag-index:{owner}"
+
+
+def similar(owner: str, part: str) -> str:
+    """The photos of an owner that share a quarter of their perceptual hash: `<quarter><digits>`."""
+    return f"{SHARD}:similar:{owner}:{part}"
 
 
 def statistics(minute: int) -> str:

@@ -11,6 +11,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from shared.decoding.facts import BlurHash, Camera, Color, Facts, Place, TakenAt
+
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ENDED: Final = frozenset({"complete", "error", "cancelled"})
@@ -58,7 +60,12 @@ class Photo(BaseModel):
     progress: int
     tags: tuple[PhotoTag, ...]
     caption: str | None
-    colors: tuple[str, ...]
+    alt: str | None
+    colors: tuple[Color, ...]
+    taken_at: TakenAt | None
+    camera: Camera | None
+    place: Place | None
+    blurhash: BlurHash | None
     provider: str | None
     job_id: str
     batch_id: str | None
@@ -155,6 +162,11 @@ class Record:
         return self.fields.get("fresh") == "1"
 
     @property
+    def phash(self) -> str | None:
+        """The perceptual hash, 16 hex digits; None if there is none, or none yet."""
+        return self.fields.get("phash") or None
+
+    @property
     def tags(self) -> tuple[PhotoTag, ...]:
         """The tags it carries: those given by hand, then those of the last analysis."""
         by_id: dict[int, PhotoTag] = {}
@@ -188,7 +200,12 @@ class Record:
                 "progress": int(fields["progress"]),
                 "tags": self.tags,
                 "caption": fields.get("caption"),
+                "alt": fields.get("alt"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
+                "taken_at": fields.get("taken_at") or None,
+                "camera": fields.get("camera") or None,
+                "place": orjson.loads(fields["place"]) if fields.get("place") else None,
+                "blurhash": fields.get("blurhash"),
                 "provider": fields.get("provider"),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
@@ -199,6 +216,20 @@ class Record:
                 "thumbnail_url": f"{url}/thumbnail",
             }
         )
+
+
+def fields_of(facts: Facts) -> dict[str, str]:
+    """Return the fields of a record that keep `facts`; empty ones, so that no older ones stay."""
+    return {
+        "width": str(facts.width),
+        "height": str(facts.height),
+        "taken_at": facts.taken_at or "",
+        "camera": facts.camera or "",
+        "place": facts.place.model_dump_json() if facts.place else "",
+        "colors": orjson.dumps(facts.colors).decode(),
+        "phash": facts.phash or "",
+        "blurhash": facts.blurhash,
+    }
 
 
 def rfc3339(time_ms: int) -> str:

@@ -19,14 +19,17 @@ from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
 from services.tagger.cache import Cache
 from services.tagger.endings import Endings
+from services.tagger.favourites import Favourites
 from services.tagger.gate import Limits
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
+from services.tagger.providers.labels import read_concepts
 from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
 from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
+from services.tagger.vocabulary import Vocabulary
 from shared import keys
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
@@ -64,7 +67,11 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         model_dir=settings.cache_dir / "models",
         threads=1,
     )
-    decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
+    decoder = Decoder(
+        processes=settings.decoders,
+        max_pixels=settings.max_pixels,
+        places=settings.keep_place,
+    )
     redis = connect(
         settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
     )
@@ -81,22 +88,33 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
     )
     cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     accounts = Accounts(redis)
+    tags = Tags(redis)
+    vocabulary = Vocabulary(
+        settings.vocabulary,
+        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
+        max_tags=settings.max_tags,
+        min_confidence=settings.min_confidence,
+        favourites=Favourites(tags),
+    )
     async with closing(redis):
         try:
             await decoder.start()
             await provider.start()
             await gate.start()
             await cache.start()
+            # Names given by hand in one language meet their tags so, in the gateway, too.
+            await tags.introduce(vocabulary.pairs)
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 attempts=Attempts(redis, retention_s=settings.retention_s),
-                tags=Tags(redis),
+                tags=tags,
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,
                 gate=gate,
                 cache=cache,
                 accounts=accounts,
+                vocabulary=vocabulary,
             )
         finally:
             await provider.close()

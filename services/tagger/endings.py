@@ -39,7 +39,7 @@ class Endings:
     async def complete(self, work: Work, message: StreamMessage) -> None:
         """End the photo as complete."""
         outcome = outcome_of(work, "complete")
-        changes = {**work.fields, "stage": "done", "progress": "100"}
+        changes = {**work.facts, **work.fields, "stage": "done", "progress": "100"}
 
         def ending(record: Record) -> Ending:
             done = record.changed({**changes, "status": "complete"})
@@ -71,7 +71,7 @@ class Endings:
         `starts`: how often the work was started, if not as often as it was claimed.
         """
         record = work.record
-        fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
+        fields = {**work.facts, "error": orjson.dumps(problem_of(error).model_dump()).decode()}
         event = PhotoError(
             photo_id=record.id,
             error=error.text,

@@ -45,6 +45,17 @@ PROVIDER_TOKENS: Final = Counter(
 PROVIDER_COST: Final = Counter(
     "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
 )
+TAGS: Final = Counter(
+    "tagline_tags_total",
+    "Tags that providers found, by what became of them: kept, threshold (not sure enough), stop, "
+    "not_in_list, merged (with another of the photo), too_many, or nameless (in its language).",
+    ["result"],
+)
+REFUSED_FORMS: Final = Counter(
+    "tagline_provider_refused_forms_total",
+    "Calls refused because the server gives no answers of that form: json_schema, json_object.",
+    ["provider", "form"],
+)
 CACHE_LOOKUPS: Final = Counter(
     "tagline_cache_lookups_total",
     "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "

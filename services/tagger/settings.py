@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from services.tagger.providers.choose import AUTO, PROVIDERS
+from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
 
@@ -18,9 +21,9 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
-    provider: Literal["auto", "openai", "local"] = Field(
-        "auto", validation_alias="TAGLINE_PROVIDER"
-    )
+    provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
+    """A name of `PROVIDERS`, or `auto`."""
+
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
@@ -46,8 +49,21 @@ class TaggerSettings(Settings):
     cache_ttl_s: int = Field(30 * 24 * 3600, ge=0, validation_alias="TAGLINE_CACHE_TTL_S")
     """How long a provider's answer is used again for the same photo; 0: never."""
 
+    vocabulary: Annotated[Rules, NoDecode] = Field(Rules(), validation_alias="TAGLINE_VOCABULARY")
+    """What the file named there says."""
+
+    # Providers name a dozen things at most.
+    max_tags: int = Field(12, ge=1, le=12, validation_alias="TAGLINE_MAX_TAGS")
+    """How many tags an analysis gives a photo."""
+
+    min_confidence: float = Field(0, ge=0, le=1, validation_alias="TAGLINE_MIN_CONFIDENCE")
+    """How sure a provider must be of a tag, where it says how sure it is."""
+
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
+
+    keep_place: bool = Field(True, validation_alias="TAGLINE_KEEP_PLACE")
+    """Whether the record of a photo says where it was taken, if the file does."""
 
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
@@ -60,6 +76,18 @@ class TaggerSettings(Settings):
 
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
+
+    @field_validator("vocabulary", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return read_rules(Path(value)) if isinstance(value, str) else value
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in (known := (AUTO, *PROVIDERS)):
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return name
 
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:

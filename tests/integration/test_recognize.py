@@ -15,13 +15,17 @@ from services.tagger.gate import Limits, OpenGate
 from services.tagger.providers.choose import choose
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import Price, Usage
+from services.tagger.rules import Rules
 from services.tagger.shared_gate import SharedGate, gate_for
 from services.tagger.stages.recognize import RECOGNIZE
+from services.tagger.stages.save import SAVE
 from services.tagger.stages.stage import Tools, Work
+from services.tagger.vocabulary import Vocabulary
 from shared.decoding.picture import Picture
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.statistics import last_hour
+from shared.tags import Tags
 from tests.support.openai_server import OpenAIServer, Reply
 
 GREY = Picture(8, 8, b"\x80" * 192)
@@ -49,7 +53,12 @@ async def tools(redis_url: str, server: OpenAIServer) -> AsyncIterator[Tools]:
         await cache.start()
         accounts = Accounts(redis)
         yield dataclasses.replace(
-            NO_TOOLS, provider=provider, gate=gate, cache=cache, accounts=accounts
+            NO_TOOLS,
+            provider=provider,
+            gate=gate,
+            cache=cache,
+            accounts=accounts,
+            vocabulary=Vocabulary(Rules(), known=(), max_tags=12, min_confidence=0),
         )
         await provider.close()
         await cache.close()
@@ -80,6 +89,21 @@ async def test_the_same_photo_again_costs_nothing(tools: Tools, server: OpenAISe
     assert again.recognition == first.recognition
     assert (again.calls, again.cached, again.usage, again.cost_usd) == (0, True, None, 0.0)
     assert again.fields["provider"] == "openai"
+    assert len(server.calls) == 1
+
+
+async def test_another_vocabulary_applies_to_what_was_said_before(
+    tools: Tools, server: OpenAIServer, redis_url: str
+) -> None:
+    server.tags = [{"name": "Chats", "confidence": 0.9}, {"name": "tapis", "confidence": 0.4}]
+    async with closing(connect(redis_url)) as redis:
+        for sure, kept in ((0.0, ["chats", "tapis"]), (0.5, ["chats"])):
+            vocabulary = Vocabulary(Rules(), known=(), max_tags=12, min_confidence=sure)
+            mended = dataclasses.replace(tools, vocabulary=vocabulary, tags=Tags(redis))
+            await RECOGNIZE.run(again := work(mended))
+            await SAVE.run(again)
+            assert [tag.name for tag in again.tags] == kept
+
     assert len(server.calls) == 1
 
 

@@ -18,7 +18,16 @@ export interface Photo {
   progress: number;
   tags: { id: number; name: string; confidence: number | null; source: "ai" | "user" }[];
   caption: string | null;
+  /** What stands for the picture where it is not seen. */
+  alt: string | null;
   colors: string[];
+  /** The time on the camera's clock; with an offset to UTC where the camera noted one. */
+  takenAt: string | null;
+  camera: string | null;
+  /** Degrees north and east. */
+  place: { latitude: number; longitude: number } | null;
+  /** What it looks like, blurred: https://blurha.sh */
+  blurhash: string | null;
   provider: string | null;
   jobId: string;
   batchId: string | null;

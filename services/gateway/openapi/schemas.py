@@ -12,6 +12,7 @@ from services.gateway.openapi.problems import PROBLEM
 from services.gateway.photos import RetagBody, TagsBody
 from shared.jobs import Job, JobDetails
 from shared.record import Photo
+from shared.similar import MOST_DISTANCE
 
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Json] = {"type": "string"}
@@ -98,6 +99,21 @@ _STATISTICS: Final[Json] = {
 _OTHERS: Final[Json] = {
     "PhotoPage": _page("Photo"),
     "JobPage": _page("Job"),
+    "SimilarList": _object(
+        items={
+            "type": "array",
+            "items": _object(photo=ref("Photo"), distance={**_COUNT, "maximum": MOST_DISTANCE}),
+        },
+        comparable={
+            "type": "boolean",
+            "description": "False of a photo that has not been analysed yet, or shows a plain "
+            "surface: nothing is similar to it.",
+        },
+        truncated={
+            "type": "boolean",
+            "description": "There were too many candidates to compare all of them.",
+        },
+    ),
     "TagList": _object(
         items={
             "type": "array",

@@ -1,6 +1,7 @@
 """The contract of a provider: what looks at a photo and names what it sees.
 
-A provider is one file of this folder and one line in `choose.py`.
+A provider is one file of this folder and one line in `choose.py`. Whoever sent the photo may have
+written into it, and a model may obey: what a model says is cleaned before it is given on.
 """
 
 from __future__ import annotations
@@ -21,20 +22,30 @@ class FoundTag:
     confidence: float | None
 
 
+CAPTION_CHARS: Final = 500
+ALT_CHARS: Final = 200
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a provider says of one photo; the surest tag first."""
+    """What a provider says of one photo; the surest tag first.
+
+    `caption`: one sentence. `alt`: what a screen reader is to say in the picture's place. Both
+    plain text, of at most `CAPTION_CHARS` and `ALT_CHARS`.
+    """
 
     tags: tuple[FoundTag, ...]
     caption: str | None = None
+    alt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a provider is asked of a photo.
 
-    `locale`: the language of caption and names, `fr` or `en`. `words`: names, in that language,
-    that are to be preferred, or, if `closed`, the only ones wanted.
+    `locale`: the language of caption and alt text, and one that every tag has a name in, `fr` or
+    `en`. `words`: names, in that language, that are to be preferred, or, if `closed`, the only
+    ones wanted.
     """
 
     locale: str

@@ -14,7 +14,7 @@ from services.tagger.stages.stage import Stage, Work
 
 async def _run(work: Work) -> None:
     record, provider = work.record, work.tools.provider
-    question = Question(record.locale)
+    question = await work.tools.vocabulary.question(record)
     work.recognition, work.cached = await work.tools.cache.recognition(
         digest_of(record.fields["sha256"], provider, question),
         lambda: _recognize(work, question),

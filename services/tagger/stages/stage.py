@@ -14,6 +14,7 @@ from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.gate import Gate
 from services.tagger.providers.provider import Provider, Recognition, Usage
+from services.tagger.vocabulary import Vocabulary
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
@@ -36,6 +37,7 @@ class Tools:
     gate: Gate
     cache: Cache
     accounts: Accounts
+    vocabulary: Vocabulary
 
 
 @dataclass(slots=True)
@@ -47,6 +49,9 @@ class Work:
     picture: Picture | None = None
     recognition: Recognition | None = None
     tags: tuple[PhotoTag, ...] = ()
+    facts: dict[str, str] = field(default_factory=dict)
+    """Fields of the record that change however the photo ends."""
+
     fields: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change when the photo is complete."""
 

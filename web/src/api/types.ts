@@ -10,6 +10,16 @@ export interface Page<T> {
   nextCursor: string | null;
 }
 
+/** Photos that look like one, the nearest first. */
+export interface SimilarList {
+  /** `distance`: in how many of 64 bits their hashes differ. */
+  items: { photo: Photo; distance: number }[];
+  /** False of a photo that is not analysed yet, or shows a plain surface. */
+  comparable: boolean;
+  /** There were too many to compare all of them. */
+  truncated: boolean;
+}
+
 /** A step of the tagger's pipeline, in its language. */
 export interface Stage {
   id: string;

@@ -17,6 +17,7 @@ import { remove } from "../photos/removal.ts";
 import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
+import { Similar } from "./photo/Similar.tsx";
 import { State } from "./photo/State.tsx";
 import { TagEditor } from "./photo/TagEditor.tsx";
 import { Timings } from "./photo/Timings.tsx";
@@ -77,6 +78,7 @@ function Shown({ photo }: { photo: Photo }) {
           <TagEditor photo={photo} read={now.status === "complete"} />
         </section>
         <Facts photo={photo} />
+        <Similar photo={photo} state={now.status} />
         <Timings photo={photo} state={now.status} />
       </div>
     </article>
