@@ -177,6 +177,23 @@ def gate_minute(endpoint: str) -> str:
     return f"{SHARD}:gate:{endpoint}:minute"
 
 
+def gate_costs(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:costs"
+
+
+def spending() -> str:
+    return f"{SHARD}:spending"
+
+
+def spent(day: int) -> str:
+    """What calls cost on a day, counted from 1970-01-01, UTC."""
+    return f"{SHARD}:spent:{day}"
+
+
+def spent_in_all() -> str:
+    return f"{SHARD}:spent"
+
+
 def recognition(digest: str) -> str:
     return f"{SHARD}:recognition:{digest}"
 

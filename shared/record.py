@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from shared.decoding.facts import BlurHash, Camera, Color, Facts, Place, TakenAt
+from shared.usage import Usage, usage_of
 
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
@@ -42,7 +43,10 @@ class PhotoProblem(BaseModel):
 
 
 class Photo(BaseModel):
-    """A photo as HTTP and `photo:complete` give it."""
+    """A photo as HTTP and `photo:complete` give it.
+
+    `usage`: of all calls for it, in all its jobs; None where no provider has told any.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
@@ -67,6 +71,9 @@ class Photo(BaseModel):
     place: Place | None
     blurhash: BlurHash | None
     provider: str | None
+    usage: Usage | None
+    extra: dict[str, dict[str, Any]]
+    """What stages of one's own have noted, by their ids."""
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
@@ -207,6 +214,8 @@ class Record:
                 "place": orjson.loads(fields["place"]) if fields.get("place") else None,
                 "blurhash": fields.get("blurhash"),
                 "provider": fields.get("provider"),
+                "usage": usage_of(fields),
+                "extra": orjson.loads(fields.get("extra", "{}")),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
                 "error": orjson.loads(fields["error"]) if "error" in fields else None,

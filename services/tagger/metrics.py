@@ -67,6 +67,15 @@ GATE_SECONDS: Final = Histogram(
 )
 GATE_STATE: Final = Gauge(
     "tagline_gate_state",
-    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down, 3 the budget of "
+    "the day spent.",
+    ["provider"],
+)
+GATE_STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
+"""The figure for each reason to wait."""
+
+BUDGET_REMAINING: Final = Gauge(
+    "tagline_budget_remaining_usd",
+    "What is left of the day's budget, over all taggers, US dollars; not there without a budget.",
     ["provider"],
 )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
+from services.tagger.providers.provider import Price
 from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
@@ -21,6 +23,14 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
+    pipeline: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("analyzing", "ai", "saving"), validation_alias="TAGLINE_PIPELINE"
+    )
+    """The stages, by name, in their order."""
+
+    stages_dir: Path = Field(Path("stages"), validation_alias="TAGLINE_STAGES_DIR")
+    """Where stages of one's own are looked for."""
+
     provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
     """A name of `PROVIDERS`, or `auto`."""
 
@@ -28,9 +38,27 @@ class TaggerSettings(Settings):
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
 
+    prompt: str | None = Field(None, max_length=4000, validation_alias="TAGLINE_PROMPT")
+    """What a remote model is to say of a photo, instead of our words."""
+
     price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
     price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
-    """Of a million tokens; None: what is known of the model."""
+    """Of a million tokens; None: what `prices` says, or is known of the model."""
+
+    prices: Annotated[dict[str, Price], NoDecode] = Field(
+        default_factory=dict, validation_alias="TAGLINE_PRICES"
+    )
+    """By model; go before what is known."""
+
+    daily_budget_usd: float = Field(
+        0, ge=0, le=1_000_000, validation_alias="TAGLINE_DAILY_BUDGET_USD"
+    )
+    """What calls may cost in a day (UTC), over all taggers together; 0: anything."""
+
+    budget_fallback: Literal["local"] | None = Field(
+        None, validation_alias="TAGLINE_BUDGET_FALLBACK"
+    )
+    """Who is asked while the budget is spent; None: photos wait for the next day."""
 
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
@@ -82,6 +110,13 @@ class TaggerSettings(Settings):
     def _read(cls, value: object) -> object:
         return read_rules(Path(value)) if isinstance(value, str) else value
 
+    @field_validator("pipeline", mode="before")
+    @classmethod
+    def _listed_stages(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
+
     @field_validator("provider")
     @classmethod
     def _known_provider(cls, name: str) -> str:
@@ -89,8 +124,19 @@ class TaggerSettings(Settings):
             raise ValueError(f"must be one of {', '.join(known)}")
         return name
 
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _parsed_prices(cls, text: object) -> object:
+        return prices.parsed(text) if isinstance(text, str) else text
+
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:
         if self.provider == "openai" and self.openai_api_key is None:
             raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _fallback_has_a_budget(self) -> Self:
+        if self.budget_fallback and not self.daily_budget_usd:
+            raise ValueError("TAGLINE_BUDGET_FALLBACK needs TAGLINE_DAILY_BUDGET_USD")
         return self

@@ -320,3 +320,12 @@ async def test_it_gives_up_when_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await asking
     await wait_until(lambda: not server.in_flight, what="the connection is closed")
+
+
+def test_other_words_for_the_question_are_another_question() -> None:
+    def fingerprint(wanted: str | None) -> str:
+        provider = OpenAIProvider(api_key="k", base_url=None, model="m", wanted=wanted)
+        return provider.fingerprint(Question("fr"))
+
+    assert fingerprint("Name the animals.") == fingerprint("Name the animals.")
+    assert len({fingerprint(None), fingerprint("Name the animals."), fingerprint("Name.")}) == 3

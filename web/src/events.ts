@@ -1,5 +1,12 @@
 /** What the services tell about photos. The words are those of `docs/realtime.md`. */
 
+/** What calls of a provider have used and cost. */
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+  costUsd: number;
+}
+
 /** A photo as HTTP gives it. */
 export interface Photo {
   id: number;
@@ -29,6 +36,10 @@ export interface Photo {
   /** What it looks like, blurred: https://blurha.sh */
   blurhash: string | null;
   provider: string | null;
+  /** Of all calls for it, in all its jobs; null where no provider has told any. */
+  usage: Usage | null;
+  /** What stages that were added have noted, by their ids. */
+  extra?: Record<string, Record<string, unknown>>;
   jobId: string;
   batchId: string | null;
   error: { code: string; message: string } | null;
@@ -61,6 +72,9 @@ export interface Events {
     attempt: number;
     position?: number;
     etaSeconds?: number;
+    /** Of a stage that was added, in the photo's language; `icon` is a Lucide name. */
+    label?: string;
+    icon?: string;
   };
   "photo:complete": AboutPhoto & { photo: Photo };
   "photo:error": AboutPhoto & { error: string; code: string; attempts: number };

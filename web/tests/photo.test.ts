@@ -44,6 +44,7 @@ test("the parts of an attempt come in the pipeline's order, its waiting first", 
     error: null,
     cached: false,
     providerCalls: 1,
+    usage: null,
     stageMs: { later: 10, ai: 60, analyzing: 20 },
   };
   const stages = [stage("analyzing", "Analyse"), stage("ai", "IA")];

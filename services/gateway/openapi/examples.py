@@ -45,6 +45,8 @@ _PHOTO: Final[Json] = {
     "place": {"latitude": 48.85837, "longitude": 2.29448},
     "blurhash": "L8HT,5=DyZ-nE1x]Rj?HkY%MxYW=",
     "provider": "openai",
+    "usage": {"promptTokens": 2946, "completionTokens": 97, "costUsd": 0.0005001},
+    "extra": {"watermark": {"score": 0.93}},
     "jobId": _JOB_ID,
     "batchId": None,
     "error": None,
@@ -77,6 +79,7 @@ _ATTEMPT: Final[Json] = {
     "error": _JOB["error"],
     "cached": False,
     "providerCalls": 1,
+    "usage": None,
     "stageMs": {"analyzing": 41.2, "ai": 1308.7},
 }
 

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final, TypedDict, Unpack
+from typing import Final, NotRequired, TypedDict, Unpack
 
-from services.tagger.providers.provider import FREE, Price, Provider
+from services.tagger.providers.prices import price_of
+from services.tagger.providers.provider import Price, Provider
 
 
 class Options(TypedDict):
     """What providers are made of; each takes what it needs.
 
-    Prices, of a million tokens, default to what we know of the model, and else to nothing.
+    Prices, of a million tokens, default to those of `prices`, by model, to what we know of the
+    model, and else to nothing.
     """
 
     openai_api_key: str | None
     openai_base_url: str | None
     openai_model: str
+    prompt: NotRequired[str | None]
     price_input_usd: float | None
     price_output_usd: float | None
+    prices: NotRequired[Mapping[str, Price]]
     model_dir: Path
     threads: int
 
@@ -28,19 +32,20 @@ class Options(TypedDict):
 
 
 def _openai(options: Options) -> Provider:
-    from services.tagger.providers.openai import PRICES, OpenAIProvider  # noqa: PLC0415
+    from services.tagger.providers.openai import OpenAIProvider  # noqa: PLC0415
 
     if not options["openai_api_key"]:
         raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
-    known = PRICES.get(options["openai_model"], FREE)
-    input_usd, output_usd = options["price_input_usd"], options["price_output_usd"]
     return OpenAIProvider(
         api_key=options["openai_api_key"],
         base_url=options["openai_base_url"],
         model=options["openai_model"],
-        price=Price(
-            known.input_usd if input_usd is None else input_usd,
-            known.output_usd if output_usd is None else output_usd,
+        wanted=options.get("prompt"),
+        price=price_of(
+            options["openai_model"],
+            options.get("prices", {}),
+            input_usd=options["price_input_usd"],
+            output_usd=options["price_output_usd"],
         ),
     )
 

@@ -50,9 +50,6 @@ JPEG_QUALITY: Final = 80
 MOST_BYTES: Final = 2**20
 """Of a response. What is longer is cut off there, and is no answer then."""
 
-PRICES: Final = {"gpt-4o-mini": Price(0.15, 0.60)}
-"""By model, where we know it."""
-
 _ABOUT_THE_FORM: Final = re.compile(
     r"response.?format|json.?schema|json.?object|structured.?output|grammar", re.IGNORECASE
 )
@@ -82,11 +79,13 @@ class OpenAIProvider:
         base_url: str | None,
         model: str,
         price: Price = FREE,
+        wanted: str | None = None,
         timeout_s: float = 60,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
-        self._model = model
+        self.model = model
+        self._wanted = wanted
         self._timeout_s = timeout_s
         self._client: AsyncOpenAI | None = None
         self._form: Form = FORMS[0]
@@ -97,12 +96,12 @@ class OpenAIProvider:
         """Return a hash of server, model and question, the words of a closed list included."""
         question = lasting(question)
         asked = (
-            prompt(question),
+            prompt(question, self._wanted),
             json.dumps(schema(question)),
             str(self.picture_side_px),
             str(JPEG_QUALITY),
         )
-        return _digest(self._base_url or "", self._model, *asked)
+        return _digest(self._base_url or "", self.model, *asked)
 
     async def start(self) -> None:
         """Make the client; nothing is sent."""
@@ -126,7 +125,9 @@ class OpenAIProvider:
         """
         if self._client is None:
             raise RuntimeError("start the provider first")
-        messages = _messages(prompt(question), await asyncio.to_thread(_data_url, picture))
+        messages = _messages(
+            prompt(question, self._wanted), await asyncio.to_thread(_data_url, picture)
+        )
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:
@@ -145,7 +146,7 @@ class OpenAIProvider:
         try:
             async with asyncio.timeout(self._timeout_s):
                 response = await client.chat.completions.with_raw_response.create(
-                    model=self._model, messages=messages, response_format=wanted or openai.omit
+                    model=self.model, messages=messages, response_format=wanted or openai.omit
                 )
         except TimeoutError:
             raise RetryableError("provider_timeout", ERROR_TEXT) from None

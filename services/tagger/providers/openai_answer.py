@@ -48,9 +48,14 @@ _WORDS: Final = {
 """What models say in place of a number."""
 
 
+class _PromptDetails(BaseModel):
+    cached_tokens: int | None = Field(None, ge=0)
+
+
 class _Usage(BaseModel):
     prompt_tokens: int = Field(ge=0)
     completion_tokens: int = Field(ge=0)
+    prompt_tokens_details: _PromptDetails | None = None
 
 
 class _Used(BaseModel):
@@ -65,7 +70,9 @@ def usage(response: bytes) -> Usage | None:
         used = _Used.model_validate(json.loads(response)).usage
     except (ValueError, RecursionError):
         return None
-    return Usage(used.prompt_tokens, used.completion_tokens)
+    details = used.prompt_tokens_details
+    cached_tokens = (details and details.cached_tokens) or 0
+    return Usage(used.prompt_tokens, used.completion_tokens, cached_tokens)
 
 
 def recognition(response: bytes, locale: str) -> Recognition:

@@ -27,10 +27,11 @@ async def _run(work: Work) -> None:
 
 ANALYZE = Stage(
     id="analyzing",
-    progress=10,
+    share=20,
     icon="search",
     labels={"fr": "Analyse", "en": "Analysis"},
     messages={"fr": "Analyse de l'image en cours...", "en": "Analysing the image..."},
     run=_run,
     timeout_s=60,
+    makes=("picture",),
 )

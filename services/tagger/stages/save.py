@@ -23,7 +23,8 @@ async def _run(work: Work) -> None:
     )
     for each in judged:
         TAGS.labels(result=each.result).inc()
-    kept = [each.tag for each in judged if each.result == "kept"]
+    # Stages of one's own say what they mean: the vocabulary is for who may say anything.
+    kept = [*work.added, *(each.tag for each in judged if each.result == "kept")]
     now_ms, ids = await work.tools.tags.name([tag.names for tag in kept], locale=locale)
     tags: dict[int, PhotoTag] = {}
     for tag_id, tag in zip(ids, kept, strict=True):
@@ -49,10 +50,11 @@ async def _run(work: Work) -> None:
 
 SAVE = Stage(
     id="saving",
-    progress=70,
+    share=30,
     icon="save",
     labels={"fr": "Sauvegarde", "en": "Saving"},
     messages={"fr": "Sauvegarde des tags...", "en": "Saving the tags..."},
     run=_run,
     timeout_s=30,
+    needs=("recognition",),
 )

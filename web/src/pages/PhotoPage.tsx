@@ -16,6 +16,7 @@ import { RetagDialog } from "../photos/RetagDialog.tsx";
 import { remove } from "../photos/removal.ts";
 import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
+import { Notes } from "./photo/Notes.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
 import { Similar } from "./photo/Similar.tsx";
 import { State } from "./photo/State.tsx";
@@ -79,6 +80,7 @@ function Shown({ photo }: { photo: Photo }) {
         </section>
         <Facts photo={photo} />
         <Similar photo={photo} state={now.status} />
+        <Notes photo={photo} />
         <Timings photo={photo} state={now.status} />
       </div>
     </article>
