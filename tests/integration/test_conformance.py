@@ -129,7 +129,11 @@ def blobs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def gateway_with(server: EmbeddedServer, blobs: Path, **settings: str) -> ServiceProcess:
-    environment = {"REDIS_URL": server.url, "TAGLINE_BLOB_URL": blobs.as_uri()}
+    environment = {
+        "REDIS_URL": server.url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_PAGE_DIR": str(blobs / "no page"),  # its files are no part of the API
+    }
     return ServiceProcess("gateway", {**environment, **settings})
 
 
