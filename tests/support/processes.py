@@ -81,10 +81,13 @@ class ServiceProcess:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Self:
-        """Start it, or start it again once it has ended. Does not wait until it is ready."""
+    def start(self, *through: str) -> Self:
+        """Start it, or start it again once it has ended. Does not wait until it is ready.
+
+        `through`: another module, and its arguments, that runs the service.
+        """
         self._process = subprocess.Popen(
-            tied([sys.executable, "-m", f"services.{self.name}"]),
+            tied([sys.executable, "-m", *(through or (f"services.{self.name}",))]),
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -136,6 +139,10 @@ class ServiceProcess:
         except subprocess.TimeoutExpired:
             message = f"{self.name} runs {timeout_s:g} s after SIGTERM\n{self.output}"
             raise AssertionError(message) from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
+        self._started().send_signal(number)
 
     def kill(self) -> None:
         """End it as a crash would, and return when it is gone."""

@@ -1,0 +1,118 @@
+"""How long it takes until what a killed process was at goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import redis.exceptions
+from redis.asyncio import Redis
+
+from shared.broker.keys import GROUP
+from shared.commands import TAGGING
+from tests.chaos.system.follower import Follower
+from tests.chaos.system.history import Fields, Recovery
+from tests.chaos.system.slots import Slot
+
+
+@dataclass(frozen=True)
+class Held:
+    """A job whose message a tagger held when it died, at that time of the wall clock, s."""
+
+    job_id: str
+    died_s: float
+
+
+class Deaths:
+    """Finds out what taggers held as they died."""
+
+    def __init__(self, client: Redis, taggers: Sequence[Slot], *, within_s: float) -> None:
+        self.held: list[Held] = []
+        self._client = client
+        self._taggers = taggers
+        self._within_s = within_s
+
+    async def note_forever(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for tagger in self._taggers:
+                group.create_task(self._note(tagger))
+
+    async def _note(self, tagger: Slot) -> None:
+        while True:
+            pid, died_s = await tagger.dead.get()
+            # Its leases have to be there still: a moment ago, or while the server was away.
+            while time.time() < died_s + self._within_s:
+                try:
+                    self.held += [Held(job_id, died_s) for job_id in await self._held_by(pid)]
+                    break
+                except redis.exceptions.RedisError:
+                    await asyncio.sleep(0.05)
+
+    async def _held_by(self, pid: int) -> list[str]:
+        found = []
+        for stream in TAGGING.streams:
+            try:
+                pending: Any = await self._client.xpending_range(stream, GROUP, "-", "+", 1000)
+            except redis.exceptions.ResponseError:
+                continue  # nobody has made the group yet
+            for each in pending:
+                if each["consumer"].split(b":")[1] == b"%d" % pid:
+                    entries: Any = await self._client.xrange(
+                        stream, each["message_id"], each["message_id"]
+                    )
+                    found += [_job_of(fields) for _, fields in entries]
+        return found
+
+
+def _job_of(fields: Mapping[bytes, bytes]) -> str:
+    return str(orjson.loads(fields[b"m"])["kwargs"]["job_id"])
+
+
+def of_taggers(
+    held: Sequence[Held], jobs: Mapping[str, Fields], down: Sequence[tuple[float, float]]
+) -> Iterator[Recovery]:
+    """Yield how long each job waited until it was begun again.
+
+    Not those that ended without (its outcome had been written), or were held by another one that
+    died too before it began; nor those that were held up by the server's own absence.
+    """
+    deaths: dict[str, list[float]] = defaultdict(list)
+    for each in held:
+        deaths[each.job_id].append(each.died_s)
+    for job_id, died in deaths.items():
+        fields = jobs.get(job_id, {})
+        starts = sorted(int(v) / 1000 for k, v in fields.items() if k.startswith("started:"))
+        for died_s, next_s in zip(sorted(died), [*sorted(died)[1:], float("inf")], strict=True):
+            begun = [start_s for start_s in starts if died_s < start_s <= next_s]
+            if begun and not any(a < begun[0] and died_s < b for a, b in down):
+                yield Recovery("tagger", begun[0] - died_s)
+
+
+def of_gateways(died: Sequence[float], accepted_at: Sequence[float]) -> Iterator[Recovery]:
+    """Yield how long after each death of the gateway an upload was accepted again."""
+    accepted = sorted(accepted_at)
+    for died_s in died:
+        after = [at_s for at_s in accepted if at_s > died_s]
+        if after:
+            yield Recovery("gateway", after[0] - died_s)
+
+
+def of_notifiers(followers: Sequence[Follower]) -> Iterator[Recovery]:
+    """Yield how long clients were without events that had been cut off."""
+    for follower in followers:
+        for _, lost_s, back_s in follower.cut_off:
+            yield Recovery("notifier", back_s - lost_s)
+
+
+def of_servers(down: Sequence[tuple[float, float]], told_at: Sequence[float]) -> Iterator[Recovery]:
+    """Yield how long after the server was lost anything was written again."""
+    told = sorted(told_at)
+    for began_s, ended_s in down:
+        after = [at_s for at_s in told if at_s > began_s]
+        if after:
+            yield Recovery("server", min(after[0], max(after[0], ended_s)) - began_s)

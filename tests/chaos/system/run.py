@@ -1,0 +1,302 @@
+"""One run of the whole system: clients upload and follow while everything is killed."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import redis
+
+from deploy.local.server import EmbeddedServer
+from shared import keys
+from shared.tasks import end
+from tests.chaos.check import Finding
+from tests.chaos.system import recovery
+from tests.chaos.system.check import check
+from tests.chaos.system.faults import Faults
+from tests.chaos.system.follower import Follower
+from tests.chaos.system.history import History, Recovery
+from tests.chaos.system.parcels import parcels
+from tests.chaos.system.plan import COPIES, Plan
+from tests.chaos.system.provider import moody
+from tests.chaos.system.sender import Sender
+from tests.chaos.system.slots import Slot
+from tests.chaos.system.state import Remains, remains, swept
+from tests.chaos.system.watching import Scales, Watcher, looking
+from tests.support.broker_proxy import Proxy, proxy_to
+from tests.support.openai_server import OpenAIServer
+from tests.support.redis_server import temporary_server
+
+SETTLE_TIMEOUT_S: Final = 240.0
+TELL_EVERY_S: Final = 15.0
+RETENTION_S: Final = 7200
+"""Longer than a run: the lanes hold all that was ever told."""
+
+
+@dataclass
+class Scene:
+    """All there is in a run."""
+
+    plan: Plan
+    server: EmbeddedServer
+    proxies: dict[str, Proxy]
+    blobs: Path
+    slots: dict[str, list[Slot]]
+    web: aiohttp.ClientSession
+    followers: list[Follower] = field(default_factory=list)
+    senders: list[Sender] = field(default_factory=list)
+
+    @property
+    def all_slots(self) -> list[Slot]:
+        return [slot for copies in self.slots.values() for slot in copies]
+
+    def pids(self) -> dict[str, list[int]]:
+        found = {kind: [each.service.pid for each in copies] for kind, copies in self.slots.items()}
+        return {**found, "server": [self.server.pid] if self.server.pid else []}
+
+
+@asynccontextmanager
+async def opened(plan: Plan) -> AsyncIterator[Scene]:
+    """Start server, proxies, provider and services, and wait until all are ready."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tagline-")))
+        server = stack.enter_context(temporary_server(tcp=True))
+        proxies = {kind: stack.enter_context(proxy_to(server.url)) for kind in COPIES}
+        openai = await stack.enter_async_context(OpenAIServer())
+        openai.rule = moody(openai, plan.seed)
+        blobs = folder / "blobs"
+        slots = {
+            kind: [
+                Slot(kind, number, _environment(plan, openai, blobs, proxies[kind]), folder)
+                for number in range(copies)
+            ]
+            for kind, copies in COPIES.items()
+        }
+        web = await stack.enter_async_context(
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=15),
+            )
+        )
+        scene = Scene(plan, server, proxies, blobs, slots, web)
+        for slot in scene.all_slots:
+            slot.start()
+            stack.callback(slot.service.close)
+        for slot in scene.all_slots:
+            await asyncio.to_thread(slot.service.wait_ready, timeout_s=60)
+        yield scene
+
+
+def _environment(plan: Plan, openai: OpenAIServer, blobs: Path, proxy: Proxy) -> dict[str, str]:
+    return {
+        "REDIS_URL": proxy.url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_CACHE_DIR": str(blobs.parent),
+        "TAGLINE_CLAIM_AFTER_MS": str(plan.claim_after_ms),
+        "TAGLINE_RETENTION_S": str(RETENTION_S),
+        "TAGLINE_CONNECTS_PER_S": "1000",
+        "TAGLINE_MAX_CALLS": "12",
+        "TAGLINE_DECODERS": "1",
+        "TAGLINE_GRACE_S": "5",
+        "OPENAI_API_KEY": openai.key,
+        "OPENAI_BASE_URL": openai.url,
+    }
+
+
+class Run:
+    """A run in a scene; `execute` does it all."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._plan = scene.plan
+        self._troubles: list[str] = []
+        self._remains = Remains()
+
+    async def execute(self) -> tuple[list[Finding], str]:
+        """Send all parcels under all faults, wait for rest, and check."""
+        scene, plan = self._scene, self._plan
+        began_s = time.monotonic()
+        client = looking(scene.server.url)
+        watcher, scales = Watcher(client), Scales(scene.pids)
+        deaths = recovery.Deaths(client, scene.slots["tagger"], within_s=plan.claim_after_ms / 1000)
+        faults = Faults(plan, scene.slots, scene.server, scene.proxies)
+        urls = [slot.service.url for slot in scene.slots["notifier"]]
+        scene.followers = [Follower(each, plan.seed, urls) for each in range(plan.clients)]
+        background = [
+            asyncio.create_task(work)
+            for work in (
+                watcher.look_forever(),
+                scales.weigh_forever(),
+                deaths.note_forever(),
+                *(slot.look_after() for slot in scene.all_slots),
+                *(follower.run(scene.web) for follower in scene.followers),
+                self._tell(began_s),
+            )
+        ]
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(faults.run())
+                group.create_task(self._send())
+            await self._settle(background)
+            await watcher.look()
+        finally:
+            await asyncio.gather(*(end(task) for task in background), return_exceptions=True)
+            await client.aclose()
+        await self._end_services()
+        self._remains = await asyncio.to_thread(self._look)
+        history = await self._history(watcher, scales, deaths, faults)
+        return check(history), self._told(faults, time.monotonic() - began_s)
+
+    async def _send(self) -> None:
+        """Have each client send its parcels, evenly over the time there is."""
+        scene, plan = self._scene, self._plan
+        gateway = scene.slots["gateway"][0].service.url
+        scene.senders = [
+            Sender(follower, scene.followers, gateway, scene.web, plan.seed)
+            for follower in scene.followers
+        ]
+        all_parcels = parcels(plan)
+        pause_s = plan.seconds / len(all_parcels)
+        async with asyncio.TaskGroup() as group:
+            for number, parcel in enumerate(all_parcels):
+                group.create_task(scene.senders[number % plan.clients].send(parcel))
+                await asyncio.sleep(pause_s)
+
+    async def _settle(self, background: Sequence[asyncio.Task[Any]]) -> None:
+        """Wait until nothing is left to do, and every client has heard the last of its events."""
+        left, deadline = "", time.monotonic() + SETTLE_TIMEOUT_S
+        while time.monotonic() < deadline:
+            for task in background:
+                if task.done():
+                    await task
+            left = await asyncio.to_thread(self._unsettled)
+            if not left:
+                return
+            await asyncio.sleep(0.2)
+        self._troubles.append(f"not at rest after {SETTLE_TIMEOUT_S:g} s: {left}")
+
+    def _unsettled(self) -> str:
+        """Return what is not at rest yet, by the server's word."""
+        with redis.Redis.from_url(self._scene.server.url) as client:
+            if left := client.zcard(keys.unfinished()):
+                return f"{left} photos"
+            for follower in self._scene.followers:
+                lane, last = int(follower.socket_id.partition("-")[0]), "0-0"
+                entries: Any = client.xrange(keys.lane(lane), f"({follower.position}")
+                for entry_id, fields in entries:
+                    if fields[b"socket"].decode() == follower.socket_id:
+                        last = entry_id.decode()
+                if last != "0-0":
+                    return f"{follower.name} at {follower.position}, before {last}"
+        return ""
+
+    async def _end_services(self) -> None:
+        for slot in self._scene.all_slots:
+            if slot.service.returncode is None:
+                await slot.terminate()
+            code = slot.service.returncode
+            if code not in {0, -9}:
+                slot.misbehaved.append(f"{slot.name} ended with {code} at last")
+
+    def _look(self) -> Remains:
+        with redis.Redis.from_url(self._scene.server.url) as client:
+            retagged = {
+                order.photo_id
+                for sender in self._scene.senders
+                for order in sender.orders
+                if order.what == "retag"
+            }
+            return remains(client, self._scene.blobs, retagged)
+
+    async def _history(
+        self, watcher: Watcher, scales: Scales, deaths: recovery.Deaths, faults: Faults
+    ) -> History:
+        scene, left = self._scene, self._remains
+        blobs = await swept(scene.server.url, scene.blobs)
+        senders, slots = scene.senders, scene.all_slots
+        return History(
+            uploads=[upload for sender in senders for upload in sender.uploads],
+            orders=[order for sender in senders for order in sender.orders],
+            frames={follower.name: follower.frames for follower in scene.followers},
+            lanes=left.lanes,
+            photos=left.photos,
+            letters=left.letters,
+            left={**left.counts, "staged": blobs.staged},
+            originals=blobs.originals,
+            thumbnails=blobs.thumbnails,
+            samples=watcher.samples,
+            stranded=watcher.stranded,
+            deaths=watcher.deaths,
+            met=sum((slot.met for slot in slots), Counter()),
+            peaks_mb=scales.peaks_mb,
+            recoveries=list(self._recoveries(deaths, faults)),
+            recovery_s=self._plan.recovery_s,
+            disagreement=left.disagreement,
+            misbehaved=[
+                *self._troubles,
+                *(trouble for each in senders for trouble in each.troubles),
+                *(trouble for each in scene.followers for trouble in each.troubles),
+                *(fault for slot in slots for fault in slot.misbehaved),
+            ],
+        )
+
+    def _recoveries(self, deaths: recovery.Deaths, faults: Faults) -> list[Recovery]:
+        scene = self._scene
+        accepted_at = [at_s for sender in scene.senders for at_s in sender.accepted_at]
+        told_at = [
+            int(told.id.partition("-")[0]) / 1000 for lane in self._remains.lanes for told in lane
+        ]
+        died = []
+        for slot in scene.slots["gateway"]:
+            while not slot.dead.empty():
+                died.append(slot.dead.get_nowait()[1])
+        return [
+            *recovery.of_taggers(deaths.held, self._remains.jobs, faults.down),
+            *recovery.of_gateways(died, accepted_at),
+            *recovery.of_notifiers(scene.followers),
+            *recovery.of_servers(faults.down, told_at),
+        ]
+
+    async def _tell(self, began_s: float) -> None:
+        while True:
+            await asyncio.sleep(TELL_EVERY_S)
+            accepted = sum(len(u.accepted) > 0 for s in self._scene.senders for u in s.uploads)
+            killed = sum(slot.killed for slot in self._scene.all_slots)
+            print(  # noqa: T201  # so that whoever waits sees that it goes on
+                f"{time.monotonic() - began_s:4.0f} s: {accepted} uploads accepted,"
+                f" {killed} services killed",
+                flush=True,
+            )
+
+    def _told(self, faults: Faults, took_s: float) -> str:
+        slots = self._scene.slots
+        done = dict(faults.done)
+        for kind, copies in slots.items():
+            done[f"{kind} killed"] = sum(slot.killed for slot in copies)
+        reached = sum((slot.reached for slot in self._scene.all_slots), Counter())
+        photos = sum(len(u.digests) for sender in self._scene.senders for u in sender.uploads)
+        lines = [
+            f"{photos} photos in {took_s:.0f} s; "
+            + ", ".join(f"{count} {what}" for what, count in sorted(done.items())),
+            "died at failpoints: "
+            + (", ".join(f"{point} {n}" for point, n in sorted(reached.items())) or "none"),
+        ]
+        return "\n".join(lines)
+
+
+async def _execute(plan: Plan) -> tuple[list[Finding], str]:
+    async with opened(plan) as scene:
+        return await Run(scene).execute()
+
+
+def execute(plan: Plan) -> tuple[list[Finding], str]:
+    """Do one run on a server and services of its own; return what was found, and was done."""
+    return asyncio.run(_execute(plan))

@@ -1,0 +1,135 @@
+"""Services as processes: started, killed, stopped, told to end, and started again."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.chaos.failing import arm
+from tests.support.processes import ServiceProcess
+
+ENDS_WITHIN_S: Final = 40.0
+LOOK_EVERY_S: Final = 0.03
+COMES_BY_WITHIN_S: Final = 4.0
+STARTED: Final = {
+    "gateway": "service_started",
+    "notifier": "service_started",
+    "tagger": "tagger_started",
+}
+"""What a service logs once it runs."""
+
+
+class Slot:
+    """One process of a service at a time; when it has ended another one takes its place.
+
+    `killed`: how often it ended by SIGKILL, of itself or of others; `dead` is told the process ID,
+    and when, by the wall clock, s. `stopped`, `ending`: it stands still, or was told to end.
+    """
+
+    def __init__(
+        self, kind: str, number: int, environment: Mapping[str, str], folder: Path
+    ) -> None:
+        self.kind = kind
+        self.name = f"{kind}-{number}"
+        self.service = ServiceProcess(kind, environment)
+        self.killed = 0
+        self.stopped = False
+        self.ending = False
+        self.misbehaved: list[str] = []
+        self.dead: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
+        self._fired = folder / f"{self.name}.fired"
+        self._poison = folder / f"{self.name}.poison"
+        self._board = folder / f"{self.name}.board"
+        self._output_before = 0
+
+    def start(self) -> None:
+        arm(self._board)
+        self._output_before = len(self.service.output)
+        self.stopped = self.ending = False
+        self.service.start(
+            "tests.chaos.failing",
+            self.kind,
+            *("--board", str(self._board)),
+            *("--fired", str(self._fired)),
+            *("--poison", str(self._poison)),
+        )
+
+    @property
+    def begun(self) -> bool:
+        """Whether the process has come so far as to know what SIGTERM means."""
+        return f"{STARTED[self.kind]}" in self.service.output[self._output_before :]
+
+    @property
+    def met(self) -> Counter[str]:
+        """How many processes died here of each poison."""
+        return Counter(self._poison.read_text().split() if self._poison.exists() else ())
+
+    @property
+    def reached(self) -> Counter[str]:
+        """At which failpoints processes died here."""
+        return Counter(self._fired.read_text().split() if self._fired.exists() else ())
+
+    async def look_after(self) -> None:
+        """Start another process whenever one has ended, without end."""
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            code = self.service.returncode
+            if code is None:
+                continue
+            if code == -signal.SIGKILL:
+                self._note_death()
+            elif code != 0 or not self.ending:
+                tail = self.service.output[-2000:]
+                self.misbehaved.append(f"{self.name} ended with {code}: {tail}")
+            self.start()
+
+    async def die_at(self, point: str, passing: int) -> None:
+        """Have it end at a failpoint; from outside if it does not come by."""
+        pid = self.service.pid
+        arm(self._board, point, passing)
+        deadline = time.monotonic() + COMES_BY_WITHIN_S
+        while self.service.pid == pid and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_EVERY_S)
+        if self.service.pid == pid:
+            self.kill()
+
+    def kill(self) -> None:
+        """End it as a crash would, and start another."""
+        if self.service.returncode is None:
+            self.service.kill()
+        self._note_death()
+        self.start()
+
+    def _note_death(self) -> None:
+        self.killed += 1
+        self.dead.put_nowait((self.service.pid, time.time()))
+
+    async def stop(self, *, for_s: float) -> None:
+        """Have it stand still for a while."""
+        pid = self.service.pid
+        self.stopped = True
+        self.service.signal(signal.SIGSTOP)
+        await asyncio.sleep(for_s)
+        if self.service.pid == pid and self.service.returncode is None:
+            self.service.signal(signal.SIGCONT)
+        self.stopped = False
+
+    async def terminate(self) -> None:
+        """Tell it to end; note it if it does not."""
+        pid = self.service.pid
+        while self.service.pid == pid and not self.begun:
+            await asyncio.sleep(LOOK_EVERY_S)
+        self.ending = True
+        self.service.signal(signal.SIGTERM)
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while self.service.pid == pid and self.service.returncode is None:
+            if time.monotonic() > deadline:
+                self.misbehaved.append(f"{self.name} ran {ENDS_WITHIN_S:g} s after SIGTERM")
+                self.service.kill()
+                return
+            await asyncio.sleep(LOOK_EVERY_S)
