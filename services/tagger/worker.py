@@ -24,7 +24,7 @@ from services.tagger.app import (
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
-from shared.redis import closing, connect, wait_until_there
+from shared.redis import closing, connect, once_there
 
 logger = structlog.stdlib.get_logger()
 
@@ -63,8 +63,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
         # It answers while the model is loaded, but takes no photos yet.
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
-            await wait_until_there(redis)
-            await publish_stages(redis)
+            await once_there(lambda: publish_stages(redis))
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
         broker = build_broker(settings)
