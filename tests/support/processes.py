@@ -127,8 +127,16 @@ class ServiceProcess:
     @property
     def output(self) -> str:
         """All that it has written so far, stdout and stderr together."""
-        size_bytes = os.fstat(self._output.fileno()).st_size
-        return os.pread(self._output.fileno(), size_bytes, 0).decode(errors="replace")
+        return self.output_from(0)
+
+    @property
+    def output_bytes(self) -> int:
+        return os.fstat(self._output.fileno()).st_size
+
+    def output_from(self, start_bytes: int) -> str:
+        """What it has written after the first `start_bytes`."""
+        most_bytes = self.output_bytes - start_bytes
+        return os.pread(self._output.fileno(), most_bytes, start_bytes).decode(errors="replace")
 
     def terminate(self, *, timeout_s: float = 20.0) -> int:
         """Ask it to drain and end; return its exit code. AssertionError if it does not end."""

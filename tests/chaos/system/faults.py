@@ -25,7 +25,7 @@ from tests.support.broker_proxy import Proxy
 SPREAD: Final = (0.5, 1.5)
 """A pause between two faults of a track, in shares of the mean."""
 
-PASSINGS: Final = 6
+PASSINGS: Final = 3
 """A failpoint lets its process die at one of so many passings."""
 
 BEYOND_LEASE_S: Final = 1.5
@@ -92,7 +92,11 @@ def deck(plan: Plan, kind: str) -> list[Fault]:
 
 
 class Faults:
-    """Does the faults. `down`: when the server was away, by the wall clock, s, from and until."""
+    """Does the faults.
+
+    `down`: when the server was away, from and until. `cut`: when the taggers' connections had been
+    reset, or had been slow until. By the wall clock, s.
+    """
 
     def __init__(
         self,
@@ -102,6 +106,7 @@ class Faults:
         proxies: Mapping[str, Proxy],
     ) -> None:
         self.down: list[tuple[float, float]] = []
+        self.cut: list[float] = []
         self.done: dict[str, int] = {}
         self._plan = plan
         self._slots = slots
@@ -185,13 +190,15 @@ class Faults:
         chance.shuffle(whats)
         for what in whats:
             await asyncio.sleep(chance.uniform(*SPREAD) * self._plan.seconds / len(whats))
-            proxy = self._proxies[chance.choice(sorted(self._proxies))]
-            length_s = chance.uniform(*SLOW_S)
+            kind, length_s = chance.choice(sorted(self._proxies)), chance.uniform(*SLOW_S)
+            proxy = self._proxies[kind]
             self._count(f"connections {what}")
             if what == "reset":
                 proxy.reset()
             else:
                 proxy.hold_back(for_s=length_s)
+            if kind == "tagger":
+                self.cut.append(time.time() + (length_s if what == "delay" else 0.0))
 
     def _count(self, what: str) -> None:
         self.done[what] = self.done.get(what, 0) + 1

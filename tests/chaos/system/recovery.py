@@ -74,23 +74,31 @@ def _job_of(fields: Mapping[bytes, bytes]) -> str:
 
 
 def of_taggers(
-    held: Sequence[Held], jobs: Mapping[str, Fields], down: Sequence[tuple[float, float]]
+    held: Sequence[Held],
+    jobs: Mapping[str, Fields],
+    *,
+    lease_s: float,
+    faults_over_at: Sequence[float],
 ) -> Iterator[Recovery]:
     """Yield how long each job waited until it was begun again.
 
-    Not those that ended without (its outcome had been written), or were held by another one that
-    died too before it began; nor those that were held up by the server's own absence.
+    Not those that ended without, for their outcome had been written, or that another tagger had
+    taken over and died with. Nor what other faults have added: from the lapse of the lease on, the
+    time begins again whenever one is over, at `faults_over_at`: a tagger has started, the server is
+    back.
     """
     deaths: dict[str, list[float]] = defaultdict(list)
     for each in held:
         deaths[each.job_id].append(each.died_s)
-    for job_id, died in deaths.items():
-        fields = jobs.get(job_id, {})
+    for job_id, unsorted in deaths.items():
+        fields, died = jobs.get(job_id, {}), sorted(unsorted)
         starts = sorted(int(v) / 1000 for k, v in fields.items() if k.startswith("started:"))
-        for died_s, next_s in zip(sorted(died), [*sorted(died)[1:], float("inf")], strict=True):
-            begun = [start_s for start_s in starts if died_s < start_s <= next_s]
-            if begun and not any(a < begun[0] and died_s < b for a, b in down):
-                yield Recovery("tagger", begun[0] - died_s)
+        for died_s, next_s in zip(died, [*died[1:], float("inf")], strict=True):
+            begun_s = min((at for at in starts if died_s < at <= next_s), default=None)
+            if begun_s is not None:
+                lapse_s = died_s + lease_s
+                over = [at_s for at_s in faults_over_at if lapse_s < at_s < begun_s]
+                yield Recovery("tagger", begun_s - died_s - (max(over, default=lapse_s) - lapse_s))
 
 
 def of_gateways(died: Sequence[float], accepted_at: Sequence[float]) -> Iterator[Recovery]:

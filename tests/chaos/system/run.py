@@ -103,7 +103,8 @@ def _environment(plan: Plan, openai: OpenAIServer, blobs: Path, proxy: Proxy) ->
         "TAGLINE_CLAIM_AFTER_MS": str(plan.claim_after_ms),
         "TAGLINE_RETENTION_S": str(RETENTION_S),
         "TAGLINE_CONNECTS_PER_S": "1000",
-        "TAGLINE_MAX_CALLS": "12",
+        # The places of those that were killed stay taken for most of a lease.
+        "TAGLINE_MAX_CALLS": "48",
         "TAGLINE_DECODERS": "1",
         "TAGLINE_GRACE_S": "5",
         "OPENAI_API_KEY": openai.key,
@@ -150,7 +151,8 @@ class Run:
         finally:
             await asyncio.gather(*(end(task) for task in background), return_exceptions=True)
             await client.aclose()
-        await self._end_services()
+        for slot in scene.all_slots:
+            await slot.end()
         self._remains = await asyncio.to_thread(self._look)
         history = await self._history(watcher, scales, deaths, faults)
         return check(history), self._told(faults, time.monotonic() - began_s)
@@ -197,14 +199,6 @@ class Run:
                 if last != "0-0":
                     return f"{follower.name} at {follower.position}, before {last}"
         return ""
-
-    async def _end_services(self) -> None:
-        for slot in self._scene.all_slots:
-            if slot.service.returncode is None:
-                await slot.terminate()
-            code = slot.service.returncode
-            if code not in {0, -9}:
-                slot.misbehaved.append(f"{slot.name} ended with {code} at last")
 
     def _look(self) -> Remains:
         with redis.Redis.from_url(self._scene.server.url) as client:
@@ -259,7 +253,16 @@ class Run:
             while not slot.dead.empty():
                 died.append(slot.dead.get_nowait()[1])
         return [
-            *recovery.of_taggers(deaths.held, self._remains.jobs, faults.down),
+            *recovery.of_taggers(
+                deaths.held,
+                self._remains.jobs,
+                lease_s=self._plan.claim_after_ms / 1000,
+                faults_over_at=[
+                    *(at_s for slot in scene.slots["tagger"] for at_s in slot.up_at),
+                    *(ended_s for _, ended_s in faults.down),
+                    *faults.cut,
+                ],
+            ),
             *recovery.of_gateways(died, accepted_at),
             *recovery.of_notifiers(scene.followers),
             *recovery.of_servers(faults.down, told_at),

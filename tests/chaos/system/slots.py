@@ -15,20 +15,16 @@ from tests.support.processes import ServiceProcess
 
 ENDS_WITHIN_S: Final = 40.0
 LOOK_EVERY_S: Final = 0.03
-COMES_BY_WITHIN_S: Final = 4.0
-STARTED: Final = {
-    "gateway": "service_started",
-    "notifier": "service_started",
-    "tagger": "tagger_started",
-}
-"""What a service logs once it runs."""
+COMES_BY_WITHIN_S: Final = 15.0
+STARTED: Final = "_started"
+"""What a service logs once it runs: `tagger_started`, say."""
 
 
 class Slot:
     """One process of a service at a time; when it has ended another one takes its place.
 
     `killed`: how often it ended by SIGKILL, of itself or of others; `dead` is told the process ID,
-    and when, by the wall clock, s. `stopped`, `ending`: it stands still, or was told to end.
+    and when. `up_at`: when processes had started. Times are of the wall clock, s.
     """
 
     def __init__(
@@ -38,19 +34,20 @@ class Slot:
         self.name = f"{kind}-{number}"
         self.service = ServiceProcess(kind, environment)
         self.killed = 0
-        self.stopped = False
-        self.ending = False
+        self.up_at: list[float] = []
         self.misbehaved: list[str] = []
         self.dead: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
         self._fired = folder / f"{self.name}.fired"
         self._poison = folder / f"{self.name}.poison"
         self._board = folder / f"{self.name}.board"
         self._output_before = 0
+        self._begun = self._ending = False
+        self._board_is_free = asyncio.Lock()
 
     def start(self) -> None:
         arm(self._board)
-        self._output_before = len(self.service.output)
-        self.stopped = self.ending = False
+        self._output_before = self.service.output_bytes
+        self._begun = self._ending = False
         self.service.start(
             "tests.chaos.failing",
             self.kind,
@@ -59,10 +56,11 @@ class Slot:
             *("--poison", str(self._poison)),
         )
 
-    @property
-    def begun(self) -> bool:
-        """Whether the process has come so far as to know what SIGTERM means."""
-        return f"{STARTED[self.kind]}" in self.service.output[self._output_before :]
+    async def _until_begun(self, pid: int) -> bool:
+        """Wait until the process knows what SIGTERM means; False if it is gone before."""
+        while self.service.pid == pid and not self._begun:
+            await asyncio.sleep(LOOK_EVERY_S)
+        return self.service.pid == pid
 
     @property
     def met(self) -> Counter[str]:
@@ -80,22 +78,31 @@ class Slot:
             await asyncio.sleep(LOOK_EVERY_S)
             code = self.service.returncode
             if code is None:
+                self._note_beginning()
                 continue
             if code == -signal.SIGKILL:
                 self._note_death()
-            elif code != 0 or not self.ending:
-                tail = self.service.output[-2000:]
+            elif code != 0 or not self._ending:
+                tail = self.service.output_from(self._output_before)[-2000:]
                 self.misbehaved.append(f"{self.name} ended with {code}: {tail}")
             self.start()
 
+    def _note_beginning(self) -> None:
+        if not self._begun and STARTED in self.service.output_from(self._output_before):
+            self._begun = True
+            self.up_at.append(time.time())
+
     async def die_at(self, point: str, passing: int) -> None:
-        """Have it end at a failpoint; from outside if it does not come by."""
-        pid = self.service.pid
-        arm(self._board, point, passing)
-        deadline = time.monotonic() + COMES_BY_WITHIN_S
-        while self.service.pid == pid and time.monotonic() < deadline:
-            await asyncio.sleep(LOOK_EVERY_S)
-        if self.service.pid == pid:
+        """Have a process end at a failpoint; from outside if none comes by in time."""
+        async with self._board_is_free:
+            before, deadline = self.reached.total(), time.monotonic() + COMES_BY_WITHIN_S
+            while time.monotonic() < deadline:
+                pid = self.service.pid
+                arm(self._board, point, passing)
+                while self.service.pid == pid and time.monotonic() < deadline:
+                    await asyncio.sleep(LOOK_EVERY_S)
+                if self.reached.total() > before:
+                    return
             self.kill()
 
     def kill(self) -> None:
@@ -112,24 +119,37 @@ class Slot:
     async def stop(self, *, for_s: float) -> None:
         """Have it stand still for a while."""
         pid = self.service.pid
-        self.stopped = True
+        if not await self._until_begun(pid):
+            return
         self.service.signal(signal.SIGSTOP)
         await asyncio.sleep(for_s)
         if self.service.pid == pid and self.service.returncode is None:
             self.service.signal(signal.SIGCONT)
-        self.stopped = False
 
     async def terminate(self) -> None:
         """Tell it to end; note it if it does not."""
         pid = self.service.pid
-        while self.service.pid == pid and not self.begun:
-            await asyncio.sleep(LOOK_EVERY_S)
-        self.ending = True
+        if not await self._until_begun(pid):
+            return
+        self._ending = True
         self.service.signal(signal.SIGTERM)
         deadline = time.monotonic() + ENDS_WITHIN_S
         while self.service.pid == pid and self.service.returncode is None:
             if time.monotonic() > deadline:
                 self.misbehaved.append(f"{self.name} ran {ENDS_WITHIN_S:g} s after SIGTERM")
-                self.service.kill()
+                self.kill()
                 return
             await asyncio.sleep(LOOK_EVERY_S)
+
+    async def end(self) -> None:
+        """End it in order, for good: nobody looks after it any more."""
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while not self._begun and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._note_beginning()
+        self.service.signal(signal.SIGTERM)
+        while (code := self.service.returncode) is None and time.monotonic() < deadline:
+            await asyncio.sleep(LOOK_EVERY_S)
+        if code != 0:
+            tail = self.service.output_from(self._output_before)[-2000:]
+            self.misbehaved.append(f"{self.name} ended with {code} at last: {tail}")
