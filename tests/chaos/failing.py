@@ -3,7 +3,8 @@
 At its third passing from now the process sends itself SIGKILL. `--board FILE`: the failpoint is
 written there, at any time, by `arm`; `--fired FILE`: there the process notes it. `--poison FILE`:
 it also dies whenever it reads a photo that ends in `POISON` and a name, and notes the name in FILE
-before. With none of it, it is the service as it is.
+before. `--clock-s N`: its clock is so much ahead of the others'. With none of it, it is the service
+as it is.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import os
 import runpy
 import signal
 import sys
+import time
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -117,6 +119,11 @@ def die_of_poison(notes: Path) -> None:
     wrap(GET, before=lambda: None, after=look)
 
 
+def _set_clock(ahead_s: float) -> None:
+    true_s = time.time
+    time.time = lambda: true_s() + ahead_s
+
+
 def _die(notes: Path | None, why: str) -> None:
     if notes is not None:
         with notes.open("ab", buffering=0) as file:
@@ -131,7 +138,9 @@ def main() -> None:
     parser.add_argument("--board", type=Path)
     parser.add_argument("--fired", type=Path)
     parser.add_argument("--poison", type=Path)
+    parser.add_argument("--clock-s", type=float, default=0.0)
     options = parser.parse_args()
+    _set_clock(options.clock_s)
     shared = _shared(options.board) if options.board else mmap.mmap(-1, BOARD_BYTES)
     if options.at:
         shared.write(options.at.encode())

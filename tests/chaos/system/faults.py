@@ -132,7 +132,8 @@ class Faults:
                 if fault.what == "kill":
                     slot.kill()
                 elif fault.what == "point":
-                    lasting.create_task(slot.die_at(fault.point, fault.passing))
+                    dying = slot.die_at(fault.point, fault.passing, within_s=self._plan.patience_s)
+                    lasting.create_task(dying)
                 elif fault.what == "stop":
                     self._count(f"{kind} stopped")
                     lasting.create_task(slot.stop(for_s=self._standstill_s(kind, fault.length)))

@@ -13,6 +13,8 @@ class Plan:
     `kills`, `stops`, `terms`: how many SIGKILL, SIGSTOP (past the lease, of a tagger) and SIGTERM
     each kind of process is sent. `replies`: how many replies of the server are lost on the way,
     `delays` and `resets`: how often they are held back, and all connections cut.
+    `patience_s`: how long a process has to come by its failpoint, before it is killed from
+    outside; `settle_s`: how long it may take, after the last fault, until all is at rest.
     `recovery_s`: how long anything may take to go on after a kill; None where a machine may be
     too busy for that to be told.
     """
@@ -35,6 +37,8 @@ class Plan:
     replies: int = 200
     delays: int = 20
     resets: int = 20
+    patience_s: float = 15.0
+    settle_s: float = 240.0
     recovery_s: float | None = 20.0
 
 
@@ -53,12 +57,17 @@ def short(seed: int) -> Plan:
         replies=12,
         delays=1,
         resets=2,
+        patience_s=5.0,
+        settle_s=120.0,
         recovery_s=None,
     )
 
 
 COPIES: Final = {"tagger": 2, "gateway": 1, "notifier": 2}
 """How many of each service there are."""
+
+CLOCKS_S: Final = {"tagger": (-3600.0, 3600.0), "gateway": (-3600.0,), "notifier": (0.0, 3600.0)}
+"""How far the clock of each is ahead: everything goes by the server's."""
 
 LIMITS_MB: Final = {
     "tagger": 400,

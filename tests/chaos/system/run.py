@@ -25,7 +25,7 @@ from tests.chaos.system.faults import Faults
 from tests.chaos.system.follower import Follower
 from tests.chaos.system.history import History, Recovery
 from tests.chaos.system.parcels import parcels
-from tests.chaos.system.plan import COPIES, Plan
+from tests.chaos.system.plan import CLOCKS_S, COPIES, Plan
 from tests.chaos.system.provider import moody
 from tests.chaos.system.sender import Sender
 from tests.chaos.system.slots import Slot
@@ -35,7 +35,6 @@ from tests.support.broker_proxy import Proxy, proxy_to
 from tests.support.openai_server import OpenAIServer
 from tests.support.redis_server import temporary_server
 
-SETTLE_TIMEOUT_S: Final = 240.0
 TELL_EVERY_S: Final = 15.0
 RETENTION_S: Final = 7200
 """Longer than a run: the lanes hold all that was ever told."""
@@ -75,10 +74,16 @@ async def opened(plan: Plan) -> AsyncIterator[Scene]:
         blobs = folder / "blobs"
         slots = {
             kind: [
-                Slot(kind, number, _environment(plan, openai, blobs, proxies[kind]), folder)
-                for number in range(copies)
+                Slot(
+                    kind,
+                    number,
+                    _environment(plan, openai, blobs, proxies[kind]),
+                    folder,
+                    clock_s=clock_s,
+                )
+                for number, clock_s in enumerate(clocks_s)
             ]
-            for kind, copies in COPIES.items()
+            for kind, clocks_s in CLOCKS_S.items()
         }
         web = await stack.enter_async_context(
             aiohttp.ClientSession(
@@ -174,7 +179,7 @@ class Run:
 
     async def _settle(self, background: Sequence[asyncio.Task[Any]]) -> None:
         """Wait until nothing is left to do, and every client has heard the last of its events."""
-        left, deadline = "", time.monotonic() + SETTLE_TIMEOUT_S
+        left, deadline = "", time.monotonic() + self._plan.settle_s
         while time.monotonic() < deadline:
             for task in background:
                 if task.done():
@@ -183,7 +188,7 @@ class Run:
             if not left:
                 return
             await asyncio.sleep(0.2)
-        self._troubles.append(f"not at rest after {SETTLE_TIMEOUT_S:g} s: {left}")
+        self._troubles.append(f"not at rest after {self._plan.settle_s:g} s: {left}")
 
     def _unsettled(self) -> str:
         """Return what is not at rest yet, by the server's word."""

@@ -15,7 +15,6 @@ from tests.support.processes import ServiceProcess
 
 ENDS_WITHIN_S: Final = 40.0
 LOOK_EVERY_S: Final = 0.03
-COMES_BY_WITHIN_S: Final = 15.0
 STARTED: Final = "_started"
 """What a service logs once it runs: `tagger_started`, say."""
 
@@ -23,14 +22,22 @@ STARTED: Final = "_started"
 class Slot:
     """One process of a service at a time; when it has ended another one takes its place.
 
+    `clock_s`: how far its clock is ahead of the machine's.
     `killed`: how often it ended by SIGKILL, of itself or of others; `dead` is told the process ID,
     and when. `up_at`: when processes had started. Times are of the wall clock, s.
     """
 
     def __init__(
-        self, kind: str, number: int, environment: Mapping[str, str], folder: Path
+        self,
+        kind: str,
+        number: int,
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        clock_s: float,
     ) -> None:
         self.kind = kind
+        self._clock_s = clock_s
         self.name = f"{kind}-{number}"
         self.service = ServiceProcess(kind, environment)
         self.killed = 0
@@ -54,6 +61,7 @@ class Slot:
             *("--board", str(self._board)),
             *("--fired", str(self._fired)),
             *("--poison", str(self._poison)),
+            f"--clock-s={self._clock_s}",
         )
 
     async def _until_begun(self, pid: int) -> bool:
@@ -92,10 +100,10 @@ class Slot:
             self._begun = True
             self.up_at.append(time.time())
 
-    async def die_at(self, point: str, passing: int) -> None:
+    async def die_at(self, point: str, passing: int, *, within_s: float) -> None:
         """Have a process end at a failpoint; from outside if none comes by in time."""
         async with self._board_is_free:
-            before, deadline = self.reached.total(), time.monotonic() + COMES_BY_WITHIN_S
+            before, deadline = self.reached.total(), time.monotonic() + within_s
             while time.monotonic() < deadline:
                 pid = self.service.pid
                 arm(self._board, point, passing)
