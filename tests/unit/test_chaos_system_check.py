@@ -342,7 +342,7 @@ def poison(**known: Any) -> History:
         "photos": {1: record(1, status="error", tags="[]", error=POISON)},
         "letters": [Letter("job-1", "poison", 3)],
         "met": {"digest-1": 3},
-        "deaths": 3,
+        "deaths": {"job-1": 3},
         **known,
     }
     return history(progress(1, 10), failed(1), **known)
@@ -356,12 +356,20 @@ def test_poison_that_ended_after_three_deaths_breaks_nothing() -> None:
     "known",
     [
         {"met": {"digest-1": 4}},
-        {"deaths": 4},
+        {"deaths": {"job-1": 4}},
+        {"deaths": {"job-1": 3}, "held": {"job-1": 2}},
         {"letters": [Letter("job-1", "poison", 2)]},
         {"letters": [Letter("job-1", "failed", 3)]},
         {"photos": {1: record(1, status="error", tags="[]", error='{"code": "timeout"}')}},
     ],
-    ids=["met too often", "counted too often", "too early", "for another reason", "told otherwise"],
+    ids=[
+        "met too often",
+        "counted too often",
+        "counted for nothing",
+        "too early",
+        "for another reason",
+        "told otherwise",
+    ],
 )
 def test_poison_that_is_not_stopped_in_time_is_found(known: dict[str, Any]) -> None:
     assert broken(poison(**known)) == ["deaths_bounded"]

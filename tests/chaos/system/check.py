@@ -184,8 +184,14 @@ def deaths_bounded(history: History) -> Finding:
         for letter in history.letters
         if (letter.reason == "poison") != (letter.deaths >= MAX_DEATHS)
     ]
-    if history.deaths > MAX_DEATHS:
-        broken.append(f"a message had {history.deaths} deaths on its account")
+    for job_id, deaths in history.deaths.items():
+        if deaths > MAX_DEATHS:
+            broken.append(f"job {job_id} had {deaths} deaths on its account")
+        if history.held is not None and deaths > history.held.get(job_id, 0):
+            held = history.held.get(job_id, 0)
+            broken.append(
+                f"job {job_id} had {deaths} deaths on its account, and was held at {held}"
+            )
     broken += [
         f"{n} workers died of {digest}" for digest, n in history.met.items() if n > MAX_DEATHS
     ]

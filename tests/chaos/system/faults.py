@@ -151,21 +151,32 @@ class Faults:
         for fault in faults:
             await asyncio.sleep(fault.pause * self._plan.seconds / len(faults))
             self._count(f"server {fault.what}")
-            began_s = time.time()
             if fault.what == "stop":
-                await self._stop_server(_between(STANDSTILL_S, fault.length))
+                gone_s = await self._stop_server(_between(STANDSTILL_S, fault.length))
             else:
-                (self._server.kill if fault.what == "kill" else self._server.stop)()
-                await asyncio.sleep(_between(DOWN_S, fault.length))
-                self._server.launch()
-                await asyncio.to_thread(self._server.wait_ready)
-            self.down.append((began_s, time.time()))
+                gone_s = await self._end_server(fault)
+            self.down.append((gone_s, time.time()))
 
-    async def _stop_server(self, for_s: float) -> None:
+    async def _stop_server(self, for_s: float) -> float:
+        """Have the server stand still for a while; return since when."""
         assert self._server.pid is not None
         os.kill(self._server.pid, signal.SIGSTOP)
+        gone_s = time.time()
         await asyncio.sleep(for_s)
         os.kill(self._server.pid, signal.SIGCONT)
+        return gone_s
+
+    async def _end_server(self, fault: Fault) -> float:
+        """End the server, in order or not, and start it again; return since when it was gone."""
+        if fault.what == "kill":
+            self._server.kill()
+        else:
+            self._server.stop()
+        gone_s = time.time()
+        await asyncio.sleep(_between(DOWN_S, fault.length))
+        self._server.launch()
+        await asyncio.to_thread(self._server.wait_ready)
+        return gone_s
 
     async def _lose_replies(self, kind: str) -> None:
         """Lose replies to one kind of service until there are enough, over all of them."""

@@ -57,8 +57,8 @@ TRANSPORTS: Final[tuple[Transport, ...]] = (
 class Follower:
     """One client. `urls`: the notifiers, of which it takes any each time.
 
-    `frames`: all it was sent. `connections`: when it was told `connected`, and by which notifier.
-    `troubles`: closings that no client should see.
+    `frames`: all it was sent. `ends`: how many ends of each photo. `cut_off`: from when until when
+    it was without events, by the wall clock, s. `troubles`: closings that no client should see.
     """
 
     def __init__(self, number: int, seed: int, urls: Sequence[str]) -> None:
@@ -69,7 +69,7 @@ class Follower:
         self._cursor = Cursor()
         self.frames: list[Frame] = []
         self.ends: dict[int, int] = {}
-        self.cut_off: list[tuple[str, float, float]] = []
+        self.cut_off: list[tuple[float, float]] = []
         self.troubles: list[str] = []
         self._news = asyncio.Event()
 
@@ -83,7 +83,7 @@ class Follower:
 
     async def run(self, web: aiohttp.ClientSession) -> None:
         """Follow without end."""
-        lost: tuple[str, float] | None = None
+        lost_s: float | None = None
         while True:
             url, stays_s = self._chance.choice(self._urls), self._chance.uniform(*STAYS_S)
             away_s = self._chance.uniform(*AWAY_S)
@@ -94,16 +94,16 @@ class Follower:
                     aclosing(self._transport(web, url, self._cursor)) as events,
                 ):
                     async for event in events:
-                        if lost is not None:
-                            self.cut_off.append((*lost, time.time()))
-                            lost = None
+                        if lost_s is not None:
+                            self.cut_off.append((lost_s, time.time()))
+                            lost_s = None
                         self._note(event)
             except (LostError, aiohttp.ClientError, OSError, ValueError) as error:
                 if isinstance(error, LostError) and error.code == 4400:
                     self.troubles.append(f"{self.name} was not resumed at {self._cursor}")
                     self._cursor = Cursor()
-            if lost is None and not staying.expired():
-                lost = url, time.time()
+            if lost_s is None and not staying.expired():
+                lost_s = time.time()
             await asyncio.sleep(away_s)
 
     def _note(self, event: Event) -> None:

@@ -47,10 +47,12 @@ class History:
     for nobody included. `photos`: the records. `left`: how much of what there should be nothing
     of at rest, by name. `originals`, `thumbnails`: the photos' file names that have such blobs,
     after the sweep. `stranded`: what was seen, at any time, of photos that were nowhere.
-    `deaths`: the most of any message. `met`: how many workers died of each poison photo, by
-    digest. `peaks_mb`: the most that a process of each kind had in memory. `recoveries`: with
-    `recovery_s`, the longest allowed, None if it is not judged. `disagreement`: of an index with
-    the records. `misbehaved`: what processes and answers did that they never should.
+    `deaths`: the most on the account of each job's message; `held`: how often it was held by a
+    tagger that was killed or stopped, None where leases are too short to be sure. `met`: how many
+    workers died of each poison photo, by its name. `peaks_mb`: the most that a process of each
+    kind had in memory. `recoveries`: with `recovery_s`, the longest allowed, None if it is not
+    judged. `disagreement`: of an index with the records. `misbehaved`: what processes and answers
+    did that they never should.
     """
 
     uploads: Sequence[Upload] = ()
@@ -64,7 +66,8 @@ class History:
     thumbnails: frozenset[str] = frozenset()
     samples: int = 0
     stranded: Sequence[str] = ()
-    deaths: int = 0
+    deaths: Mapping[str, int] = field(default_factory=dict)
+    held: Mapping[str, int] | None = None
     met: Mapping[str, int] = field(default_factory=dict)
     peaks_mb: Mapping[str, float] = field(default_factory=dict)
     recoveries: Sequence[Recovery] = ()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import redis.exceptions
@@ -19,6 +20,8 @@ from tests.chaos.system.follower import Follower
 from tests.chaos.system.history import Fields, Recovery
 from tests.chaos.system.slots import Slot
 
+LOOK_EVERY_S: Final = 0.2
+
 
 @dataclass(frozen=True)
 class Held:
@@ -29,10 +32,11 @@ class Held:
 
 
 class Deaths:
-    """Finds out what taggers held as they died."""
+    """Finds out what taggers held as they died, and (`stood`, by process) as they stood still."""
 
     def __init__(self, client: Redis, taggers: Sequence[Slot], *, within_s: float) -> None:
         self.held: list[Held] = []
+        self.stood: dict[int, set[str]] = defaultdict(set)
         self._client = client
         self._taggers = taggers
         self._within_s = within_s
@@ -41,6 +45,22 @@ class Deaths:
         async with asyncio.TaskGroup() as group:
             for tagger in self._taggers:
                 group.create_task(self._note(tagger))
+                group.create_task(self._note_still(tagger))
+
+    def count(self) -> Counter[str]:
+        """Return how often each job was held by a tagger that died or stood still."""
+        found = Counter(each.job_id for each in self.held)
+        for jobs in self.stood.values():
+            found.update(jobs)
+        return found
+
+    async def _note_still(self, tagger: Slot) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for pid in list(tagger.still):
+                # The server goes on giving messages to one that stands still.
+                with suppress(redis.exceptions.RedisError):
+                    self.stood[pid].update(await self._held_by(pid))
 
     async def _note(self, tagger: Slot) -> None:
         while True:
@@ -113,14 +133,14 @@ def of_gateways(died: Sequence[float], accepted_at: Sequence[float]) -> Iterator
 def of_notifiers(followers: Sequence[Follower]) -> Iterator[Recovery]:
     """Yield how long clients were without events that had been cut off."""
     for follower in followers:
-        for _, lost_s, back_s in follower.cut_off:
+        for lost_s, back_s in follower.cut_off:
             yield Recovery("notifier", back_s - lost_s)
 
 
 def of_servers(down: Sequence[tuple[float, float]], told_at: Sequence[float]) -> Iterator[Recovery]:
     """Yield how long after the server was lost anything was written again."""
     told = sorted(told_at)
-    for began_s, ended_s in down:
-        after = [at_s for at_s in told if at_s > began_s]
+    for gone_s, _ in down:
+        after = [at_s for at_s in told if at_s > gone_s]
         if after:
-            yield Recovery("server", min(after[0], max(after[0], ended_s)) - began_s)
+            yield Recovery("server", after[0] - gone_s)

@@ -24,7 +24,8 @@ class Slot:
 
     `clock_s`: how far its clock is ahead of the machine's.
     `killed`: how often it ended by SIGKILL, of itself or of others; `dead` is told the process ID,
-    and when. `up_at`: when processes had started. Times are of the wall clock, s.
+    and when; `still` of those that stand still or were told to end, until they go on or are gone.
+    `up_at`: when processes had started. Times are of the wall clock, s.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Slot:
         self.up_at: list[float] = []
         self.misbehaved: list[str] = []
         self.dead: asyncio.Queue[tuple[int, float]] = asyncio.Queue()
+        self.still: set[int] = set()
         self._fired = folder / f"{self.name}.fired"
         self._poison = folder / f"{self.name}.poison"
         self._board = folder / f"{self.name}.board"
@@ -130,7 +132,9 @@ class Slot:
         if not await self._until_begun(pid):
             return
         self.service.signal(signal.SIGSTOP)
+        self.still.add(pid)
         await asyncio.sleep(for_s)
+        self.still.discard(pid)
         if self.service.pid == pid and self.service.returncode is None:
             self.service.signal(signal.SIGCONT)
 
@@ -140,14 +144,16 @@ class Slot:
         if not await self._until_begun(pid):
             return
         self._ending = True
+        self.still.add(pid)
         self.service.signal(signal.SIGTERM)
         deadline = time.monotonic() + ENDS_WITHIN_S
         while self.service.pid == pid and self.service.returncode is None:
             if time.monotonic() > deadline:
                 self.misbehaved.append(f"{self.name} ran {ENDS_WITHIN_S:g} s after SIGTERM")
                 self.kill()
-                return
+                break
             await asyncio.sleep(LOOK_EVERY_S)
+        self.still.discard(pid)
 
     async def end(self) -> None:
         """End it in order, for good: nobody looks after it any more."""

@@ -23,12 +23,16 @@ EXAMPLES: Final = 50
 
 LOOK: Final = """
 -- KEYS[1] unfinished, KEYS[2] delayed, KEYS[3..] streams; ARGV[1] prefix. In one step, so that
--- nothing moves meanwhile. Returns what is wrong, and the most deaths of any message.
-local messages, deaths, wrong = {}, 0, {}
+-- nothing moves meanwhile. Returns what is wrong, and the jobs whose messages have deaths on their
+-- account: job, how many, …
+local messages, deaths, wrong = {}, {}, {}
 local function take(message, died)
   local job = string.match(message, '"job_id":%s*"([^"]+)"') or ''
   messages[job] = (messages[job] or 0) + 1
-  deaths = math.max(deaths, tonumber(died) or 0)
+  if tonumber(died or 0) > 0 then
+    deaths[#deaths + 1] = job
+    deaths[#deaths + 1] = tonumber(died)
+  end
 end
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local died, message = string.match(member, '^%d+:(%d+):(.*)$')
@@ -59,12 +63,12 @@ def looking(url: str) -> Redis:
 
 
 class Watcher:
-    """Looks at the queue. `stranded`: what was wrong; `deaths`: the most of any message."""
+    """Looks at the queue. `stranded`: what was wrong; `deaths`: the most of each job's message."""
 
     def __init__(self, client: Redis) -> None:
         self.samples = 0
         self.stranded: list[str] = []
-        self.deaths = 0
+        self.deaths: dict[str, int] = {}
         self._client = client
 
     async def look_forever(self) -> None:
@@ -81,7 +85,9 @@ class Watcher:
         found: Any = await self._client.eval(LOOK, len(places), *places, keys.SHARD)
         wrong, deaths = found
         self.samples += 1
-        self.deaths = max(self.deaths, deaths)
+        for job_id, count in zip(deaths[::2], deaths[1::2], strict=True):
+            job = job_id.decode()
+            self.deaths[job] = max(self.deaths.get(job, 0), count)
         if len(self.stranded) < EXAMPLES:
             self.stranded += [each.decode() for each in wrong]
 
