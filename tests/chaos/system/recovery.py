@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING
+from tests.chaos.check import MAX_DEATHS
 from tests.chaos.system.follower import Follower
 from tests.chaos.system.history import Fields, Recovery
 from tests.chaos.system.slots import Slot
@@ -104,8 +105,8 @@ def of_taggers(
 
     Not those that ended without, for their outcome had been written, or that another tagger had
     taken over and died with. Nor what other faults have added: from the lapse of the lease on, the
-    time begins again whenever one is over, at `faults_over_at`: a tagger has started, the server is
-    back.
+    time begins again whenever one is over, at `faults_over_at`: another tagger has died, or has
+    started, the server is back. A last life is told by itself: it waits until its tagger is free of others.
     """
     deaths: dict[str, list[float]] = defaultdict(list)
     for each in held:
@@ -113,12 +114,14 @@ def of_taggers(
     for job_id, unsorted in deaths.items():
         fields, died = jobs.get(job_id, {}), sorted(unsorted)
         starts = sorted(int(v) / 1000 for k, v in fields.items() if k.startswith("started:"))
-        for died_s, next_s in zip(died, [*died[1:], float("inf")], strict=True):
+        nexts = [*died[1:], float("inf")]
+        for deaths_so_far, (died_s, next_s) in enumerate(zip(died, nexts, strict=True), 1):
             begun_s = min((at for at in starts if died_s < at <= next_s), default=None)
             if begun_s is not None:
                 lapse_s = died_s + lease_s
                 over = [at_s for at_s in faults_over_at if lapse_s < at_s < begun_s]
-                yield Recovery("tagger", begun_s - died_s - (max(over, default=lapse_s) - lapse_s))
+                what = "last life" if deaths_so_far == MAX_DEATHS - 1 else "tagger"
+                yield Recovery(what, begun_s - died_s - (max(over, default=lapse_s) - lapse_s))
 
 
 def of_gateways(died: Sequence[float], accepted_at: Sequence[float]) -> Iterator[Recovery]:

@@ -176,6 +176,7 @@ class Run:
                 lease_s=self._plan.claim_after_ms / 1000,
                 faults_over_at=[
                     *(at_s for slot in scene.slots["tagger"] for at_s in slot.up_at),
+                    *(each.died_s for each in deaths.held),
                     *(ended_s for _, ended_s in faults.down),
                     *faults.cut,
                 ],

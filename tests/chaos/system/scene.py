@@ -96,6 +96,7 @@ def _environment(plan: Plan, openai: OpenAIServer, blobs: Path, proxy: Proxy) ->
         "TAGLINE_CONNECTS_PER_S": "1000",
         # The places of those that were killed stay taken for most of a lease.
         "TAGLINE_MAX_CALLS": "48",
+        "TAGLINE_THREADS": "4",
         "TAGLINE_DECODERS": "1",
         "TAGLINE_GRACE_S": "5",
         "OPENAI_API_KEY": openai.key,
