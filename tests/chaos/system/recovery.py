@@ -104,9 +104,10 @@ def of_taggers(
     """Yield how long each job waited until it was begun again.
 
     Not those that ended without, for their outcome had been written, or that another tagger had
-    taken over and died with. Nor what other faults have added: from the lapse of the lease on, the
-    time begins again whenever one is over, at `faults_over_at`: another tagger has died, or has
-    started, the server is back. A last life is told by itself: it waits until its tagger is free of others.
+    taken over and died with. Nor what other faults have added: from the lapse of the lease on,
+    the time begins again whenever one is over, at `faults_over_at`: another tagger has died, or
+    has started, the server is back. A last life is told by itself: it waits until its tagger is
+    free of others.
     """
     deaths: dict[str, list[float]] = defaultdict(list)
     for each in held:
