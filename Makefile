@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench chaos screenshots lock clean
+.PHONY: help run test check web-check format bench chaos screenshots lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -68,8 +68,19 @@ lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	done
 	@echo 'Locking requirements/embedded.txt'
 	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
-	@echo 'Locking requirements/web.txt'
-	@$(PY) -m $(LOCK) requirements/web.in -o requirements/web.txt
+	@for tool in web sbom; do \
+		echo "Locking requirements/$$tool.txt"; \
+		$(PY) -m $(LOCK) requirements/$$tool.in -o requirements/$$tool.txt || exit; \
+	done
+
+sbom: $(VENV)/sbom/.made web/node_modules/.made ## write bills of materials (CycloneDX) into var/sbom
+	@mkdir -p var/sbom
+	@for part in gateway tagger notifier local; do \
+		PYTHONWARNINGS=ignore $(VENV)/sbom/bin/cyclonedx-py requirements requirements/$$part.txt \
+			--pyproject pyproject.toml --output-reproducible -o var/sbom/$$part.json || exit; \
+	done
+	@$(NPM) sbom --sbom-format cyclonedx --omit dev >var/sbom/web.json
+	@echo 'var/sbom holds what each service, and the page, is made of'
 
 clean: ## remove .venv, the built page, caches, and var/ with all photos and data
 	@if [ -d var ]; then $(or $(PYTHON),$(PY)) -m deploy.local.lock var; fi
@@ -96,6 +107,13 @@ $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: requirements/%.txt requirements/embedde
 $(VENV)/.web: requirements/web.txt $(VENV)/.made
 	@echo 'Installing requirements/web.txt into $(VENV)'
 	@$(PIP) install --require-hashes -r $<
+	@touch $@
+
+# Apart from the rest: what it needs is in nobody's way.
+$(VENV)/sbom/.made: requirements/sbom.txt $(VENV)/.made
+	@echo 'Installing requirements/sbom.txt into $(VENV)/sbom'
+	@$(PY) -m venv $(VENV)/sbom
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/sbom/bin/python -m pip --quiet install --require-hashes -r $<
 	@touch $@
 
 web/node_modules/.made: web/package.json web/package-lock.json $(if $(NODE),,$(VENV)/.web)

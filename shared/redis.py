@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import redis.exceptions
@@ -20,6 +20,7 @@ from shared.errors import UnavailableError
 __all__ = [
     "AWAY",
     "away_is_unavailable",
+    "check_keeps_all",
     "closing",
     "connect",
     "connect_blocking",
@@ -32,6 +33,12 @@ CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
 RETRY_CAP_S = 0.5
 START_PAUSE_S = 0.5
+
+NO_EVICTION = "noeviction"
+_EVICTS = (
+    "its maxmemory-policy is {}, by which a full server throws accepted photos away; "
+    "it must be noeviction"
+)
 
 logger = structlog.stdlib.get_logger()
 
@@ -122,12 +129,35 @@ def _text(name: str) -> str:
     return (_LUA / f"{name}.lua").read_text(encoding="utf-8")
 
 
+async def check_keeps_all(client: Redis) -> None:
+    """Raise `ValueError` if the server throws data away when its memory is full.
+
+    A server that is away, or does not let us ask, is not judged: readiness asks again.
+    """
+    with suppress(UnavailableError):
+        if policy := await _evicts(client):
+            raise ValueError(f"REDIS_URL: {_EVICTS.format(policy)}")
+
+
+async def _evicts(client: Redis) -> str | None:
+    """Return the policy by which the server evicts keys, None if it keeps all."""
+    with away_is_unavailable():
+        try:
+            memory = await client.info("memory")
+        except redis.exceptions.NoPermissionError:
+            return None
+    policy = str(memory.get("maxmemory_policy", NO_EVICTION))
+    return None if policy == NO_EVICTION else policy
+
+
 async def durability(client: Redis) -> str:
     """Return how sure the server is of what it has acknowledged; a check of readiness.
 
     `always`: on disk; `everysec`: the last second may be lost if the server dies; `off`: all;
-    `unknown`: it does not let us ask.
+    `unknown`: it does not let us ask. Raises `UnavailableError`, also where it evicts.
     """
+    if policy := await _evicts(client):
+        raise UnavailableError("redis", _EVICTS.format(policy))
     with away_is_unavailable():
         try:
             config = await client.config_get("append*")

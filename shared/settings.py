@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import sys
+from ipaddress import ip_address
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+import structlog
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.broker import check_url
+from shared.callers import ApiKeys, NamedSecret, checked, read_key
+from shared.key_file import read_keys
+
+logger = structlog.stdlib.get_logger()
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -36,10 +43,13 @@ class Settings(BaseSettings):
 class ClientSettings(Settings):
     """Settings of the services that clients reach: who may come in, and from where."""
 
-    api_keys: Annotated[dict[str, SecretStr], NoDecode] = Field(
-        default_factory=dict, validation_alias="TAGLINE_API_KEYS"
+    api_keys: Annotated[tuple[NamedSecret, ...], NoDecode] = Field(
+        (), validation_alias="TAGLINE_API_KEYS"
     )
-    """Secret by name of the key; empty: no keys are asked for."""
+    """None, and no file of them: no keys are asked for."""
+
+    api_keys_file: Path | None = Field(None, validation_alias="TAGLINE_API_KEYS_FILE")
+    """The same, a line each, and read again when it changes."""
 
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), validation_alias="TAGLINE_ALLOWED_ORIGINS"
@@ -51,16 +61,11 @@ class ClientSettings(Settings):
     def _named_secrets(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        keys: dict[str, str] = {}
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            name, colon, secret = part.partition(":")
-            if not (name and colon and secret):
-                # The part itself is not shown: it may be a secret.
-                raise ValueError("must be name:secret, comma-separated")
-            if name in keys:
-                raise ValueError(f"names the key {name!r} twice")
-            keys[name] = secret
-        return keys
+        parts = filter(None, (part.strip() for part in text.split(",")))
+        try:
+            return checked([read_key(part) for part in parts])
+        except ValueError as error:
+            raise ValueError(f"{error}; keys are comma-separated") from None
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
@@ -73,12 +78,38 @@ class ClientSettings(Settings):
                 raise ValueError(f"{origin!r} is no origin such as https://photos.example")
         return origins
 
+    @field_validator("api_keys_file")
+    @classmethod
+    def _file_of_keys(cls, path: Path | None) -> Path | None:
+        if path is not None:
+            read_keys(path)
+        return path
+
     @model_validator(mode="after")
-    def _secrets_differ(self) -> Self:
-        secrets = [key.get_secret_value() for key in self.api_keys.values()]
-        if len(set(secrets)) != len(secrets):
-            raise ValueError("TAGLINE_API_KEYS gives two names the same secret")
+    def _keys_come_from_one_place(self) -> Self:
+        if self.api_keys and self.api_keys_file:
+            raise ValueError("give TAGLINE_API_KEYS or TAGLINE_API_KEYS_FILE, not both")
         return self
+
+    def keys(self) -> ApiKeys:
+        """Return the API keys that callers have to have."""
+        return ApiKeys(read_keys(self.api_keys_file) if self.api_keys_file else self.api_keys)
+
+    def warn_if_open(self) -> None:
+        """Log a warning where whoever reaches this machine may do everything."""
+        if not (self.api_keys or self.api_keys_file or _is_loopback(self.bind)):
+            logger.warning(
+                "open_to_the_network",
+                bind=self.bind,
+                why="no API keys: set TAGLINE_API_KEYS_FILE, or TAGLINE_BIND=127.0.0.1",
+            )
+
+
+def _is_loopback(bind: str) -> bool:
+    try:
+        return ip_address(bind).is_loopback
+    except ValueError:
+        return bind == "localhost"
 
 
 S = TypeVar("S", bound=Settings)

@@ -15,6 +15,7 @@ from shared.settings import load
 def main() -> int:
     settings = load(GatewaySettings)
     logging.configure("gateway", settings.log)
+    settings.warn_if_open()
     return serve(
         "gateway",
         lambda: build(settings),

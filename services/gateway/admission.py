@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from services.gateway.addresses import Network, address_of
 from services.gateway.callers import owner_of
-from services.gateway.errors import busy, rate_limited
+from services.gateway.errors import Problem, busy, rate_limited
+from services.gateway.memory import Memory
 from services.gateway.metrics import UPLOADS, UPLOADS_UNDER_WAY
 from shared import keys
 from shared.redis import away_is_unavailable, script
@@ -30,6 +31,7 @@ class Admission:
         self, redis: Redis, *, per_minute: int, at_a_time: int, proxies: tuple[Network, ...]
     ) -> None:
         self._rate = script(redis, "rate")
+        self._memory = Memory(redis)
         self._per_minute = per_minute
         self._at_a_time = at_a_time
         self._proxies = proxies
@@ -45,12 +47,20 @@ class Admission:
             self._under_way += 1
             try:
                 with UPLOADS_UNDER_WAY.track_inprogress():
+                    await self._check_memory()
                     await self._count(request)
                     return await handler(request)
             finally:
                 self._under_way -= 1
 
         return admitted
+
+    async def _check_memory(self) -> None:
+        try:
+            await self._memory.check()
+        except Problem:
+            UPLOADS.labels(result="unavailable").inc()
+            raise
 
     async def _count(self, request: web.Request) -> None:
         if not self._per_minute:

@@ -15,6 +15,7 @@ from services.gateway.callers import cross_origin, keyed, preflight, same_origin
 from services.gateway.docs import docs_routes
 from services.gateway.errors import problems, whole
 from services.gateway.files import FileRoute
+from services.gateway.hardening import harden
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
 from services.gateway.photos import PhotoRoutes
@@ -32,12 +33,12 @@ from shared import keys
 from shared.batches import Batches
 from shared.blobs import open_store
 from shared.broker import RedisStreamsBroker
-from shared.callers import ApiKeys
 from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.jobs import Jobs
+from shared.key_file import KeyFile
 from shared.photos import Photos
-from shared.redis import connect, durability
+from shared.redis import check_keeps_all, connect, durability
 from shared.tags import Tags
 from shared.tasks import end
 
@@ -49,6 +50,8 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     except ValueError as error:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     redis = connect(settings.redis_url)
+    await check_keeps_all(redis)
+    api_keys = settings.keys()
     photos = Photos(redis, retention_s=settings.retention_s)
     jobs = Jobs(redis, retention_s=settings.retention_s)
     tags = Tags(redis)
@@ -81,10 +84,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
             whole,
             same_origin(settings.allowed_origins),
             timed(settings.body_timeout_s),
-            keyed(ApiKeys(settings.api_keys)),
+            keyed(api_keys),
         ]
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
+    app.on_response_prepare.append(harden)
     for routes in (
         uploads.routes(admission),
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
@@ -96,7 +100,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         QueueRoutes(broker).routes(),
         StatisticsRoute(redis).routes(),
         StageRoutes(redis, locale=settings.locale).routes(),
-        docs_routes(keyed=bool(settings.api_keys)),
+        docs_routes(keyed=api_keys.asked_for),
         page_routes(settings),
         health.routes(),
     ):
@@ -106,6 +110,8 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
     app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
+    if settings.api_keys_file:
+        app.cleanup_ctx.append(KeyFile(settings.api_keys_file, api_keys).watched)
     return app, health
 
 

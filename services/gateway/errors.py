@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from shared.errors import UnavailableError
 
 RETRY_AFTER_S: Final = 2
+FULL_RETRY_AFTER_S: Final = 10
 
 logger = structlog.stdlib.get_logger()
 
@@ -152,6 +153,15 @@ def busy(what: str) -> Problem:
         "unavailable",
         f"Too many {what} at a time; try again",
         headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+def almost_full() -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        "The database is almost full: it finishes what it has first; try again",
+        headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
     )
 
 

@@ -22,6 +22,7 @@ def main() -> int:
     gc.set_threshold(COLLECT_AFTER)
     settings = load(NotifierSettings)
     logging.configure("notifier", settings.log)
+    settings.warn_if_open()
     return serve(
         "notifier",
         lambda: build(settings),

@@ -19,11 +19,11 @@ from services.notifier.settings import NotifierSettings
 from services.notifier.socketio_route import SocketIORoute
 from services.notifier.sse import SseRoute
 from services.notifier.websocket import WebSocketRoute
-from shared.callers import ApiKeys
 from shared.health import Health
+from shared.key_file import KeyFile
 from shared.photos import Photos
 from shared.progress import Lanes
-from shared.redis import connect, durability
+from shared.redis import check_keeps_all, connect, durability
 from shared.tasks import end
 
 OPEN: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -35,6 +35,7 @@ async def build(
     """Return the notifier and its health. `timing`: other patience than a client's usual."""
     timing = timing or Timing()
     redis = connect(settings.redis_url)
+    await check_keeps_all(redis)
     hub = Hub(
         Lanes(redis, retention_s=settings.retention_s),
         Photos(redis, retention_s=settings.retention_s),
@@ -44,12 +45,11 @@ async def build(
         home_lane=_home_lane(settings),
     )
     admission = Admission(settings.limits)
+    api_keys = settings.keys()
     health = Health({"redis": lambda: durability(redis)}, REGISTRY)
     app = web.Application(
         client_max_size=MAX_MESSAGE_BYTES,
-        middlewares=[
-            admitted(ApiKeys(settings.api_keys), settings.allowed_origins, open_to_all=OPEN)
-        ],
+        middlewares=[admitted(api_keys, settings.allowed_origins, open_to_all=OPEN)],
     )
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
@@ -64,6 +64,10 @@ async def build(
         report_forever(redis, hub.sockets, every_s=timing.report_every_s)
     )
 
+    async def readmit() -> None:
+        # Of the socket nothing tells which secret opened it. They resume; who may not is refused.
+        await hub.close_all(Close.GOING_AWAY, over_s=timing.drain_over_s)
+
     async def drain(_app: web.Application) -> None:
         admission.draining = True
         # A part of the time there is: the sockets that do not answer have to be cut off in it.
@@ -74,6 +78,9 @@ async def build(
         await hub.stopped()
         await redis.aclose()
 
+    if settings.api_keys_file:
+        watched = KeyFile(settings.api_keys_file, api_keys, on_removed=readmit).watched
+        app.cleanup_ctx.append(watched)
     app.on_shutdown.append(drain)
     app.on_cleanup.append(close_redis)
     return app, health

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 import structlog
 from dramatiq import Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
+from redis.asyncio import Redis
 
 from services.tagger.app import (
     build_broker,
@@ -24,7 +25,7 @@ from services.tagger.app import (
 from services.tagger.settings import TaggerSettings
 from shared.blobs import open_store
 from shared.health import Health
-from shared.redis import closing, connect, once_there
+from shared.redis import check_keeps_all, closing, connect, once_there
 
 logger = structlog.stdlib.get_logger()
 
@@ -63,7 +64,7 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
         # It answers while the model is loaded, but takes no photos yet.
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
-            await once_there(lambda: publish_stages(redis))
+            await once_there(lambda: _announce(redis))
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
         broker = build_broker(settings)
@@ -72,6 +73,11 @@ async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Healt
     except BaseException:
         await opened.aclose()
         raise
+
+
+async def _announce(redis: Redis) -> None:
+    await check_keeps_all(redis)
+    await publish_stages(redis)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ async def serving(
     routes: Iterable[web.AbstractRouteDef], *middlewares: Middleware
 ) -> AsyncIterator[str]:
     """Serve `routes` to everybody, as the gateway does; yields the URL."""
-    app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys({}))])
+    app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys(()))])
     app.add_routes(routes)
     runner = Runner(app, unanswered, access_log=None, shutdown_timeout=1, lingering_time=0.1)
     await runner.setup()

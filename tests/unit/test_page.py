@@ -15,7 +15,6 @@ from services.gateway.callers import keyed
 from services.gateway.errors import problems
 from services.gateway.page import page_routes
 from services.gateway.settings import GatewaySettings
-from shared.callers import ApiKeys
 
 Client = TestClient[web.Request, web.Application]
 
@@ -36,7 +35,7 @@ def _gateway(folder: Path, **settings: str) -> Client:
     """As much of the gateway as has to do with the page."""
     values: dict[str, Any] = {"TAGLINE_PAGE_DIR": folder, **settings}
     read = GatewaySettings(**values)
-    app = web.Application(middlewares=[problems, keyed(ApiKeys(read.api_keys))])
+    app = web.Application(middlewares=[problems, keyed(read.keys())])
     app.add_routes(page_routes(read))
     return TestClient(TestServer(app))
 

@@ -1,0 +1,30 @@
+"""What answers tell browsers."""
+
+from __future__ import annotations
+
+import aiohttp
+import pytest
+
+from tests.integration.conftest import Keyed
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/photos", 200), ("/api/photos/999", 404), ("/nope", 404), ("/readyz", 200)],
+)
+async def test_an_answer_is_data_for_nobodys_frame_and_tells_no_versions(
+    redis_url: str, keyed_gateway: Keyed, path: str, status: int
+) -> None:
+    headers = {"Authorization": "Bearer s3cret-a"}
+    async with (
+        aiohttp.ClientSession(headers=headers) as web,
+        web.get(keyed_gateway.url + path) as response,
+    ):
+        assert response.status == status
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        policy = response.headers["Content-Security-Policy"]
+        assert policy == "default-src 'none'; frame-ancestors 'none'; sandbox"
+        assert response.headers["Server"] == "tagline"
+        # I expect no cookies: what a browser does not send by itself, no other page can use
+        assert "Set-Cookie" not in response.headers

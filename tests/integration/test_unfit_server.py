@@ -1,0 +1,52 @@
+"""A server with a cache's settings: it would throw accepted photos away."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.support.api import Api
+from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
+
+SAID = (
+    "its maxmemory-policy is allkeys-lru, by which a full server throws accepted photos away; "
+    "it must be noeviction"
+)
+
+
+@pytest.mark.parametrize("service", ["gateway", "tagger", "notifier"])
+def test_no_service_starts_on_a_server_that_evicts(service: str, tmp_path: Path) -> None:
+    with temporary_server(settings=("maxmemory-policy allkeys-lru",)) as server:
+        environment = {
+            "REDIS_URL": server.url,
+            "TAGLINE_BLOB_URL": (tmp_path / "blobs").as_uri(),
+            "TAGLINE_CACHE_DIR": str(tmp_path),
+        }
+        with ServiceProcess(service, environment) as process:
+            assert process._started().wait(60) == 2
+            said = process.output.splitlines()[-1]
+
+    assert said == f"{service}: REDIS_URL: {SAID}"
+
+
+async def test_a_server_that_begins_to_evict_is_not_ready_until_it_keeps_all_again(
+    tmp_path: Path,
+) -> None:
+    with temporary_server() as server, redis.Redis.from_url(server.url) as client:
+        environment = {"REDIS_URL": server.url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
+        with ServiceProcess("gateway", environment) as gateway:
+            api = Api(gateway.wait_ready().url)
+            client.config_set("maxmemory-policy", "allkeys-lru")
+            answer = await api.get("/readyz")
+            client.config_set("maxmemory-policy", "noeviction")
+
+            async def ready() -> bool:
+                return (await api.get("/readyz")).status == 200
+
+            await wait_until(ready)
+
+    assert (answer.status, answer.json["checks"]["redis"]) == (503, SAID)
