@@ -1,10 +1,10 @@
 """Runs a service that dies at a failpoint: `python -m tests.chaos.failing tagger --at POINT:3`.
 
-At its third passing from now the process sends itself SIGKILL. `--board FILE`: the failpoint is
-written there, at any time, by `arm`; `--fired FILE`: there the process notes it. `--poison FILE`:
-it also dies whenever it reads a photo that ends in `POISON` and a name, and notes the name in FILE
-before. `--clock-s N`: its clock is so much ahead of the others'. With none of it, it is the service
-as it is.
+At its third passing from now the process sends itself SIGKILL; with `POINT:3:stop`, SIGSTOP.
+`--board FILE`: the failpoint is written there, at any time, by `arm`; `--fired FILE`: there the
+process notes it. `--poison FILE`: it also dies whenever it reads a photo that ends in `POISON` and
+a name, and notes the name in FILE before. `--clock-s N`: its clock is so much ahead of the others'.
+With none of it, it is the service as it is.
 """
 
 from __future__ import annotations
@@ -69,9 +69,12 @@ class Board:
     A piece of memory that the process shares with whoever arms it: looking costs nothing.
     """
 
-    def __init__(self, shared: mmap.mmap, die: Callable[[str], None]) -> None:
+    def __init__(
+        self, shared: mmap.mmap, die: Callable[[str], None], stop: Callable[[], None]
+    ) -> None:
         self._shared = shared
         self._die = die
+        self._stop = stop
         self._armed = b""
         self._passed = 0
 
@@ -89,16 +92,20 @@ class Board:
         text = self._shared[:].rstrip(b"\0")
         if text != self._armed:
             self._armed, self._passed = text, 0
-        point, _, passing = text.decode().partition(":")
+        point, passing, *stop = text.decode().split(":")
         if point == name:
             self._passed += 1
-            if self._passed >= int(passing):
+            if self._passed < int(passing):
+                return
+            if not stop:
                 self._die(name)
+            elif self._passed == int(passing):
+                self._stop()
 
 
-def arm(board: Path, point: str = "", passing: int = 1) -> None:
-    """Have the process that looks at `board` die at `point`, or nowhere."""
-    text = f"{point}:{passing}".encode() if point else b""
+def arm(board: Path, point: str = "", passing: int = 1, *, stop: bool = False) -> None:
+    """Have the process that looks at `board` die, or stand still, at `point`; or nowhere."""
+    text = f"{point}:{passing}{':stop' if stop else ''}".encode() if point else b""
     if not board.exists():
         board.write_bytes(bytes(BOARD_BYTES))
     with board.open("r+b") as file:
@@ -119,6 +126,10 @@ def die_of_poison(notes: Path) -> None:
     wrap(GET, before=lambda: None, after=look)
 
 
+def _stand_still() -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
 def _set_clock(ahead_s: float) -> None:
     true_s = time.time
     time.time = lambda: true_s() + ahead_s
@@ -134,7 +145,7 @@ def _die(notes: Path | None, why: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("service", choices=POINTS)
-    parser.add_argument("--at", help="<failpoint>:<passing>")
+    parser.add_argument("--at", help="<failpoint>:<passing>[:stop]")
     parser.add_argument("--board", type=Path)
     parser.add_argument("--fired", type=Path)
     parser.add_argument("--poison", type=Path)
@@ -144,7 +155,7 @@ def main() -> None:
     shared = _shared(options.board) if options.board else mmap.mmap(-1, BOARD_BYTES)
     if options.at:
         shared.write(options.at.encode())
-    board = Board(shared, lambda name: _die(options.fired, name))
+    board = Board(shared, lambda name: _die(options.fired, name), _stand_still)
     for name, seam in POINTS[options.service].items():
         board.watch(name, seam)
     if options.poison:

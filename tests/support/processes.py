@@ -28,6 +28,7 @@ __all__ = [
     "descendants",
     "free_port",
     "is_running",
+    "is_stopped",
     "wait_until",
 ]
 
@@ -204,6 +205,12 @@ def is_running(pid: int) -> bool:
         return True
     state = _stat(Path(f"/proc/{pid}"))
     return state is not None and state[0] not in "ZX"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether `pid` stands still after a SIGSTOP."""
+    state = _stat(Path(f"/proc/{pid}"))
+    return state is not None and state[0] == "T"
 
 
 def _stat(folder: Path) -> tuple[str, int] | None:

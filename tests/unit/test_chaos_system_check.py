@@ -262,6 +262,16 @@ def test_events_out_of_order_are_found(events: list[Any]) -> None:
     assert broken(history(*events)) == ["in_order"]
 
 
+def test_who_begins_to_watch_in_the_middle_hears_the_rest_in_order() -> None:
+    late = [retrying(1), progress(1, 10, attempt=2), progress(1, 100, attempt=2), complete(1)]
+    watcher = [Told(f"{at}-1", OTHER, *event) for at, event in enumerate(late, 10)]
+    first = [progress(1, 10), *late]
+
+    entries = [*lane(*first), *watcher]
+
+    assert broken(history(*first, lanes=[entries])) == []
+
+
 # What sockets are sent
 
 

@@ -43,7 +43,8 @@ async def test_a_process_dies_at_the_passing_it_was_told_to(
     died: list[str] = []
     file = tmp_path / "board"
     arm(file)
-    board = Board(_shared(file), died.append)
+    stopped: list[int] = []
+    board = Board(_shared(file), died.append, lambda: stopped.append(len(door.passed)))
     board.watch("at_entering", Seam(side, f"{__name__}:Door.enter"))
     board.watch("at_leaving", Seam(side, f"{__name__}:Door.leave"))
     door = Door()
@@ -60,3 +61,10 @@ async def test_a_process_dies_at_the_passing_it_was_told_to(
     # I expect it to have died there, and nowhere else
     assert died == ["at_leaving"]
     assert door.passed == ["enter", "leave"] * 2 + ["leave"]
+
+    # Where it is to stand still, it does so once
+    arm(file, "at_entering", stop=True)
+    door.enter()
+    door.enter()
+    assert stopped == [5 if side == BEFORE else 6]
+    assert died == ["at_leaving"]

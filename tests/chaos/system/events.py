@@ -20,13 +20,15 @@ class _Photo:
     job_id: str = ""
     reached: tuple[int, int] = (0, 0)
     over: set[str] = field(default_factory=set)
+    ended: bool = False
 
     def take(self, told: Told) -> Iterator[str]:
         """Yield what is wrong with the next event."""
         if told.event == "photo:progress":
             yield from self._progress(told)
         elif told.event == "photo:retrying":
-            if not self.job_id:
+            # Whoever began to watch in the middle of an attempt has heard of no job yet.
+            if self.ended and not self.job_id:
                 yield "tried again after its end"
             elif told.data["attempt"] < self.reached[0]:
                 yield f"tried again by attempt {told.data['attempt']} after {self.reached[0]}"
@@ -58,7 +60,7 @@ class _Photo:
                 yield f"complete at {self.reached[1]} %"
         if self.job_id:
             self.over.add(self.job_id)
-        self.job_id = ""
+        self.job_id, self.ended = "", True
 
 
 def in_order(history: History) -> Finding:

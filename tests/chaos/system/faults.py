@@ -18,6 +18,7 @@ from deploy.local.server import EmbeddedServer
 from shared.broker.connections import script as broker_script
 from shared.redis import script
 from tests.chaos.points import POINTS
+from tests.chaos.system.overtaking import STANDING, overtake
 from tests.chaos.system.plan import COPIES, Plan
 from tests.chaos.system.slots import Slot
 from tests.support.broker_proxy import Proxy
@@ -37,6 +38,8 @@ COMES_WITHIN_S: Final = 1.0
 
 LOSES_FOR: Final = 1.2
 """How long it is tried to lose the replies that are to be lost, in shares of the run's time."""
+
+STANDS_WITHIN_S: Final = 15.0
 
 SCRIPTS: Final = {
     "gateway": ("submit", "cancel", "retag", "delete", "edit_tags", "watch"),
@@ -104,6 +107,7 @@ class Faults:
         slots: Mapping[str, Sequence[Slot]],
         server: EmbeddedServer,
         proxies: Mapping[str, Proxy],
+        client: Redis,
     ) -> None:
         self.down: list[tuple[float, float]] = []
         self.cut: list[float] = []
@@ -112,6 +116,7 @@ class Faults:
         self._slots = slots
         self._server = server
         self._proxies = proxies
+        self._client = client
 
     async def run(self) -> None:
         """Do all faults; return when the last is over."""
@@ -122,6 +127,14 @@ class Faults:
             for kind in self._proxies:
                 tracks.create_task(self._lose_replies(kind))
             tracks.create_task(self._disturb_connections())
+
+    async def overtake(self, number: int) -> None:
+        """Have a tagger overtaken, with no other fault: both have to be there for that."""
+        taggers = self._slots["tagger"]
+        slot, point = taggers[number % len(taggers)], STANDING[number % len(STANDING)]
+        lease_s = self._plan.claim_after_ms / 1000
+        if await overtake(self._client, slot, point, lease_s=lease_s, within_s=STANDS_WITHIN_S):
+            self._count("tagger overtaken")
 
     async def _track(self, kind: str) -> None:
         faults = deck(self._plan, kind)
@@ -182,7 +195,7 @@ class Faults:
         """Lose replies to one kind of service until there are enough, over all of them."""
         chance = random.Random(f"{self._plan.seed} {kind} replies")
         requests, proxy = _requests(kind), self._proxies[kind]
-        pause_s = self._plan.seconds * len(self._proxies) / (2 * self._plan.replies)
+        pause_s = self._plan.seconds * len(self._proxies) / max(1, 2 * self._plan.replies)
         deadline = time.monotonic() + LOSES_FOR * self._plan.seconds
         while self._lost() < self._plan.replies and time.monotonic() < deadline:
             before = proxy.lost

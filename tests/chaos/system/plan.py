@@ -11,8 +11,9 @@ class Plan:
     """`seconds`: in how long uploads and faults come; to rest takes more.
 
     `kills`, `stops`, `terms`: how many SIGKILL, SIGSTOP (past the lease, of a tagger) and SIGTERM
-    each kind of process is sent. `replies`: how many replies of the server are lost on the way,
-    `delays` and `resets`: how often they are held back, and all connections cut.
+    each kind of process is sent. `overtaken`: how often a tagger stands still within an attempt
+    until another one is at the photo. `replies`: how many replies of the server are lost on the
+    way, `delays` and `resets`: how often they are held back, and all connections cut.
     `patience_s`: how long a process has to come by its failpoint, before it is killed from
     outside; `settle_s`: how long it may take, after the last fault, until all is at rest.
     `recovery_s`: how long anything may take to go on after a kill; None where a machine may be
@@ -34,6 +35,7 @@ class Plan:
     terms: dict[str, int] = field(
         default_factory=lambda: {"tagger": 10, "gateway": 5, "notifier": 5, "server": 2}
     )
+    overtaken: int = 3
     replies: int = 200
     delays: int = 20
     resets: int = 20
@@ -47,13 +49,14 @@ def short(seed: int) -> Plan:
     return Plan(
         seed,
         uploads=100,
-        seconds=16.0,
+        seconds=14.0,
         clients=10,
         poison=1,
         claim_after_ms=2000,
         kills={"tagger": 4, "gateway": 2, "notifier": 2, "server": 1},
         stops={"tagger": 1, "gateway": 0, "notifier": 1, "server": 0},
         terms={"tagger": 1, "gateway": 1, "notifier": 1, "server": 0},
+        overtaken=2,
         replies=12,
         delays=1,
         resets=2,

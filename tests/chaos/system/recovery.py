@@ -61,7 +61,7 @@ class Deaths:
             for pid in list(tagger.still):
                 # The server goes on giving messages to one that stands still.
                 with suppress(redis.exceptions.RedisError):
-                    self.stood[pid].update(await self._held_by(pid))
+                    self.stood[pid].update(await held_by(self._client, pid))
 
     async def _note(self, tagger: Slot) -> None:
         while True:
@@ -69,25 +69,28 @@ class Deaths:
             # Its leases have to be there still: a moment ago, or while the server was away.
             while time.time() < died_s + self._within_s:
                 try:
-                    self.held += [Held(job_id, died_s) for job_id in await self._held_by(pid)]
+                    self.held += [
+                        Held(job_id, died_s) for job_id in await held_by(self._client, pid)
+                    ]
                     break
                 except redis.exceptions.RedisError:
                     await asyncio.sleep(0.05)
 
-    async def _held_by(self, pid: int) -> list[str]:
-        found = []
-        for stream in TAGGING.streams:
-            try:
-                pending: Any = await self._client.xpending_range(stream, GROUP, "-", "+", 1000)
-            except redis.exceptions.ResponseError:
-                continue  # nobody has made the group yet
-            for each in pending:
-                if each["consumer"].split(b":")[1] == b"%d" % pid:
-                    entries: Any = await self._client.xrange(
-                        stream, each["message_id"], each["message_id"]
-                    )
-                    found += [_job_of(fields) for _, fields in entries]
-        return found
+
+async def held_by(client: Redis, pid: int) -> list[str]:
+    """Return the jobs whose messages a tagger holds, by its process ID."""
+    found = []
+    for stream in TAGGING.streams:
+        try:
+            pending: Any = await client.xpending_range(stream, GROUP, "-", "+", 1000)
+        except redis.exceptions.ResponseError:
+            continue  # nobody has made the group yet
+        for each in pending:
+            if each["consumer"].split(b":")[1] == b"%d" % pid:
+                entry = each["message_id"]
+                entries: Any = await client.xrange(stream, entry, entry)
+                found += [_job_of(fields) for _, fields in entries]
+    return found
 
 
 def _job_of(fields: Mapping[bytes, bytes]) -> str:

@@ -18,7 +18,7 @@ from tests.chaos.system.check import check
 from tests.chaos.system.faults import Faults
 from tests.chaos.system.follower import Follower
 from tests.chaos.system.history import History, Recovery
-from tests.chaos.system.parcels import parcels
+from tests.chaos.system.parcels import Parcel, parcels
 from tests.chaos.system.plan import Plan
 from tests.chaos.system.scene import Scene, opened
 from tests.chaos.system.sender import Sender
@@ -26,6 +26,9 @@ from tests.chaos.system.state import Remains, remains, swept
 from tests.chaos.system.watching import Scales, Watcher, looking
 
 TELL_EVERY_S: Final = 15.0
+LATE_PAUSE_S: Final = 0.3
+LATE_FOR_EACH: Final = 8
+"""How many uploads are kept back for each tagger that is to be overtaken."""
 
 
 class Run:
@@ -44,7 +47,7 @@ class Run:
         client = looking(scene.server.url)
         watcher, scales = Watcher(client), Scales(scene.pids)
         deaths = recovery.Deaths(client, scene.slots["tagger"], within_s=plan.claim_after_ms / 1000)
-        faults = Faults(plan, scene.slots, scene.server, scene.proxies)
+        faults = Faults(plan, scene.slots, scene.server, scene.proxies, client)
         urls = [slot.service.url for slot in scene.slots["notifier"]]
         scene.followers = [Follower(each, plan.seed, urls) for each in range(plan.clients)]
         background = [
@@ -59,9 +62,15 @@ class Run:
             )
         ]
         try:
+            early, late = self._parcels()
             async with asyncio.TaskGroup() as group:
                 group.create_task(faults.run())
-                group.create_task(self._send())
+                group.create_task(self._send(early, over_s=plan.seconds))
+            for number in range(plan.overtaken):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(faults.overtake(number))
+                    mine = late[number :: plan.overtaken]
+                    group.create_task(self._send(mine, over_s=len(mine) * LATE_PAUSE_S))
             await self._settle(background)
             await watcher.look()
         finally:
@@ -73,20 +82,25 @@ class Run:
         history = await self._history(watcher, scales, deaths, faults)
         return check(history), self._told(faults, time.monotonic() - began_s)
 
-    async def _send(self) -> None:
-        """Have each client send its parcels, evenly over the time there is."""
-        scene, plan = self._scene, self._plan
+    def _parcels(self) -> tuple[list[Parcel], list[Parcel]]:
+        """Return what is sent under all faults, and what is sent as taggers are overtaken."""
+        plan, scene = self._plan, self._scene
         gateway = scene.slots["gateway"][0].service.url
         scene.senders = [
             Sender(follower, scene.followers, gateway, scene.web, plan.seed)
             for follower in scene.followers
         ]
-        all_parcels = parcels(plan)
-        pause_s = plan.seconds / len(all_parcels)
+        found = parcels(plan)
+        late = LATE_FOR_EACH * plan.overtaken
+        return found[:-late], found[-late:]
+
+    async def _send(self, parcels: Sequence[Parcel], *, over_s: float) -> None:
+        """Have the clients send parcels, evenly over that time."""
+        senders = self._scene.senders
         async with asyncio.TaskGroup() as group:
-            for number, parcel in enumerate(all_parcels):
-                group.create_task(scene.senders[number % plan.clients].send(parcel))
-                await asyncio.sleep(pause_s)
+            for parcel in parcels:
+                group.create_task(senders[parcel.number % len(senders)].send(parcel))
+                await asyncio.sleep(over_s / len(parcels))
 
     async def _settle(self, background: Sequence[asyncio.Task[Any]]) -> None:
         """Wait until nothing is left to do, and every client has heard the last of its events."""

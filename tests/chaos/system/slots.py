@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.chaos.failing import arm
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ServiceProcess, is_stopped
 
 ENDS_WITHIN_S: Final = 40.0
 LOOK_EVERY_S: Final = 0.03
@@ -115,6 +115,30 @@ class Slot:
                     return
             self.kill()
 
+    async def stand_at(self, point: str, *, within_s: float) -> int | None:
+        """Have it stand still at a failpoint; its process ID, None if it does not come by."""
+        pid = self.service.pid
+        if not await self._until_begun(pid):
+            return None
+        async with self._board_is_free:
+            arm(self._board, point, stop=True)
+            deadline = time.monotonic() + within_s
+            while self.service.pid == pid and time.monotonic() < deadline:
+                if is_stopped(pid):
+                    self.still.add(pid)
+                    return pid
+                await asyncio.sleep(LOOK_EVERY_S)
+            arm(self._board)
+            await asyncio.sleep(LOOK_EVERY_S)
+            self.go_on(pid)  # it may have come by at the last moment
+        return None
+
+    def go_on(self, pid: int) -> None:
+        """Have a process go on that stands still."""
+        if self.service.pid == pid and self.service.returncode is None:
+            self.service.signal(signal.SIGCONT)
+        self.still.discard(pid)
+
     def kill(self) -> None:
         """End it as a crash would, and start another."""
         if self.service.returncode is None:
@@ -134,9 +158,7 @@ class Slot:
         self.service.signal(signal.SIGSTOP)
         self.still.add(pid)
         await asyncio.sleep(for_s)
-        self.still.discard(pid)
-        if self.service.pid == pid and self.service.returncode is None:
-            self.service.signal(signal.SIGCONT)
+        self.go_on(pid)
 
     async def terminate(self) -> None:
         """Tell it to end; note it if it does not."""
