@@ -6,18 +6,30 @@ import argparse
 import asyncio
 import os
 import sys
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from cli.client import Tagline
 from cli.errors import TaglineError
+from cli.trial import Trial, columns_of, tried
 from cli.upload import Upload, tag_table
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m cli", description="Tagline from a terminal.")
     commands = parser.add_subparsers(dest="command", required=True)
+    _add_upload(commands)
+    _add_try(commands)
+    return parser.parse_args()
+
+
+def _add_upload(commands: Commands) -> None:
     upload = commands.add_parser(
         "upload",
         help="upload photos, watch them being tagged, print their tags",
@@ -33,7 +45,27 @@ def _arguments() -> argparse.Namespace:
     upload.add_argument("--priority", choices=["high", "normal", "low"], default="normal")
     upload.add_argument("--parallel", type=int, default=4, metavar="N", help="uploads at a time")
     upload.add_argument("--json", action="store_true", help="one JSON line a photo on stdout")
-    return parser.parse_args()
+    upload.set_defaults(run=_upload)
+
+
+def _add_try(commands: Commands) -> None:
+    trial = commands.add_parser(
+        "try",
+        help="show what settings would make of photos, side by side; nothing is stored",
+        description="Show tags, confidence, time and cost of every combination of what is given; "
+        "what is not given is as the environment says. It needs no server.",
+        epilog="example: python -m cli try cat.jpg --provider local --provider openai "
+        "--model gpt-4o-mini --model gpt-4o",
+    )
+    trial.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    several: dict[str, Any] = {"action": "append", "default": []}
+    trial.add_argument("--provider", **several, help="local, openai or auto; repeatable, as below")
+    trial.add_argument("--model", **several, help="OPENAI_MODEL; of openai alone")
+    trial.add_argument("--prompt", **several, help="TAGLINE_PROMPT, or @FILE; of openai alone")
+    trial.add_argument("--vocabulary", **several, metavar="FILE", help="TAGLINE_VOCABULARY")
+    trial.add_argument("--locale", choices=["fr", "en"], help="language of the tags")
+    trial.add_argument("--json", action="store_true", help="JSON lines on stdout, one a cell")
+    trial.set_defaults(run=_try)
 
 
 async def _upload(arguments: argparse.Namespace) -> int:
@@ -53,10 +85,44 @@ async def _upload(arguments: argparse.Namespace) -> int:
     return 0 if complete else 1
 
 
+async def _try(arguments: argparse.Namespace) -> int:
+    trial = Trial(
+        list(dict.fromkeys(arguments.files)),
+        columns_of(
+            arguments.provider,
+            arguments.model,
+            [_text(prompt) for prompt in arguments.prompt],
+            arguments.vocabulary,
+        ),
+        arguments.locale or os.environ.get("TAGLINE_LOCALE") or "fr",
+    )
+    if not await tried(trial):
+        return 2
+    for line in trial.failures():
+        print(f"tagline: {line}", file=sys.stderr)
+    if arguments.json:
+        for line in trial.as_json():
+            print(line)
+    else:
+        Console().print(trial.table())
+    return 1 if trial.failed else 0
+
+
+def _text(prompt: str) -> str:
+    """Return a prompt, read from its file if it is named by one."""
+    if not prompt.startswith("@"):
+        return prompt
+    try:
+        return Path(prompt[1:]).read_text()
+    except (OSError, ValueError) as error:
+        raise TaglineError(0, "no_prompt", f"cannot read {prompt[1:]}: {error}") from None
+
+
 def main() -> int:
     arguments = _arguments()
+    run: Callable[[argparse.Namespace], Coroutine[Any, Any, int]] = arguments.run
     try:
-        return asyncio.run(_upload(arguments))
+        return asyncio.run(run(arguments))
     except TaglineError as error:
         print(f"tagline: {error}", file=sys.stderr)
         return 2

@@ -72,6 +72,7 @@ class Attempts:
         self._retention_ms = retention_s * 1000
         self._claim = script(redis, "claim")
         self._step = script(redis, "step")
+        self._tell = script(redis, "tell")
         self._finish = script(redis, "finish")
         self._retry = script(redis, "retry")
 
@@ -113,6 +114,22 @@ class Attempts:
                 ],
             )
         return bool(done)
+
+    async def tell(self, record: Record, *, stage: str, waits_for: str, event: Event) -> None:
+        """Tell the watchers, once, that an attempt waits in `stage`, and for what: a word."""
+        with away_is_unavailable():
+            await self._tell(
+                keys=[keys.photo(record.id)],
+                args=[
+                    keys.SHARD,
+                    record.token,
+                    stage,
+                    self._retention_ms,
+                    waits_for,
+                    event.name,
+                    event.data(),
+                ],
+            )
 
     async def finish(self, record: Record, *, receipt: Receipt, ending: Ending) -> Finish:
         """End a photo and acknowledge its queue entry."""

@@ -33,6 +33,9 @@ class PhotoProgress(Event):
     """Place in the line, from 1, of a photo that waits: stage `queued`, progress 0."""
     eta_seconds: float | None = None
     """About how long it will wait before its work begins, at the pace of late."""
+    label: str | None = None
+    icon: str | None = None
+    """Of a stage that a client may not know, in the photo's language: one that was added."""
     batch_id: str | None = None
 
 

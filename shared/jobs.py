@@ -19,6 +19,7 @@ from shared.pages import Page, Pages
 from shared.photos import cancelled
 from shared.record import PhotoProblem, Record, Time, rfc3339
 from shared.redis import away_is_unavailable, script
+from shared.usage import Usage, usage_of
 
 State = Literal["waiting", "active", "delayed", "dead", "complete", "cancelled"]
 ListedState = Literal["waiting", "active", "delayed", "dead"]
@@ -38,6 +39,7 @@ class JobAttempt(_View):
 
     `result` is None while it runs, `complete`, `error`, `retry`, or `lost` where the worker
     died, gave it back or was told to stop. `cached`: whether the answer was known already.
+    `usage`: of its calls, however it ended; None where the provider told none.
     """
 
     attempt: int
@@ -47,6 +49,7 @@ class JobAttempt(_View):
     error: PhotoProblem | None
     cached: bool
     provider_calls: int
+    usage: Usage | None
     stage_ms: dict[str, float]
 
 
@@ -138,7 +141,8 @@ class JobRecord:
             result=report.get("result", "lost" if over else None),
             error=report.get("error"),
             cached=report.get("cached", False),
-            provider_calls=report.get("calls", 0),
+            provider_calls=int(self.fields.get(f"calls:{number}", "0")),
+            usage=usage_of(self.fields, f":{number}"),
             stage_ms=report.get("stage_ms", {}),
         )
 

@@ -97,6 +97,11 @@ def tag_labels(locale: str) -> str:
     return f"{SHARD}:tag-labels:{locale}"
 
 
+def tag_starts(locale: str) -> str:
+    """The names of tags as they are searched for, by id."""
+    return f"{SHARD}:tag-starts:{locale}"
+
+
 def tag_photos(owner: str, tag_id: int) -> str:
     return f"{SHARD}:tag:{owner}:{tag_id}"
 
@@ -107,6 +112,11 @@ def tag_counts(owner: str) -> str:
 
 def tag_index(owner: str) -> str:
     return f"{SHARD}:tag-index:{owner}"
+
+
+def similar(owner: str, part: str) -> str:
+    """The photos of an owner that share a quarter of their perceptual hash: `<quarter><digits>`."""
+    return f"{SHARD}:similar:{owner}:{part}"
 
 
 def statistics(minute: int) -> str:
@@ -165,6 +175,23 @@ def gate_heard(endpoint: str) -> str:
 
 def gate_minute(endpoint: str) -> str:
     return f"{SHARD}:gate:{endpoint}:minute"
+
+
+def gate_costs(endpoint: str) -> str:
+    return f"{SHARD}:gate:{endpoint}:costs"
+
+
+def spending() -> str:
+    return f"{SHARD}:spending"
+
+
+def spent(day: int) -> str:
+    """What calls cost on a day, counted from 1970-01-01, UTC."""
+    return f"{SHARD}:spent:{day}"
+
+
+def spent_in_all() -> str:
+    return f"{SHARD}:spent"
 
 
 def recognition(digest: str) -> str:

@@ -32,6 +32,14 @@ _TEXTS: Final[Mapping[str, Mapping[Locale, str]]] = {
         "fr": "En attente, position %d",
         "en": "Waiting, position %d",
     },
+    "queued_budget": {
+        "fr": "En attente, position %d : budget du jour épuisé",
+        "en": "Waiting, position %d: today's budget is spent",
+    },
+    "budget_spent": {
+        "fr": "Budget du jour épuisé, la photo attend...",
+        "en": "Today's budget is spent, the photo waits...",
+    },
     "failed": {
         "fr": "Erreur lors de l'analyse de la photo",
         "en": "The photo could not be analysed",

@@ -11,6 +11,9 @@ import orjson
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
+from shared.decoding.facts import BlurHash, Camera, Color, Facts, Place, TakenAt
+from shared.usage import Usage, usage_of
+
 Status = Literal["queued", "processing", "complete", "error", "cancelled"]
 STATUSES: Final[tuple[Status, ...]] = get_args(Status)
 ENDED: Final = frozenset({"complete", "error", "cancelled"})
@@ -40,7 +43,10 @@ class PhotoProblem(BaseModel):
 
 
 class Photo(BaseModel):
-    """A photo as HTTP and `photo:complete` give it."""
+    """A photo as HTTP and `photo:complete` give it.
+
+    `usage`: of all calls for it, in all its jobs; None where no provider has told any.
+    """
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
@@ -58,8 +64,16 @@ class Photo(BaseModel):
     progress: int
     tags: tuple[PhotoTag, ...]
     caption: str | None
-    colors: tuple[str, ...]
+    alt: str | None
+    colors: tuple[Color, ...]
+    taken_at: TakenAt | None
+    camera: Camera | None
+    place: Place | None
+    blurhash: BlurHash | None
     provider: str | None
+    usage: Usage | None
+    extra: dict[str, dict[str, Any]]
+    """What stages of one's own have noted, by their ids."""
     job_id: str
     batch_id: str | None
     error: PhotoProblem | None
@@ -155,6 +169,11 @@ class Record:
         return self.fields.get("fresh") == "1"
 
     @property
+    def phash(self) -> str | None:
+        """The perceptual hash, 16 hex digits; None if there is none, or none yet."""
+        return self.fields.get("phash") or None
+
+    @property
     def tags(self) -> tuple[PhotoTag, ...]:
         """The tags it carries: those given by hand, then those of the last analysis."""
         by_id: dict[int, PhotoTag] = {}
@@ -188,8 +207,15 @@ class Record:
                 "progress": int(fields["progress"]),
                 "tags": self.tags,
                 "caption": fields.get("caption"),
+                "alt": fields.get("alt"),
                 "colors": orjson.loads(fields.get("colors", "[]")),
+                "taken_at": fields.get("taken_at") or None,
+                "camera": fields.get("camera") or None,
+                "place": orjson.loads(fields["place"]) if fields.get("place") else None,
+                "blurhash": fields.get("blurhash"),
                 "provider": fields.get("provider"),
+                "usage": usage_of(fields),
+                "extra": orjson.loads(fields.get("extra", "{}")),
                 "job_id": fields["job_id"],
                 "batch_id": fields.get("batch_id"),
                 "error": orjson.loads(fields["error"]) if "error" in fields else None,
@@ -199,6 +225,20 @@ class Record:
                 "thumbnail_url": f"{url}/thumbnail",
             }
         )
+
+
+def fields_of(facts: Facts) -> dict[str, str]:
+    """Return the fields of a record that keep `facts`; empty ones, so that no older ones stay."""
+    return {
+        "width": str(facts.width),
+        "height": str(facts.height),
+        "taken_at": facts.taken_at or "",
+        "camera": facts.camera or "",
+        "place": facts.place.model_dump_json() if facts.place else "",
+        "colors": orjson.dumps(facts.colors).decode(),
+        "phash": facts.phash or "",
+        "blurhash": facts.blurhash,
+    }
 
 
 def rfc3339(time_ms: int) -> str:

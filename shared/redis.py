@@ -43,7 +43,7 @@ _EVICTS = (
 logger = structlog.stdlib.get_logger()
 
 _LUA = Path(__file__).parent / "lua"
-_LIBRARY = ("prelude", "counting", "moving", "tagging", "watching")
+_LIBRARY = ("prelude", "counting", "spending", "moving", "similar", "tagging", "watching")
 """The functions that scripts share, in the order in which they build on each other."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
 import structlog
@@ -115,10 +115,13 @@ def _is_loopback(bind: str) -> bool:
 S = TypeVar("S", bound=Settings)
 
 
-def load(settings: type[S]) -> S:
-    """Read `settings` from the environment; a bad one is a line on stderr and exit code 2."""
+def load(settings: type[S], **given: Any) -> S:
+    """Read `settings` from the environment; a bad one is a line on stderr and exit code 2.
+
+    `given`: values, by the names of their variables, that come before those of the environment.
+    """
     try:
-        return settings()
+        return settings(**given)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_input=False):
             where = ".".join(str(part) for part in problem["loc"][:1])

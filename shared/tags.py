@@ -12,12 +12,15 @@ import orjson
 from redis.asyncio import Redis
 
 from shared import keys, messages
+from shared.names import cleaned, folded, identity
 from shared.record import PhotoTag
 from shared.redis import away_is_unavailable, script
 
-NAME_CHARS: Final = 64
 MOST_MATCHES: Final = 2_000
 """How many tags may start as a search asks: each has a list of photos of its own to look into."""
+
+INTRODUCED: Final = 50
+"""How many pairs of names are made known in one step: the server does nothing else meanwhile."""
 
 PAGE: Final = 1_000
 """How many names one read of an index takes at most."""
@@ -36,12 +39,6 @@ class TagCount:
     count: int
 
 
-def cleaned(name: str) -> str:
-    """Return a tag's name as it is kept: one line, lower case, no control characters."""
-    printable = "".join(char if char.isprintable() else " " for char in name)
-    return " ".join(printable.split()).lower()[:NAME_CHARS].strip()
-
-
 class Tags:
     """The tags of one shard. Raises `UnavailableError` when Redis is away."""
 
@@ -50,22 +47,39 @@ class Tags:
         self._name = script(redis, "name_tags")
         self._edit = script(redis, "edit_tags")
 
-    async def name(self, tags: Sequence[Mapping[str, str]]) -> tuple[int, list[int]]:
-        """Return the server's time, ms, and the id of each tag, given by its names by locale."""
+    async def name(
+        self, tags: Sequence[Mapping[str, str]], *, locale: str
+    ) -> tuple[int, list[int]]:
+        """Return the server's time, ms, and the id of each tag, given by its names by locale.
+
+        In `locale`, where it has a name there, it is what it is called; the name in the other
+        language only makes known what was not (see `docs/vocabulary.md`).
+        """
+        named = [
+            [
+                [each, identity(names[each], each), cleaned(names[each]), folded(names[each])]
+                for each in sorted(names, key=lambda each: (each != locale, each))
+            ]
+            for names in tags
+        ]
         with away_is_unavailable():
             now_ms, ids = await self._name(
-                keys=[keys.tag_sequence()],
-                args=[keys.SHARD, orjson.dumps([dict(names) for names in tags])],
+                keys=[keys.tag_sequence()], args=[keys.SHARD, orjson.dumps(named)]
             )
         return now_ms, ids
 
+    async def introduce(self, pairs: Sequence[Mapping[str, str]]) -> None:
+        """Make known names that mean the same; each is one tag from then on, or was before."""
+        for start in range(0, len(pairs), INTRODUCED):
+            await self.name(pairs[start : start + INTRODUCED], locale=messages.LOCALES[0])
+
     async def edit(self, photo_id: int, names: Sequence[str], *, locale: str) -> bool:
         """Have a photo carry just the tags `names`, by hand; False if there is no such photo."""
-        _, ids = await self.name([{locale: name} for name in names])
-        tags = {
-            tag_id: PhotoTag(id=tag_id, name=name, confidence=None, source="user")
-            for tag_id, name in zip(ids, names, strict=True)
-        }
+        _, ids = await self.name([{locale: name} for name in names], locale=locale)
+        tags: dict[int, PhotoTag] = {}
+        for tag_id, name in zip(ids, names, strict=True):
+            tag = PhotoTag(id=tag_id, name=cleaned(name), confidence=None, source="user")
+            tags.setdefault(tag_id, tag)
         with away_is_unavailable():
             done = await self._edit(
                 keys=[keys.photo(photo_id)],
@@ -78,19 +92,31 @@ class Tags:
             )
         return bool(done)
 
-    async def ids_named(self, name: str) -> list[int]:
-        """Return the ids of the tags of that name, in any language."""
+    async def ids_named(self, owner: str, name: str) -> list[int]:
+        """Return the ids of the tags of that name, in any language.
+
+        Those are the tags it stands for, and whatever photos of `owner` carry under it.
+        """
+        kept, start = cleaned(name), folded(name)
+        own = {locale: identity(name, locale) for locale in messages.LOCALES}
         with away_is_unavailable():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for locale in messages.LOCALES:
-                    pipeline.hget(keys.tag_names(locale), cleaned(name))
-                found = await pipeline.execute()
-        return sorted({int(tag_id) for tag_id in found if tag_id is not None})
+                    pipeline.hmget(keys.tag_names(locale), [own[locale], kept])
+                for each in {start, *own.values()}:
+                    first, end = (f"{mark}{each}\0".encode() for mark in "[(")
+                    pipeline.zrange(
+                        keys.tag_index(owner), first, end + b"\xff", bylex=True, offset=0, num=PAGE
+                    )
+                known: Any = await pipeline.execute()
+        named, carried = known[: len(own)], known[len(own) :]
+        ids = {int(tag_id) for column in named for tag_id in column if tag_id is not None}
+        return sorted(ids.union(*(map(_id_of, members) for members in carried)))
 
     async def ids_starting(self, owner: str, start: str) -> list[int]:
         """Return the ids of the tags on photos of `owner` whose names start with `start`.
 
-        Raises `TooManyMatchesError`.
+        Accents and case are ignored. Raises `TooManyMatchesError`.
         """
         found: set[int] = set()
         async for ids in self._starting(owner, start):
@@ -118,19 +144,32 @@ class Tags:
         names = await self._names([tag_id for tag_id, _ in counted], locale)
         return [TagCount(tag_id, names[tag_id], count) for tag_id, count in counted]
 
+    async def favourites(self, owner: str, *, limit: int, locale: str) -> list[str]:
+        """Return the names in `locale` of the tags on most photos of `owner`, most used first."""
+        with away_is_unavailable():
+            ids: Any = await self._redis.zrevrange(keys.tag_counts(owner), 0, limit - 1)
+            labels: Any = await self._redis.hmget(keys.tag_labels(locale), ids) if ids else ()
+        return [label.decode() for label in labels if label is not None]
+
     async def _starting(self, owner: str, start: str) -> AsyncIterator[list[int]]:
         """Yield, page by page, the ids of the tags that start so; once for each such name."""
-        key, prefix = keys.tag_index(owner), cleaned(start).encode()
-        first = b"[" + prefix
-        while True:
-            with away_is_unavailable():
-                members: Any = await self._redis.zrange(
-                    key, first, b"(" + prefix + b"\xff", bylex=True, offset=0, num=PAGE
-                )
-            if not members:
-                return
-            yield [int(member.rpartition(b"\0")[2]) for member in members]
-            first = b"(" + members[-1]
+        # The second is how the version before kept names that have accents.
+        for prefix in sorted({folded(start).encode(), cleaned(start).encode()}):
+            first = b"[" + prefix
+            while True:
+                with away_is_unavailable():
+                    members: Any = await self._redis.zrange(
+                        keys.tag_index(owner),
+                        first,
+                        b"(" + prefix + b"\xff",
+                        bylex=True,
+                        offset=0,
+                        num=PAGE,
+                    )
+                if not members:
+                    break
+                yield [_id_of(member) for member in members]
+                first = b"(" + members[-1]
 
     async def _names(self, ids: Sequence[int], locale: str) -> dict[int, str]:
         if not ids:
@@ -144,3 +183,8 @@ class Tags:
             tag_id: next(label.decode() for label in column if label is not None)
             for tag_id, *column in zip(ids, *labels, strict=True)
         }
+
+
+def _id_of(member: bytes) -> int:
+    """Return the id in a member of an index of names."""
+    return int(member.rpartition(b"\0")[2])

@@ -22,6 +22,7 @@ from services.gateway.photos import PhotoRoutes
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
+from services.gateway.similar import SimilarRoute
 from services.gateway.stages import StageRoutes
 from services.gateway.statistics import StatisticsRoute
 from services.gateway.sweep import sweep_forever
@@ -39,6 +40,7 @@ from shared.jobs import Jobs
 from shared.key_file import KeyFile
 from shared.photos import Photos
 from shared.redis import check_keeps_all, connect, durability
+from shared.similar import Similar
 from shared.tags import Tags
 from shared.tasks import end
 
@@ -94,6 +96,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
         FileRoute(photos, blobs).routes(),
         ThumbnailRoute(photos, thumbnailer).routes(),
+        SimilarRoute(photos, Similar(redis)).routes(),
         TagRoutes(tags, locale=settings.locale).routes(),
         JobRoutes(jobs, photos).routes(),
         BatchRoutes(Batches(redis), photos, jobs).routes(),

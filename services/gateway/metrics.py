@@ -26,4 +26,9 @@ THUMBNAIL_SECONDS: Final = Histogram(
     "Making one thumbnail: reading the original, decoding, encoding, storing.",
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
+SIMILAR_SECONDS: Final = Histogram(
+    "tagline_similar_seconds",
+    "Finding the photos that look like one.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1),
+)
 SWEPT: Final = Counter("tagline_swept_blobs_total", "Blobs removed because no record named them.")

@@ -26,9 +26,10 @@ from services.gateway.requests import (
 from shared.blobs import BlobStore
 from shared.blobs.names import original, thumbnails
 from shared.errors import UnavailableError
+from shared.names import NAME_CHARS, cleaned
 from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
 from shared.record import STATUSES, Record
-from shared.tags import MOST_MATCHES, NAME_CHARS, Tags, TooManyMatchesError, cleaned
+from shared.tags import MOST_MATCHES, Tags, TooManyMatchesError
 
 PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
@@ -47,7 +48,7 @@ logger = structlog.stdlib.get_logger()
 
 def _named(name: str) -> str:
     if not cleaned(name):
-        raise ValueError("a tag must have a name")
+        raise ValueError("a tag's name must have a letter or a digit")
     return cleaned(name)
 
 
@@ -190,7 +191,7 @@ class PhotoRoutes:
             raise bad_request(f"tag may be given {MAX_FILTERS} times at most")
         if not all(cleaned(name) for name in names):
             raise bad_request("tag must be the name of a tag")
-        groups = await asyncio.gather(*(self._tags.ids_named(name) for name in names))
+        groups = await asyncio.gather(*(self._tags.ids_named(owner, name) for name in names))
         if cleaned(request.query.get("q", "")):
             try:
                 groups.append(await self._tags.ids_starting(owner, request.query["q"]))

@@ -1,4 +1,4 @@
-"""`GET /api/stages`: the pipeline, as the tagger that started last says it runs."""
+"""`GET /api/stages`: the pipeline, as the tagger that spoke last says it runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /api/stats`: how it has gone in the last hour."""
+"""`GET /api/stats`: how it has gone in the last hour, and what it has cost."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from redis.asyncio import Redis
 
 from services.gateway.requests import json_response, only_queries
 from shared import gates
+from shared.gates import GateState
 from shared.presence import Presence
 from shared.record import rfc3339
+from shared.spending import Spending, spending
 from shared.statistics import Hour, Minute, Percentiles, last_hour
+from shared.usage import NANOUSD_PER_USD
 
 
 class StatisticsRoute:
@@ -28,6 +31,7 @@ class StatisticsRoute:
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset())
         hour = await last_hour(self._redis)
+        states = await gates.states(self._redis)
         return json_response(
             {
                 "minutes": [_minute(minute) for minute in hour.minutes],
@@ -44,7 +48,8 @@ class StatisticsRoute:
                 "total": _percentiles(hour, "total"),
                 "provider": _provider(hour),
                 "sockets": await self._presence.connected(),
-                "providers": [gate.view() for gate in await gates.states(self._redis)],
+                "providers": [gate.view() for gate in states],
+                "cost": _cost(await spending(self._redis), states),
             }
         )
 
@@ -77,6 +82,19 @@ def _provider(hour: Hour) -> dict[str, Any]:
         "calls": hour.labelled("calls"),
         "promptTokens": tokens.get("prompt", 0),
         "completionTokens": tokens.get("completion", 0),
-        "costUsd": hour.counters.get("cost_microusd", 0) / 1e6,
+        "costUsd": hour.counters.get("cost_nanousd", 0) / NANOUSD_PER_USD,
         "cacheHits": hour.counters.get("cache_hits", 0),
+    }
+
+
+def _cost(spent: Spending, states: Sequence[GateState]) -> dict[str, Any]:
+    days = [{"day": day, **each.view()} for day, each in spent.days.items()]
+    today = list(spent.days.values())[-1]
+    # All taggers are to have the same one.
+    budget = next((gate.budget for gate in states if gate.budget), None)
+    return {
+        "today": {**days[-1], "models": today.models()},
+        "last30Days": days,
+        "total": {**spent.total.view(), "models": spent.total.models()},
+        "budget": budget.view() if budget else None,
     }

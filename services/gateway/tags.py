@@ -8,7 +8,14 @@ from typing import Final
 from aiohttp import web
 
 from services.gateway.callers import owner_of
-from services.gateway.requests import json_response, locale_of, number_in, only_queries
+from services.gateway.requests import (
+    json_response,
+    locale_of,
+    number_in,
+    only_queries,
+    word_in,
+)
+from shared import messages
 from shared.tags import Tags
 
 DEFAULT_LIMIT: Final = 50
@@ -26,12 +33,13 @@ class TagRoutes:
         return [web.get("/api/tags", self.list)]
 
     async def list(self, request: web.Request) -> web.Response:
-        only_queries(request, frozenset({"prefix", "limit"}))
+        only_queries(request, frozenset({"prefix", "limit", "locale"}))
         found = await self._tags.most_used(
             owner_of(request),
             prefix=request.query.get("prefix", ""),
             limit=number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT),
-            locale=locale_of(request, default=self._locale),
+            locale=word_in(request, "locale", messages.LOCALES)
+            or locale_of(request, default=self._locale),
         )
         return json_response(
             {"items": [{"id": tag.id, "name": tag.name, "count": tag.count} for tag in found]}

@@ -1,21 +1,25 @@
-"""What calls of providers cost, for the statistics."""
+"""What calls of providers cost: for their photos, their days, and the statistics."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
+import asyncio
 from typing import Final
 
-import orjson
 from redis.asyncio import Redis
 
 from services.tagger.farewells import Farewells
-from services.tagger.providers.provider import Provider, Usage
+from services.tagger.providers.provider import Call, Provider, Usage
 from shared import keys
+from shared.record import Record
 from shared.redis import away_is_unavailable, script
 
 COUNTED_MS: Final = 60_000
 """How long it is known that a call was counted: longer than a lost reply is asked for again."""
+
+COSTS_KEPT_MS: Final = 30 * 24 * 3600 * 1000
+
+Totals = dict[str, str]
+"""Fields of a photo's record: what all calls for it have used and cost."""
 
 
 class Accounts:
@@ -29,18 +33,37 @@ class Accounts:
         """Wait for the counts under way."""
         await self._farewells.all_said()
 
-    def ended(self, provider: Provider, usage: Usage | None) -> None:
-        """Count a call that has ended; `usage` where the provider told it. Waits for nothing."""
-        counts = {f"calls:{provider.name}": 1}
-        if usage is not None:
-            counts["tokens:prompt"] = usage.prompt_tokens
-            counts["tokens:completion"] = usage.completion_tokens
-            counts["cost_microusd"] = round(provider.price.of(usage) * 1e6)
-        self._farewells.say(self._write(uuid.uuid4().hex, counts))
+    def ended(self, record: Record, provider: Provider, call: Call) -> asyncio.Task[Totals]:
+        """Count a call that has ended, made for `record`; whoever waits for it, or nobody."""
+        return self._farewells.say(self._write(record, provider, call))
 
-    async def _write(self, call_id: str, counts: Mapping[str, int]) -> None:
+    async def _write(self, record: Record, provider: Provider, call: Call) -> Totals:
+        usage = call.usage or Usage(0, 0)
         with away_is_unavailable():
-            await self._count(
-                keys=[keys.counted(call_id)],
-                args=[keys.SHARD, COUNTED_MS, orjson.dumps(counts)],
+            found = await self._count(
+                keys=[
+                    keys.counted(call.id),
+                    keys.photo(record.id),
+                    keys.job(record.job_id),
+                    keys.spending(),
+                    keys.gate_costs(provider.endpoint or provider.name),
+                ],
+                args=[
+                    keys.SHARD,
+                    COUNTED_MS,
+                    call.id,
+                    record.attempt,
+                    provider.name,
+                    provider.model,
+                    usage.prompt_tokens,
+                    usage.completion_tokens,
+                    provider.price.nanousd(usage),
+                    COSTS_KEPT_MS,
+                ],
             )
+        prompt, completion, nanousd = (number.decode() for number in found)
+        return {
+            "prompt_tokens": prompt,
+            "completion_tokens": completion,
+            "cost_nanousd": nanousd,
+        }

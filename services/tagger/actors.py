@@ -10,7 +10,6 @@ from dramatiq import MessageProxy, Middleware
 from dramatiq.asyncio import async_to_sync
 from dramatiq.middleware import CurrentMessage
 
-from services.tagger import pipeline
 from services.tagger.endings import Endings
 from services.tagger.errors import (
     GivenBackError,
@@ -20,8 +19,9 @@ from services.tagger.errors import (
     TaggingError,
 )
 from services.tagger.metrics import ATTEMPTS, PICKUP_SECONDS
+from services.tagger.pipeline import Pipeline, Step
 from services.tagger.running import Running
-from services.tagger.stages.stage import Stage, Tools, Work
+from services.tagger.stages.stage import Tools, Work
 from shared.attempts import Claim
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
@@ -44,6 +44,7 @@ class Tagging:
     def __init__(
         self,
         tools: Tools,
+        pipeline: Pipeline,
         endings: Endings,
         running: Running,
         *,
@@ -51,6 +52,7 @@ class Tagging:
         max_age_s: float,
     ) -> None:
         self._tools = tools
+        self._pipeline = pipeline
         self._endings = endings
         self._running = running
         self._attempt_timeout_s = attempt_timeout_s
@@ -125,11 +127,13 @@ class Tagging:
             raise
         except Exception as error:  # noqa: BLE001  # a photo must end, whatever broke
             failure = self._failure_of(error)
+            await work.settle()
             if isinstance(failure, RetryableError):
                 await self._endings.fail_or_retry(work, message, failure)
             else:
                 await self._endings.fail(work, message, failure)
         else:
+            await work.settle()
             await self._endings.complete(work, message)
             logger.info(
                 "photo_tagged",
@@ -142,7 +146,7 @@ class Tagging:
         if 0 < self._max_age_s < work.record.age_s:
             raise PermanentError("expired", f"The photo has waited over {self._max_age_s:g} s")
         async with work.clock.limit(self._attempt_timeout_s):
-            await pipeline.run(work, lambda stage: self._report(work.record, stage))
+            await self._pipeline.run(work, lambda step: self._report(work.record, step))
 
     def _failure_of(self, error: Exception) -> TaggingError:
         """Return what a stage raised as a failure. Raises it again if Redis is away."""
@@ -166,18 +170,21 @@ class Tagging:
                 logger.error("attempt_broke", exc_info=error)
                 return RetryableError("internal_error", "Internal error")
 
-    async def _report(self, record: Record, stage: Stage) -> None:
+    async def _report(self, record: Record, step: Step) -> None:
+        stage = step.stage
         event = PhotoProgress(
             photo_id=record.id,
             job_id=record.job_id,
             stage=stage.id,
-            progress=stage.progress,
-            message=stage.messages[record.locale],
+            progress=step.progress,
+            message=stage.message(record.locale),
             attempt=record.attempt,
+            label=stage.labels[record.locale] if step.own else None,
+            icon=stage.icon if step.own else None,
             batch_id=record.batch_id,
         )
         if not await self._tools.attempts.step(
-            record, stage=stage.id, progress=stage.progress, event=event
+            record, stage=stage.id, progress=step.progress, event=event
         ):
             raise LeaseLostError
 

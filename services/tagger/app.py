@@ -5,28 +5,35 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 import dramatiq
-import orjson
+import structlog
 from aiohttp import web
 from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
-from redis.asyncio import Redis
 
-from services.tagger import duties, pipeline
+from services.tagger import duties
 from services.tagger.accounts import Accounts
 from services.tagger.actors import EndDeadPhotos, Tagging
+from services.tagger.budget_news import BudgetNews
 from services.tagger.cache import Cache
+from services.tagger.choose_gate import gate_for
 from services.tagger.endings import Endings
-from services.tagger.gate import Limits
+from services.tagger.favourites import Favourites
+from services.tagger.gate import Budget, Limits
+from services.tagger.pipeline import Pipeline
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
+from services.tagger.providers.labels import read_concepts
+from services.tagger.providers.provider import FREE, Provider
 from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
 from services.tagger.settings import TaggerSettings
-from services.tagger.shared_gate import gate_for
 from services.tagger.stages.stage import Tools
+from services.tagger.telling import Stages
+from services.tagger.vocabulary import Vocabulary
 from shared import keys
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
@@ -37,6 +44,7 @@ from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
 from shared.tags import Tags
+from shared.usage import NANOUSD_PER_USD
 
 OUTLAST_S: Final = 20.0
 """How long an attempt waits for Redis to come back before it is given up: work that has been
@@ -46,23 +54,57 @@ WAITS_S: Final = 3_600.0
 """What an attempt may wait for others, besides its own time: for the provider, and for another
 attempt at the same photo."""
 
+OPENAI_HOST: Final = "api.openai.com"
 
-@asynccontextmanager
-async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
-    """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
-    provider = choose(
-        settings.provider,
+logger = structlog.stdlib.get_logger()
+
+
+def chosen_provider(settings: TaggerSettings, provider: str) -> Provider:
+    """Return a provider as the settings describe it, not started. Raises `ValueError`."""
+    return choose(
+        provider,
         openai_api_key=(
             settings.openai_api_key.get_secret_value() if settings.openai_api_key else None
         ),
         openai_base_url=settings.openai_base_url,
         openai_model=settings.openai_model,
+        prompt=settings.prompt,
         price_input_usd=settings.price_input_usd,
         price_output_usd=settings.price_output_usd,
+        prices=settings.prices,
         model_dir=settings.cache_dir / "models",
         threads=1,
     )
-    decoder = Decoder(processes=settings.decoders, max_pixels=settings.max_pixels)
+
+
+def check_price(settings: TaggerSettings, provider: Provider) -> None:
+    """Say so if what is paid for would be counted as nothing.
+
+    Raises `ValueError` if there is a budget: it would never be spent.
+    """
+    if provider.endpoint is None or provider.price != FREE:
+        return
+    price = f"TAGLINE_PRICES={provider.model}=INPUT/OUTPUT, US dollars a million tokens"
+    if settings.daily_budget_usd:
+        raise ValueError(f"TAGLINE_DAILY_BUDGET_USD needs the price of the model: {price}")
+    host = urlsplit(settings.openai_base_url or f"https://{OPENAI_HOST}").hostname
+    if host == OPENAI_HOST and provider.model not in settings.prices:
+        logger.warning("price_unknown", model=provider.model, counted_usd=0, set=price)
+
+
+@asynccontextmanager
+async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
+    """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
+    provider = chosen_provider(settings, settings.provider)
+    check_price(settings, provider)
+    fallback = None
+    if settings.budget_fallback and provider.name != settings.budget_fallback:
+        fallback = chosen_provider(settings, settings.budget_fallback)
+    decoder = Decoder(
+        processes=settings.decoders,
+        max_pixels=settings.max_pixels,
+        places=settings.keep_place,
+    )
     redis = connect(
         settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
     )
@@ -76,28 +118,47 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
         ),
         # Free again before the photos of a killed tagger come to others.
         lease_ms=settings.claim_after_ms * 4 // 5,
+        budget=Budget(
+            round(settings.daily_budget_usd * NANOUSD_PER_USD), fallback.name if fallback else ""
+        ),
     )
     cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     accounts = Accounts(redis)
+    tags = Tags(redis)
+    vocabulary = Vocabulary(
+        settings.vocabulary,
+        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
+        max_tags=settings.max_tags,
+        min_confidence=settings.min_confidence,
+        favourites=Favourites(tags),
+    )
     async with closing(redis):
         try:
             await decoder.start()
             await provider.start()
+            if fallback is not None:
+                await fallback.start()
             await gate.start()
             await cache.start()
+            # Names given by hand in one language meet their tags so, in the gateway, too.
+            await tags.introduce(vocabulary.pairs)
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 attempts=Attempts(redis, retention_s=settings.retention_s),
-                tags=Tags(redis),
+                tags=tags,
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,
                 gate=gate,
                 cache=cache,
                 accounts=accounts,
+                vocabulary=vocabulary,
+                fallback=fallback,
             )
         finally:
             await provider.close()
+            if fallback is not None:
+                await fallback.close()
             await cache.close()
             await gate.close()
             await accounts.close()
@@ -106,15 +167,25 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
 
 @asynccontextmanager
 async def opened_running(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker
+    settings: TaggerSettings, tools: Tools, pipeline: Pipeline, broker: RedisStreamsBroker
 ) -> AsyncIterator[Running]:
     """Open what knows the attempts under way, with all that a tagger does besides them."""
     attempts = Running(tools.attempts, give_back=lambda: not broker.starts_more)
     async with closing(connect(settings.redis_url, connections=4)) as redis:
-        positions = Positions(redis, retention_s=settings.retention_s)
+        positions = Positions(
+            redis,
+            retention_s=settings.retention_s,
+            budget_is_spent=lambda: tools.gate.why == "budget",
+        )
+        news = BudgetNews(attempts, tools.attempts, tools.gate)
         reconciler = Reconciler(redis)
+        stages = Stages(redis, pipeline)
         async with duties.running(
-            attempts.watch_forever, positions.tell_forever, reconciler.run_forever
+            attempts.watch_forever,
+            positions.tell_forever,
+            reconciler.run_forever,
+            news.tell_forever,
+            stages.tell_forever,
         ):
             yield attempts
 
@@ -131,11 +202,16 @@ def build_broker(settings: TaggerSettings) -> RedisStreamsBroker:
 
 
 def build_worker(
-    settings: TaggerSettings, tools: Tools, broker: RedisStreamsBroker, running: Running
+    settings: TaggerSettings,
+    tools: Tools,
+    pipeline: Pipeline,
+    broker: RedisStreamsBroker,
+    running: Running,
 ) -> Worker:
     """Return a worker, not started, whose broker knows the actor."""
     tagging = Tagging(
         tools,
+        pipeline,
         Endings(broker, max_attempts=settings.max_attempts),
         running,
         attempt_timeout_s=settings.attempt_timeout_s,
@@ -149,11 +225,6 @@ def build_worker(
     # Photos take seconds: one that waits here could have been started by another tagger.
     worker.queue_prefetch = settings.threads
     return worker
-
-
-async def publish_stages(redis: Redis) -> None:
-    """Tell the gateway which stages this tagger runs."""
-    await redis.set(keys.stages(), orjson.dumps(pipeline.described()))
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ import structlog
 from dramatiq import Message
 from dramatiq.common import compute_backoff
 
-from services.tagger import pipeline
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import ATTEMPTS, FAILURES
 from services.tagger.outcomes import outcome_of, problem_of
+from services.tagger.pipeline import DONE
 from services.tagger.stages.stage import Work
 from shared import messages
 from shared.attempts import Ending, Finish
@@ -39,7 +39,7 @@ class Endings:
     async def complete(self, work: Work, message: StreamMessage) -> None:
         """End the photo as complete."""
         outcome = outcome_of(work, "complete")
-        changes = {**work.fields, "stage": "done", "progress": "100"}
+        changes = {**work.facts, **work.fields, "stage": "done", "progress": "100"}
 
         def ending(record: Record) -> Ending:
             done = record.changed({**changes, "status": "complete"})
@@ -71,7 +71,7 @@ class Endings:
         `starts`: how often the work was started, if not as often as it was claimed.
         """
         record = work.record
-        fields = {"error": orjson.dumps(problem_of(error).model_dump()).decode()}
+        fields = {**work.facts, "error": orjson.dumps(problem_of(error).model_dump()).decode()}
         event = PhotoError(
             photo_id=record.id,
             error=error.text,
@@ -149,7 +149,7 @@ def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete
             job_id=done.job_id,
             stage="done",
             progress=100,
-            message=pipeline.DONE["labels"][done.locale],
+            message=DONE["labels"][done.locale],
             attempt=done.attempt,
             batch_id=done.batch_id,
         ),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+TEXT_CHARS: Final = 500
+"""What is kept of an error's text: it goes into every event and record of the photo."""
+
 
 class TaggingError(Exception):
     """The work on a photo failed.
@@ -13,7 +18,7 @@ class TaggingError(Exception):
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
-        self.text = text
+        self.text = text[:TEXT_CHARS]
 
 
 class PermanentError(TaggingError):
@@ -54,6 +59,10 @@ class BusyError(RetryableError):
         super().__init__(
             "provider_busy", "The provider had no time for the photo yet", counts=False
         )
+
+
+class BudgetSpentError(Exception):
+    """The day's budget pays for no call more, and another provider is to be asked meanwhile."""
 
 
 class PlaceLostError(RetryableError):

@@ -24,15 +24,33 @@ class Limits:
     tokens_per_minute: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What calls of all taggers may cost in a day (UTC), billionths of a US dollar; 0: anything.
+
+    `fallback`: the provider that is asked while it is spent; empty: photos wait.
+    """
+
+    nanousd: int = 0
+    fallback: str = ""
+
+
+NO_BUDGET: Final = Budget()
+
+
 class Gate(Protocol):
     """Gives turns for calls of one provider."""
+
+    why: str
+    """Why photos of this process wait for a turn, as last heard; empty: none does."""
 
     def turn(self, clock: Clock, *, priority: str) -> AbstractAsyncContextManager[Call]:
         """Wait, `clock` stopped, until a call may be made; the body makes it.
 
         What the body raises tells how the provider is, see `Provider.recognize`. While the
         provider is down, its failures are changed to count as no try. Raises
-        `PlaceLostError`, and `UnavailableError` when Redis is away.
+        `PlaceLostError`, `UnavailableError` when Redis is away, and `BudgetSpentError`, if
+        there is another provider to ask, instead of a wait for the end of the day.
         """
 
     async def check(self) -> str:
@@ -47,6 +65,8 @@ class Gate(Protocol):
 
 class OpenGate(Gate):
     """Lets every call through: for what happens in this process, and has no limits."""
+
+    why = ""
 
     @asynccontextmanager
     async def turn(self, clock: Clock, *, priority: str) -> AsyncIterator[Call]:  # noqa: ARG002

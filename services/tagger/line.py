@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from services.tagger.errors import BudgetSpentError
 from shared.errors import UnavailableError
 from shared.tasks import end
 
@@ -28,12 +29,14 @@ logger = structlog.stdlib.get_logger()
 class Asked:
     """What the gate answers: whose turn it is; and for the others, why not and how long yet.
 
-    `why`: `held`, `down`, `rate`, `full`, or empty. `wait_ms` below 0: only others know.
+    `why`: `budget`, `held`, `down`, `rate`, `full`, or empty. `wait_ms` below 0: only others
+    know. `refused`: the others are not to wait.
     """
 
     given: Sequence[str]
     why: str
     wait_ms: int
+    refused: bool = False
 
 
 Ask = Callable[[dict[str, int]], Awaitable[Asked]]
@@ -70,13 +73,16 @@ class Line:
             self._look.set()
 
     async def wait(self, token: str, place: int) -> None:
-        """Return when it is the turn of `token`. Raises `UnavailableError`."""
+        """Return when it is the turn of `token`.
+
+        Raises `UnavailableError`, and `BudgetSpentError` if it is not to wait.
+        """
         turn = asyncio.get_running_loop().create_future()
         self._waiting[token] = (place, turn)
         self._look.set()
         try:
             await turn
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, BudgetSpentError):
             self._drop(token)
             raise
         finally:
@@ -91,7 +97,7 @@ class Line:
             pause_s = await self._ask_once() if self._waiting else None
 
     async def _ask_once(self) -> float:
-        asked = {token: place for token, (place, _) in self._waiting.items()}
+        asked = {token: place for token, (place, turn) in self._waiting.items() if not turn.done()}
         try:
             answer = await self._ask(asked)
         except Exception as error:  # noqa: BLE001  # those who wait must learn of it, whatever it is
@@ -104,7 +110,14 @@ class Line:
         for token in answer.given:
             if token in self._waiting and not (turn := self._waiting[token][1]).done():
                 turn.set_result(None)
+        if answer.refused:
+            self._refuse(asked)
         return _pause_s(answer)
+
+    def _refuse(self, asked: dict[str, int]) -> None:
+        for token in asked:
+            if token in self._waiting and not (turn := self._waiting[token][1]).done():
+                turn.set_exception(BudgetSpentError())
 
     def _fail(self, asked: dict[str, int], error: Exception) -> None:
         if not isinstance(error, UnavailableError):

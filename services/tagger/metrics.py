@@ -45,6 +45,17 @@ PROVIDER_TOKENS: Final = Counter(
 PROVIDER_COST: Final = Counter(
     "tagline_provider_cost_usd_total", "What the calls cost, US dollars.", ["provider"]
 )
+TAGS: Final = Counter(
+    "tagline_tags_total",
+    "Tags that providers found, by what became of them: kept, threshold (not sure enough), stop, "
+    "not_in_list, merged (with another of the photo), too_many, or nameless (in its language).",
+    ["result"],
+)
+REFUSED_FORMS: Final = Counter(
+    "tagline_provider_refused_forms_total",
+    "Calls refused because the server gives no answers of that form: json_schema, json_object.",
+    ["provider", "form"],
+)
 CACHE_LOOKUPS: Final = Counter(
     "tagline_cache_lookups_total",
     "Recognitions by where they came from: hit, shared (another attempt was asking), miss, or "
@@ -56,6 +67,15 @@ GATE_SECONDS: Final = Histogram(
 )
 GATE_STATE: Final = Gauge(
     "tagline_gate_state",
-    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down.",
+    "How the provider was when last asked for a turn: 0 well, 1 held back, 2 down, 3 the budget of "
+    "the day spent.",
+    ["provider"],
+)
+GATE_STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
+"""The figure for each reason to wait."""
+
+BUDGET_REMAINING: Final = Gauge(
+    "tagline_budget_remaining_usd",
+    "What is left of the day's budget, over all taggers, US dollars; not there without a budget.",
     ["provider"],
 )

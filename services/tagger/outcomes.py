@@ -16,7 +16,6 @@ def outcome_of(work: Work, result: str, error: TaggingError | None = None) -> Ou
     report: dict[str, Any] = {
         "result": result,
         "cached": work.cached,
-        "calls": work.calls,
         "stage_ms": {stage: round(took_ms, 1) for stage, took_ms in work.stage_ms.items()},
     }
     counts: dict[str, int] = {"cache_hits": int(work.cached)}

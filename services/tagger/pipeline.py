@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from services.tagger.errors import RetryableError
-from services.tagger.metrics import STAGE_SECONDS
-from services.tagger.stages.analyze import ANALYZE
-from services.tagger.stages.recognize import RECOGNIZE
-from services.tagger.stages.save import SAVE
-from services.tagger.stages.stage import Stage, Work
+import orjson
+import structlog
 
-PIPELINE: Final[tuple[Stage, ...]] = (ANALYZE, RECOGNIZE, SAVE)
+from services.tagger.errors import RetryableError, TaggingError
+from services.tagger.metrics import STAGE_SECONDS
+from services.tagger.stages.stage import Stage, Work
+from services.tagger.threads import in_thread
+from shared.errors import UnavailableError
 
 DONE: Final[dict[str, Any]] = {
     "id": "done",
@@ -23,27 +26,150 @@ DONE: Final[dict[str, Any]] = {
 }
 """Where every pipeline ends; it is no stage, for it is written in the step that ends the photo."""
 
-Report = Callable[[Stage], Awaitable[None]]
+FIXED: Final = {"analyzing": 10, "ai": 30, "saving": 70}
+"""Where the bar stands when these begin, percent, whatever else there is: clients know it."""
+
+UPLOAD_SHARE: Final = 10
+"""What the upload takes of the bar, before the first stage."""
+
+MOST_OWN: Final = 9
+"""How many other stages there may be: so many have room between any two that are fixed."""
+
+logger = structlog.stdlib.get_logger()
 
 
-def described() -> list[dict[str, Any]]:
-    """Return what clients are told of the stages, labels by locale."""
-    return [*(stage.described() for stage in PIPELINE), DONE]
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage and where the bar stands when it begins, percent."""
+
+    stage: Stage
+    progress: int
+
+    @property
+    def own(self) -> bool:
+        """Whether clients may never have heard of it."""
+        return self.stage.id not in FIXED
+
+    def described(self) -> dict[str, Any]:
+        """Return what clients are told of it, labels by locale."""
+        return {
+            "id": self.stage.id,
+            "progress": self.progress,
+            "labels": dict(self.stage.labels),
+            "icon": self.stage.icon,
+        }
 
 
-async def run(work: Work, report: Report) -> None:
-    """Take `work` through all stages; `report` is told of each before it begins."""
-    for stage in PIPELINE:
-        await report(stage)
-        started_s, stood_s = time.perf_counter(), work.clock.stood_s
-        try:
-            async with work.clock.limit(stage.timeout_s):
-                await stage.run(work)
-        except TimeoutError:
-            raise RetryableError(
-                "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
-            ) from None
-        finally:
-            took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
-            work.stage_ms[stage.id] = took_s * 1000
-            STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
+Report = Callable[[Step], Awaitable[None]]
+
+
+class Pipeline:
+    """The stages of one tagger. Raises `ValueError` for those that cannot work in this order."""
+
+    def __init__(self, stages: Sequence[Stage]) -> None:
+        _check(stages)
+        self.steps = tuple(_laid_out(stages))
+
+    def described(self) -> list[dict[str, Any]]:
+        """Return what clients are told of the stages, labels by locale."""
+        return [*(step.described() for step in self.steps), DONE]
+
+    async def run(self, work: Work, report: Report) -> None:
+        """Take `work` through all stages; `report` is told of each before it begins."""
+        for step in self.steps:
+            await report(step)
+            stage = step.stage
+            started_s, stood_s = time.perf_counter(), work.clock.stood_s
+            try:
+                async with work.clock.limit(stage.timeout_s):
+                    await _run(stage, work)
+            except TimeoutError:
+                raise RetryableError(
+                    "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
+                ) from None
+            finally:
+                took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
+                work.stage_ms[stage.id] = took_s * 1000
+                STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
+        if work.extra or "extra" in work.record.fields:
+            work.fields["extra"] = orjson.dumps(work.extra).decode()
+
+
+def _check(stages: Sequence[Stage]) -> None:
+    ids = [stage.id for stage in stages]
+    for stage_id in ids:
+        if ids.count(stage_id) > 1:
+            raise ValueError(f"{stage_id} is there twice: each stage runs once")
+    if not ids or ids[-1] != "saving":
+        raise ValueError("the last stage has to be saving, which stores what the others found")
+    fixed = [stage_id for stage_id in ids if stage_id in FIXED]
+    if fixed != sorted(fixed, key=FIXED.__getitem__):
+        raise ValueError(f"{', '.join(fixed)} have to be in the order {', '.join(FIXED)}")
+    if len(ids) - len(fixed) > MOST_OWN:
+        raise ValueError(f"besides {', '.join(FIXED)} there may be {MOST_OWN} stages")
+    made: set[str] = set()
+    for stage in stages:
+        for part in stage.needs:
+            if part not in made:
+                whose = {"picture": "analyzing", "recognition": "ai"}[part]
+                raise ValueError(
+                    f"{stage.id} needs the {part}: put {whose}, which makes it, before {stage.id}"
+                )
+        made.update(stage.makes)
+
+
+def _laid_out(stages: Sequence[Stage]) -> Iterator[Step]:
+    """Yield where each begins: those between two fixed places share that part of the bar."""
+    begin, share, group = 0, UPLOAD_SHARE, list[Stage]()
+    for stage in stages:
+        if stage.id not in FIXED:
+            group.append(stage)
+            continue
+        end = FIXED[stage.id]
+        yield from _between(begin, end, share, group)
+        yield Step(stage, end)
+        begin, share, group = end, stage.share, []
+
+
+def _between(begin: int, end: int, share: int, stages: Sequence[Stage]) -> Iterator[Step]:
+    """Yield the places of `stages` after what takes `share` from `begin` on; none twice."""
+    whole = share + sum(stage.share for stage in stages)
+    progress = begin
+    for left, stage in zip(range(len(stages), 0, -1), stages, strict=True):
+        place = round(begin + (end - begin) * share / whole)
+        progress = min(max(place, progress + 1), end - left)
+        yield Step(stage, progress)
+        share += stage.share
+
+
+async def _run(stage: Stage, work: Work) -> None:
+    """Run `stage`; what it raises that is no error of ours becomes one."""
+    work.stage = stage.id
+    try:
+        if inspect.iscoroutinefunction(stage.run):
+            await stage.run(work)
+        else:
+            await in_thread(lambda: stage.run(work))
+        missing = [part for part in stage.makes if getattr(work, part) is None]
+        if missing:
+            raise RuntimeError(f"made no {missing[0]}")  # noqa: TRY301
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise _failed(stage, "it cancelled itself") from None
+    except (TaggingError, UnavailableError):
+        raise
+    # Also what would end the process: it has other photos in work.
+    except (Exception, SystemExit, KeyboardInterrupt) as error:
+        raise _failed(stage, error) from error
+
+
+def _failed(stage: Stage, why: BaseException | str) -> RetryableError:
+    logger.error(
+        "stage_failed",
+        stage=stage.id,
+        why=str(why),
+        exc_info=why if isinstance(why, BaseException) else None,
+    )
+    return RetryableError("stage_failed", f"The stage {stage.id} failed")

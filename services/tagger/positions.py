@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import orjson
@@ -35,10 +36,20 @@ WAITED_MS: Final = 1_000
 
 
 class Positions:
-    """The photos that wait. Raises `UnavailableError` when Redis is away."""
+    """The photos that wait. Raises `UnavailableError` when Redis is away.
 
-    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+    `budget_is_spent`: whether they wait for more than their place, and nobody knows how long.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        *,
+        retention_s: int,
+        budget_is_spent: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._redis = redis
+        self._budget_is_spent = budget_is_spent
         self._retention_ms = retention_s * 1000
         self._line = script(redis, "line")
         self._next = NEAR
@@ -76,6 +87,7 @@ class Positions:
         self, first: int, places: int, events: int, waited_ms: int, every_s: float
     ) -> tuple[int, int, int]:
         """Return how long the line is, where to go on, and how many events were written."""
+        is_spent = self._budget_is_spent()
         with away_is_unavailable():
             length, following, told = await self._line(
                 keys=[keys.line(), keys.working(), keys.durations()],
@@ -85,10 +97,11 @@ class Positions:
                     first,
                     places,
                     waited_ms,
-                    orjson.dumps(messages.texts("queued")),
+                    orjson.dumps(messages.texts("queued_budget" if is_spent else "queued")),
                     round(every_s * 1000),
                     NEAR,
                     events,
+                    "budget" if is_spent else "",
                 ],
             )
         return length, following, told

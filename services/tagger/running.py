@@ -56,6 +56,10 @@ class Running:
             del self._works[task]
             self._stopped.pop(task, None)
 
+    def standing(self) -> list[Work]:
+        """Return the attempts that wait for others right now."""
+        return [work for work in self._works.values() if work.clock.stands]
+
     async def watch_forever(self) -> None:
         """Stop the attempts that are not to go on, as long as this process runs."""
         while True:

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import NoDecode
 
+from services.tagger.providers import prices
+from services.tagger.providers.choose import AUTO, PROVIDERS
+from services.tagger.providers.provider import Price
+from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
 
 
@@ -18,16 +23,42 @@ class TaggerSettings(Settings):
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
-    provider: Literal["auto", "openai", "local"] = Field(
-        "auto", validation_alias="TAGLINE_PROVIDER"
+    pipeline: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("analyzing", "ai", "saving"), validation_alias="TAGLINE_PIPELINE"
     )
+    """The stages, by name, in their order."""
+
+    stages_dir: Path = Field(Path("stages"), validation_alias="TAGLINE_STAGES_DIR")
+    """Where stages of one's own are looked for."""
+
+    provider: str = Field(AUTO, validation_alias="TAGLINE_PROVIDER")
+    """A name of `PROVIDERS`, or `auto`."""
+
     openai_api_key: SecretStr | None = Field(None, validation_alias="OPENAI_API_KEY")
     openai_base_url: str | None = Field(None, validation_alias="OPENAI_BASE_URL")
     openai_model: str = Field("gpt-4o-mini", validation_alias="OPENAI_MODEL")
 
+    prompt: str | None = Field(None, max_length=4000, validation_alias="TAGLINE_PROMPT")
+    """What a remote model is to say of a photo, instead of our words."""
+
     price_input_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_INPUT_USD")
     price_output_usd: float | None = Field(None, ge=0, validation_alias="TAGLINE_PRICE_OUTPUT_USD")
-    """Of a million tokens; None: what is known of the model."""
+    """Of a million tokens; None: what `prices` says, or is known of the model."""
+
+    prices: Annotated[dict[str, Price], NoDecode] = Field(
+        default_factory=dict, validation_alias="TAGLINE_PRICES"
+    )
+    """By model; go before what is known."""
+
+    daily_budget_usd: float = Field(
+        0, ge=0, le=1_000_000, validation_alias="TAGLINE_DAILY_BUDGET_USD"
+    )
+    """What calls may cost in a day (UTC), over all taggers together; 0: anything."""
+
+    budget_fallback: Literal["local"] | None = Field(
+        None, validation_alias="TAGLINE_BUDGET_FALLBACK"
+    )
+    """Who is asked while the budget is spent; None: photos wait for the next day."""
 
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
@@ -46,8 +77,21 @@ class TaggerSettings(Settings):
     cache_ttl_s: int = Field(30 * 24 * 3600, ge=0, validation_alias="TAGLINE_CACHE_TTL_S")
     """How long a provider's answer is used again for the same photo; 0: never."""
 
+    vocabulary: Annotated[Rules, NoDecode] = Field(Rules(), validation_alias="TAGLINE_VOCABULARY")
+    """What the file named there says."""
+
+    # Providers name a dozen things at most.
+    max_tags: int = Field(12, ge=1, le=12, validation_alias="TAGLINE_MAX_TAGS")
+    """How many tags an analysis gives a photo."""
+
+    min_confidence: float = Field(0, ge=0, le=1, validation_alias="TAGLINE_MIN_CONFIDENCE")
+    """How sure a provider must be of a tag, where it says how sure it is."""
+
     decoders: int = Field(2, ge=1, le=64, validation_alias="TAGLINE_DECODERS")
     """Child processes that decode, for one process."""
+
+    keep_place: bool = Field(True, validation_alias="TAGLINE_KEEP_PLACE")
+    """Whether the record of a photo says where it was taken, if the file does."""
 
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
@@ -61,8 +105,38 @@ class TaggerSettings(Settings):
     grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
 
+    @field_validator("vocabulary", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        return read_rules(Path(value)) if isinstance(value, str) else value
+
+    @field_validator("pipeline", mode="before")
+    @classmethod
+    def _listed_stages(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+    @field_validator("provider")
+    @classmethod
+    def _known_provider(cls, name: str) -> str:
+        if name not in (known := (AUTO, *PROVIDERS)):
+            raise ValueError(f"must be one of {', '.join(known)}")
+        return name
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _parsed_prices(cls, text: object) -> object:
+        return prices.parsed(text) if isinstance(text, str) else text
+
     @model_validator(mode="after")
     def _openai_has_a_key(self) -> Self:
         if self.provider == "openai" and self.openai_api_key is None:
             raise ValueError("TAGLINE_PROVIDER=openai needs OPENAI_API_KEY")
+        return self
+
+    @model_validator(mode="after")
+    def _fallback_has_a_budget(self) -> Self:
+        if self.budget_fallback and not self.daily_budget_usd:
+            raise ValueError("TAGLINE_BUDGET_FALLBACK needs TAGLINE_DAILY_BUDGET_USD")
         return self

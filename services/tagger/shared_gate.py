@@ -2,7 +2,8 @@
 
 What is known of the endpoint is in Redis, and decided there by `gate_enter` and `gate_leave`:
 places for `max_calls`, the pause that a 429 asked for, a circuit breaker, requests and tokens
-a minute. A photo waits here with its clock stopped; it goes nowhere, and costs no try.
+a minute, a budget for the day. A photo waits here with its clock stopped; it goes nowhere, and
+costs no try.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ from services.tagger.errors import (
     RetryableError,
 )
 from services.tagger.farewells import Farewells
-from services.tagger.gate import WAIT_MOST_S, Gate, Limits, OpenGate
+from services.tagger.gate import NO_BUDGET, WAIT_MOST_S, Budget, Gate, Limits
 from services.tagger.line import Asked, Line
-from services.tagger.metrics import GATE_SECONDS, GATE_STATE
-from services.tagger.providers.provider import Call, Provider
+from services.tagger.metrics import BUDGET_REMAINING, GATE_SECONDS, GATE_STATE, GATE_STATES
+from services.tagger.providers.provider import Call
 from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
 from shared.tasks import end
+from shared.usage import NANOUSD_PER_USD
 
 RENEWALS_PER_LEASE: Final = 4
 RENEWALS_PER_NEWS: Final = 5
@@ -54,22 +56,7 @@ LONGEST_PAUSE_MS: Final = 60_000
 RETRY_AFTER_MOST_MS: Final = 3_600_000
 """A provider may ask for any pause; after an hour it is asked again."""
 
-STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2}
-
 logger = structlog.stdlib.get_logger()
-
-
-def gate_for(provider: Provider, redis: Redis, limits: Limits, *, lease_ms: int) -> Gate:
-    """Return the gate before `provider`.
-
-    What calls no other side and has no limits has nobody to spare.
-    """
-    if provider.endpoint is None and limits == Limits():
-        return OpenGate()
-    endpoint = provider.endpoint or provider.name
-    return SharedGate(
-        redis, provider=provider.name, endpoint=endpoint, limits=limits, lease_ms=lease_ms
-    )
 
 
 class SharedGate(Gate):
@@ -79,13 +66,22 @@ class SharedGate(Gate):
     """
 
     def __init__(
-        self, redis: Redis, *, provider: str, endpoint: str, limits: Limits, lease_ms: int
+        self,
+        redis: Redis,
+        *,
+        provider: str,
+        endpoint: str,
+        limits: Limits,
+        lease_ms: int,
+        budget: Budget = NO_BUDGET,
     ) -> None:
         self._redis = redis
         self._provider = provider
         self._endpoint = endpoint
         self._limits = limits
         self._lease_ms = lease_ms
+        self._budget = budget
+        self.why = ""
         self._enter_script = script(redis, "gate_enter")
         self._leave_script = script(redis, "gate_leave")
         self._renew_script = script(redis, "gate_renew")
@@ -112,7 +108,7 @@ class SharedGate(Gate):
         token = f"{self._process}:{next(self._numbers)}"
         with clock.stopped(), GATE_SECONDS.labels(provider=self._provider).time():
             await self._wait(token, priority)
-        call = Call()
+        call = Call(id=token)
         try:
             async with self._placed(token):
                 yield call
@@ -165,6 +161,9 @@ class SharedGate(Gate):
         if found.state == "down":
             when = f"tried again in {left_s} s" if left_s else "being tried again"
             raise UnavailableError("provider", f"down, {when}")
+        if found.state == "budget":
+            # Nothing is wrong, and nothing could be mended: no reason to take it out of service.
+            return f"budget of the day spent, {left_s} s left"
         return f"held back for {left_s} s" if found.state == "held" else "ok"
 
     # Waiting
@@ -182,11 +181,16 @@ class SharedGate(Gate):
                     self._lease_ms,
                     # Without asking, one that waits loses its place in the line sooner.
                     self._lease_ms // 2,
+                    keys.SHARD,
+                    self._budget.nanousd,
                     *args,
                 ],
             )
-        GATE_STATE.labels(provider=self._provider).set(STATES[why.decode()])
-        return Asked([token.decode() for token in given], why.decode(), wait_ms)
+        said = why.decode() if len(given) < len(places) else ""
+        GATE_STATE.labels(provider=self._provider).set(GATE_STATES[said])
+        refused = said == "budget" and bool(self._budget.fallback)
+        self.why = "" if refused else said
+        return Asked([token.decode() for token in given], said, wait_ms, refused)
 
     # Leaving
 
@@ -236,7 +240,7 @@ class SharedGate(Gate):
                 ],
             )
         if outcome == "answered":
-            GATE_STATE.labels(provider=self._provider).set(STATES[""])
+            GATE_STATE.labels(provider=self._provider).set(GATE_STATES[""])
         self._line.look()
         return bool(was_down), held_ms
 
@@ -258,11 +262,12 @@ class SharedGate(Gate):
 
     async def _renew(self) -> None:
         with away_is_unavailable():
-            gone = await self._renew_script(
+            spent, *gone = await self._renew_script(
                 keys=[
                     keys.gate(self._endpoint),
                     keys.gate_calls(self._endpoint),
                     keys.gates(),
+                    keys.spending(),
                 ],
                 args=[
                     self._endpoint,
@@ -270,9 +275,15 @@ class SharedGate(Gate):
                     self._limits.max_calls,
                     self._lease_ms,
                     KEPT_MS,
+                    keys.SHARD,
+                    self._budget.nanousd,
+                    self._budget.fallback,
                     *self._calls,
                 ],
             )
+        if self._budget.nanousd:
+            left_usd = max(0, self._budget.nanousd - spent) / NANOUSD_PER_USD
+            BUDGET_REMAINING.labels(provider=self._provider).set(left_usd)
         for token in gone:
             # One that has ended meanwhile has left by itself.
             if (place := self._calls.get(token.decode())) is not None and not place.expired():
@@ -287,4 +298,6 @@ class SharedGate(Gate):
             keys.gate_waiting(endpoint),
             keys.gate_heard(endpoint),
             keys.gate_minute(endpoint),
+            keys.spending(),
+            keys.gate_costs(endpoint),
         ]

@@ -19,10 +19,12 @@ from services.tagger.app import (
     build_worker,
     opened_running,
     opened_tools,
-    publish_stages,
     serving_health,
 )
+from services.tagger.pipeline import Pipeline
 from services.tagger.settings import TaggerSettings
+from services.tagger.stages.choose import choose
+from services.tagger.telling import Stages
 from shared.blobs import open_store
 from shared.health import Health
 from shared.redis import check_keeps_all, closing, connect, once_there
@@ -35,12 +37,13 @@ def run(settings: TaggerSettings) -> None:
 
     Raises `ValueError`, `RuntimeError` or `OSError`, saying what is wrong, if it cannot start.
     """
+    pipeline = _pipeline(settings)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with _event_loop() as loop:
         opened = AsyncExitStack()
-        health, worker = loop.run_coroutine(_open(settings, opened))
+        health, worker = loop.run_coroutine(_open(settings, pipeline, opened))
         try:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
@@ -57,27 +60,38 @@ def run(settings: TaggerSettings) -> None:
     logger.info("tagger_stopped")
 
 
-async def _open(settings: TaggerSettings, opened: AsyncExitStack) -> tuple[Health, Worker]:
+def _pipeline(settings: TaggerSettings) -> Pipeline:
+    try:
+        return Pipeline(choose(settings.pipeline, settings.stages_dir))
+    except ValueError as error:
+        raise ValueError(f"TAGLINE_PIPELINE: {error}") from error
+
+
+async def _open(
+    settings: TaggerSettings, pipeline: Pipeline, opened: AsyncExitStack
+) -> tuple[Health, Worker]:
     blobs = open_store(settings.blob_url)
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs))
         # It answers while the model is loaded, but takes no photos yet.
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
-            await once_there(lambda: _announce(redis))
+            await once_there(lambda: _announce(redis, pipeline))
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
         broker = build_broker(settings)
-        running = await opened.enter_async_context(opened_running(settings, tools, broker))
-        return health, build_worker(settings, tools, broker, running)
+        running = await opened.enter_async_context(
+            opened_running(settings, tools, pipeline, broker)
+        )
+        return health, build_worker(settings, tools, pipeline, broker, running)
     except BaseException:
         await opened.aclose()
         raise
 
 
-async def _announce(redis: Redis) -> None:
+async def _announce(redis: Redis, pipeline: Pipeline) -> None:
     await check_keeps_all(redis)
-    await publish_stages(redis)
+    await Stages(redis, pipeline).tell()
 
 
 @contextlib.contextmanager

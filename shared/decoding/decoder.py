@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from shared.decoding.facts import Facts
 from shared.decoding.picture import Picture
 from shared.decoding.process import DecodingProcess, Reply
 from shared.decoding.protocol import Form, Status
@@ -21,6 +22,7 @@ class Decoder:
     An image of more than `max_pixels` is not decoded at all. Measured, beside
     the file itself: WebP takes up to 19 bytes a pixel, AVIF 14, PNG 11, HEIC 8,
     GIF 7, JPEG 4; so 512 MiB are 28 megapixels of WebP, and 48 of PNG.
+    `places`: whether the facts of a photo tell where it was taken.
 
     Use it on one event loop, on a thread that lives as long as the decoder.
     """
@@ -32,10 +34,12 @@ class Decoder:
         memory_bytes: int = 512 * _MIB,
         timeout_s: float = 10.0,
         max_pixels: int,
+        places: bool = False,
     ) -> None:
         self._memory_bytes = memory_bytes
         self._timeout_s = timeout_s
         self._max_pixels = max_pixels
+        self._places = places
         self._closed = False
         self._children = [DecodingProcess(memory_bytes=memory_bytes) for _ in range(processes)]
         self._free: asyncio.Queue[DecodingProcess] = asyncio.Queue()
@@ -64,6 +68,17 @@ class Decoder:
         """
         reply = await self._ask(data, form=Form.PIXELS, longest_side_px=longest_side_px)
         return Picture(width=reply.width, height=reply.height, rgb=reply.body)
+
+    async def read(self, data: bytes, *, longest_side_px: int) -> tuple[Picture, Facts]:
+        """Return the same, and what else the bytes say of the photo, found in the same decode.
+
+        Raises what `decode` raises.
+        """
+        reply = await self._ask(data, form=Form.PHOTO, longest_side_px=longest_side_px)
+        if reply.facts is None:
+            raise RuntimeError("a photo came without its facts")
+        facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
+        return Picture(width=reply.width, height=reply.height, rgb=reply.body), facts
 
     async def thumbnail(self, data: bytes, *, form: Form, longest_side_px: int) -> bytes:
         """Return the same as a file of the format `form`, with nothing of the original's metadata.

@@ -6,6 +6,7 @@ Loaded in a decoding child only.
 from __future__ import annotations
 
 import io
+import json
 import warnings
 
 import pi_heif
@@ -18,6 +19,10 @@ from PIL import (
     WebPImagePlugin,  # noqa: F401 - registers itself, which spares loading all 43
 )
 
+from shared.decoding.blurhash import blurhash_of
+from shared.decoding.colors import colors_of
+from shared.decoding.exif import exif_of
+from shared.decoding.likeness import SIDE_PX, hash_of
 from shared.decoding.protocol import Form
 from shared.errors import BadImageError
 
@@ -34,6 +39,8 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+_ON_ITS_SIDE = (5, 6, 7, 8)
 
 _SAVED: dict[Form, dict[str, int | bool]] = {
     Form.JPEG: {"quality": 80, "progressive": True, "optimize": True},
@@ -64,6 +71,8 @@ def decode(
 ) -> tuple[int, int, bytes]:
     """Return width, height and the picture as `form`: for pixels, `height * width * 3` bytes.
 
+    For a photo, the facts follow them.
+
     The longest side is at most `longest_side_px`; a smaller image keeps its size.
     Of an animation, the first frame. Raises `BadImageError`, and `MemoryError`
     where a library ran out of memory, however it said so.
@@ -73,8 +82,12 @@ def decode(
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            original = image.size
             picture = _picture(image, longest_side_px)
-            return picture.width, picture.height, _written(picture, form)
+            body = _written(picture, form)
+            if form is Form.PHOTO:
+                body += json.dumps(_facts(image, original, picture)).encode()
+            return picture.width, picture.height, body
     except MemoryError:
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
@@ -107,8 +120,26 @@ def _picture(image: ImageFile.ImageFile, longest_side_px: int) -> Image.Image:
     return _srgb(small, image.info.get("icc_profile"))
 
 
+def _facts(
+    image: Image.Image, original: tuple[int, int], picture: Image.Image
+) -> dict[str, object]:
+    """Return the facts of a photo: `image`, of the size `original`, as it lies in its file."""
+    width, height = original
+    if _orientation(image) in _ON_ITS_SIDE:
+        width, height = height, width
+    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    return {
+        "width": width,
+        "height": height,
+        "colors": colors_of(small),
+        "phash": hash_of(small),
+        "blurhash": blurhash_of(small, wide=width >= height),
+        **exif_of(image),
+    }
+
+
 def _written(picture: Image.Image, form: Form) -> bytes:
-    if form is Form.PIXELS:
+    if form in (Form.PIXELS, Form.PHOTO):
         return picture.tobytes()
     picture.info.clear()  # of the original: a comment would go with it
     file = io.BytesIO()

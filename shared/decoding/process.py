@@ -10,7 +10,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from shared.decoding.protocol import REPLY, REQUEST, Form, Status
+from shared.decoding.facts import Facts
+from shared.decoding.protocol import FACTS_MAX_BYTES, REPLY, REQUEST, Form, Status
 
 _START_TIMEOUT_S = 30.0  # it takes 0.2 s; a machine that starts everything at once is slower
 _TEXT_MAX_BYTES = 200
@@ -20,12 +21,13 @@ _READ_BUFFER_BYTES = 4 * 1024 * 1024  # a picture of 1024 x 1024 without stoppin
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`body`: a picture in the form asked for, or the text of a refusal."""
+    """`body`: a picture in the form asked for, or the text of a refusal. `facts`: of a photo."""
 
     status: Status
     width: int
     height: int
     body: bytes
+    facts: Facts | None = None
 
 
 class DecodingProcess:
@@ -132,7 +134,12 @@ class DecodingProcess:
             word, width, height, size = REPLY.unpack(await reader.readexactly(REPLY.size))
             status = Status(word)
             _check(status, form, (width, height), size, longest_side_px=longest_side_px)
-            return Reply(status, width, height, await reader.readexactly(size))
+            body = await reader.readexactly(size)
+            if status is not Status.PICTURE or form is not Form.PHOTO:
+                return Reply(status, width, height, body)
+            rgb = width * height * 3
+            facts = Facts.model_validate_json(body[rgb:])
+            return Reply(status, width, height, body[:rgb], facts)
         except (asyncio.IncompleteReadError, ValueError):
             raise ConnectionError("the decoding process died, or speaks nonsense") from None
 
@@ -144,9 +151,11 @@ def _check(
     if status is Status.PICTURE:
         width, height = sides
         rgb = width * height * 3
-        fits = 0 < max(sides) <= longest_side_px and (
-            size == rgb if form is Form.PIXELS else 0 < size <= rgb + _FILE_HEADER_MAX_BYTES
-        )
+        least, most = {
+            Form.PIXELS: (rgb, rgb),
+            Form.PHOTO: (rgb, rgb + FACTS_MAX_BYTES),
+        }.get(form, (1, rgb + _FILE_HEADER_MAX_BYTES))
+        fits = 0 < max(sides) <= longest_side_px and least <= size <= most
     else:
         fits = size <= _TEXT_MAX_BYTES
     if not fits:

@@ -26,6 +26,8 @@ class Form(enum.IntEnum):
     """Rows from the top, 8 bits a channel, sRGB."""
     JPEG = 1
     WEBP = 2
+    PHOTO = 3
+    """The pixels, and after them the facts of the photo: a JSON object, see `facts.py`."""
 
 
 class Status(enum.IntEnum):
@@ -34,3 +36,8 @@ class Status(enum.IntEnum):
     BAD_IMAGE = 3
     OUT_OF_MEMORY = 4
     """The child ends after saying so: libraries that ran out of memory are not trusted again."""
+
+
+FACTS_MAX_BYTES = 2048
+CAMERA_CHARS = 64
+MOST_COLORS = 5

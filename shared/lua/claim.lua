@@ -48,7 +48,8 @@ redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. 
 redis.call('HDEL', job, 'member', 'due_at_ms')
 -- A job keeps its last attempts: one that is handed back again and again has many.
 local old = attempt - 20
-redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old)
+redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'calls:' .. old,
+  'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
 return {'started', redis.call('HGETALL', KEYS[1])}

@@ -16,7 +16,7 @@
 -- Returns 1, or 0 if there is no such photo.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'filename', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'earlier_jobs')
+  'batch_id', 'batch_open', 'earlier_jobs', 'phash')
 if not photo.id then return 0 end
 if not ENDED[photo.status] then
   emit(prefix, photo.watchers, ARGV[2], ARGV[4], ARGV[5])
@@ -29,6 +29,7 @@ local letter = redis.call('HGET', job, 'letter')
 if letter then redis.call('XDEL', KEYS[5], letter) end
 set_state(prefix, photo.job_id, 'dropped')
 retag(prefix, photo.owner, photo.id, photo.tag_ids, {})
+index_hash(prefix, photo, '')
 redis.call('ZREM', prefix .. ':status:' .. photo.owner .. ':' .. photo.status, photo.id)
 redis.call('ZREM', KEYS[2], photo.id)
 redis.call('HDEL', KEYS[3], photo.filename)

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Ends a photo: state, tags, tag index, last events, batch and acknowledgement, in one step.
+-- Ends a photo: state, tags, indexes, last events, batch and acknowledgement, in one step.
 --
 -- KEYS[1]  photo   hash
 -- KEYS[2]  stream  of the queue entry
@@ -22,13 +22,14 @@
 -- given and have been edited since.
 local prefix, status, now = ARGV[1], ARGV[6], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'started_at_ms')
+  'batch_id', 'batch_open', 'started_at_ms', 'phash')
 if not holds(photo, ARGV[2]) then return 0 end
 -- The same attempt ended it so before: its reply was lost.
 if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
 if ARGV[9] ~= '' and photo.edits ~= ARGV[7] then return -1 end
 
-local job = prefix .. ':job:' .. photo.job_id
+local job, changes = prefix .. ':job:' .. photo.job_id, cjson.decode(ARGV[8])
+if changes.phash then index_hash(prefix, photo, changes.phash) end
 write(KEYS[1], ARGV[8])
 if ARGV[9] ~= '' then
   retag(prefix, photo.owner, photo.id, photo.tag_ids, cjson.decode(ARGV[9]))
@@ -42,7 +43,7 @@ if ARGV[13] then
   redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
 end
 end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now,
-  cjson.decode(ARGV[8]).updated_at_ms)
+  changes.updated_at_ms)
 settle(KEYS[2], ARGV[4], ARGV[5])
 
 local enqueued = redis.call('HGET', job, 'enqueued_at_ms') or now

@@ -6,20 +6,26 @@
 -- KEYS[3]  waiting  sorted set of the tokens that wait, in their order
 -- KEYS[4]  heard    sorted set of the same tokens, by when they are forgotten unless they ask, ms
 -- KEYS[5]  minute   sorted set of what was spent, by when, ms: `r:<token>`, `t:<token>:<tokens>`
+-- KEYS[6]  spending sorted set of the tokens of all gates' calls that are not counted yet, and that
+--          a budget has to pay for, by the end of their lease, ms
+-- KEYS[7]  costs    list of what the latest calls cost
 -- ARGV[1]  calls in flight at most, 0: any number
 -- ARGV[2]  requests a minute at most, 0: any number
 -- ARGV[3]  tokens a minute at most, 0: any number
 -- ARGV[4]  lease of a call, ms
 -- ARGV[5]  how long one that waits is remembered, ms
--- ARGV[6..] per turn: its token, the place of its priority (0 first)
+-- ARGV[6]  prefix of the shard's keys
+-- ARGV[7]  budget for a day (UTC), billionths of a US dollar, 0: none
+-- ARGV[8..] per turn: its token, the place of its priority (0 first)
 --
 -- Asking again for a turn that was given gives it again.
 --
--- Returns {why the others wait: 'held', 'down', 'rate', 'full' or ''; ms until that may be over,
--- -1 if only others know; the tokens whose turn it is}.
+-- Returns {why the others wait: 'budget', 'held', 'down', 'rate', 'full' or ''; ms until that may
+-- be over, -1 if only others know; the tokens whose turn it is}.
 local MINUTE_MS = 60000
 local now = now_ms()
 local limit, per_minute, tokens_per_minute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local budget = tonumber(ARGV[7])
 
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
 for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now)) do
@@ -28,7 +34,7 @@ for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now)) do
 end
 
 local mine, given = {}, {}
-for i = 6, #ARGV, 2 do
+for i = 8, #ARGV, 2 do
   local token = ARGV[i]
   if redis.call('ZSCORE', KEYS[2], token) then
     given[#given + 1] = token
@@ -57,6 +63,11 @@ local free, why, wait = math.huge, '', -1
 local function bound(by, reason, ms)
   if by < free then free, why, wait = by, reason, ms end
 end
+if budget > 0 then
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now)
+  bound(affordable(ARGV[6], KEYS[7], budget, redis.call('ZCARD', KEYS[6]), now), 'budget',
+    DAY_MS - now % DAY_MS)
+end
 if held_until > now then
   bound(0, 'held', held_until - now)
 elseif down_until > now then
@@ -83,6 +94,7 @@ for _, token in ipairs(first) do
     redis.call('ZREM', KEYS[4], token)
     redis.call('ZADD', KEYS[2], now + ARGV[4], token)
     if down_until > 0 then redis.call('HSET', KEYS[1], 'probe', token) end
+    if budget > 0 then redis.call('ZADD', KEYS[6], now + ARGV[4], token) end
     if per_minute > 0 and redis.call('ZADD', KEYS[5], 'NX', now, 'r:' .. token) == 1 then
       redis.call('HINCRBY', KEYS[1], 'requests', 1)
     end

@@ -6,6 +6,7 @@
 -- KEYS[3]  waiting  sorted set
 -- KEYS[4]  heard    sorted set
 -- KEYS[5]  minute   sorted set
+-- KEYS[6]  spending sorted set; the script that counts a call takes it out of there
 -- ARGV[1]  token
 -- ARGV[2]  how it ended: 'answered', 'limited' (the provider wants no calls), 'failed' (the
 --          provider is not well), or 'dropped', which says nothing about the provider
@@ -34,6 +35,8 @@ local function next_pause()
   return math.floor(pause * ARGV[10])
 end
 
+-- One that was never made is counted by nobody.
+if outcome == 'dropped' then redis.call('ZREM', KEYS[6], ARGV[1]) end
 redis.call('ZREM', KEYS[3], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
 if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return {was_down, math.max(0, held_until - now)} end

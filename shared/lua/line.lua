@@ -12,6 +12,7 @@
 -- ARGV[7]  how long nothing more is told of a photo, ms
 -- ARGV[8]  how many places, the first ones, are told each change; the others one of a tenth
 -- ARGV[9]  how many events to write, about
+-- ARGV[10] what they wait for besides their place, or '': then nobody knows how long they will
 --
 -- Returns {how many photos wait in line, the place to go on from, how many events were written}.
 local prefix, now, texts = ARGV[1], now_ms(), cjson.decode(ARGV[6])
@@ -24,9 +25,9 @@ for _, duration in ipairs(durations) do total_ms = total_ms + duration end
 -- By Little's law: as many photos in work, each for so long, make room at this rate.
 local ms_each = #durations > 0 and total_ms / #durations / working
 
--- Whether a place is news to those who were told `before`, or nothing yet.
-local function is_news(place, before)
-  if not before then return true end
+-- Whether a place is news to those who were told `before`, or nothing yet, and why they wait.
+local function is_news(place, before, why)
+  if not before or why ~= ARGV[10] then return true end
   if place <= tonumber(ARGV[8]) then return place ~= before end
   return math.abs(place - before) * 10 >= before
 end
@@ -39,19 +40,19 @@ for i, id in ipairs(redis.call('ZRANGE', KEYS[1], first, first + ARGV[4] - 1)) d
   end
   local key, place = prefix .. ':photo:' .. id, first + i
   local photo = read(key, 'status', 'job_id', 'watchers', 'position', 'queued_at_us', 'attempt', 'locale',
-    'batch_id', 'told_at_ms')
+    'batch_id', 'told_at_ms', 'told_why')
   if photo.status ~= 'queued' then
     redis.call('ZREM', KEYS[1], id)
-  elseif photo.watchers ~= '' and is_news(place, tonumber(photo.position))
+  elseif photo.watchers ~= '' and is_news(place, tonumber(photo.position), photo.told_why or '')
       and now - photo.queued_at_us / 1000 >= tonumber(ARGV[5])
       and now - (photo.told_at_ms or 0) >= tonumber(ARGV[7]) then
-    redis.call('HSET', key, 'position', place, 'told_at_ms', now)
+    redis.call('HSET', key, 'position', place, 'told_at_ms', now, 'told_why', ARGV[10])
     events = events + select(2, string.gsub(photo.watchers, '%S+', ''))
     emit(prefix, photo.watchers, ARGV[2], 'photo:progress', cjson.encode({
       photoId = tonumber(id), jobId = photo.job_id, stage = 'queued', progress = 0,
       message = string.format(texts[photo.locale], place), attempt = photo.attempt + 1,
       position = place, batchId = photo.batch_id,
-      etaSeconds = ms_each and math.floor(place * ms_each / 100 + 0.5) / 10 or nil,
+      etaSeconds = ms_each and ARGV[10] == '' and math.floor(place * ms_each / 100 + 0.5) / 10 or nil,
     }))
   end
 end

@@ -28,6 +28,7 @@ from tests.bench import (
     rates,
     recovery,
     returning,
+    similar,
     sockets,
     uploads,
 )
@@ -43,6 +44,7 @@ CASES = {
         recovery,
         uploads,
         listing,
+        similar,
         sockets,
         fanout,
         returning,

@@ -46,17 +46,29 @@ async def test_tags_come_cleaned_and_the_surest_first(
 ) -> None:
     server.tags = [
         {"name": "  Animal\n", "confidence": 0.5},
-        {"name": "Chat", "confidence": 7},
+        {"name": "Chat", "confidence": 0.9},
         {"name": "chat", "confidence": 0.1},
         {"name": "\x00", "confidence": 1},
     ]
     found = await provider.recognize(cat, Question("fr"))
 
     assert [(dict(tag.names), tag.confidence) for tag in found.tags] == [
-        ({"fr": "chat"}, 1.0),
+        ({"fr": "chat"}, 0.9),
         ({"fr": "animal"}, 0.5),
     ]
     assert found.caption == "Un chat."
+    assert found.alt == "Un chat roux."
+
+
+async def test_every_tag_has_both_names_and_so_one_identity(
+    provider: OpenAIProvider, cat: Picture
+) -> None:
+    found = await provider.recognize(cat, Question("en"))
+
+    assert [dict(tag.names) for tag in found.tags] == [
+        {"fr": "chat", "en": "cat"},
+        {"fr": "animal", "en": "animal"},
+    ]
 
 
 async def test_bare_strings_are_tags_without_confidence(
@@ -89,6 +101,8 @@ async def test_the_model_is_asked_in_the_photos_language(
         (api_error(413), "provider_rejected"),
         (api_error(422), "provider_rejected"),
         (api_error(429, "insufficient_quota"), "provider_quota"),
+        (Reply(refusal="I cannot help with that."), "provider_refused"),
+        (Reply(finish_reason="content_filter"), "provider_refused"),
     ],
 )
 async def test_what_another_try_would_not_mend_is_permanent(
@@ -112,7 +126,7 @@ async def test_what_another_try_would_not_mend_is_permanent(
         (Reply(drop=True), "provider_unavailable", None),
         (Reply(content="no JSON"), "provider_bad_answer", None),
         (Reply(content='{"caption": "no tags"}'), "provider_bad_answer", None),
-        (Reply(refusal="I cannot help with that."), "provider_bad_answer", None),
+        (Reply(finish_reason="length"), "provider_bad_answer", None),
         (Reply(text="<html>a proxy's page</html>"), "provider_bad_answer", None),
         (Reply(body={"choices": [{}]}), "provider_bad_answer", None),
         (Reply(body={"choices": []}), "provider_bad_answer", None),
@@ -242,15 +256,14 @@ async def test_nobody_at_the_address_is_retryable(cat: Picture) -> None:
     assert raised.value.text == "OpenAI API error"
 
 
-async def test_at_most_twelve_tags_of_at_most_64_characters(
+async def test_at_most_twelve_tags_and_no_sentences(
     server: OpenAIServer, provider: OpenAIProvider, cat: Picture
 ) -> None:
-    server.tags = [{"name": f"{number:02} " + "é" * 80, "confidence": 0.5} for number in range(20)]
+    server.tags = [{"name": "a long sentence " * 5, "confidence": 1}]
+    server.tags += [{"name": f"tag {number}", "confidence": 0.5} for number in range(20)]
     found = await provider.recognize(cat, Question("fr"))
 
-    assert [tag.names["fr"] for tag in found.tags] == [
-        f"{number:02} " + "é" * 61 for number in range(12)
-    ]
+    assert [tag.names["fr"] for tag in found.tags] == [f"tag {number}" for number in range(12)]
 
 
 async def test_the_stand_in_runs_as_a_process_of_its_own(cat: Picture) -> None:
@@ -307,3 +320,12 @@ async def test_it_gives_up_when_cancelled(
     with pytest.raises(asyncio.CancelledError):
         await asking
     await wait_until(lambda: not server.in_flight, what="the connection is closed")
+
+
+def test_other_words_for_the_question_are_another_question() -> None:
+    def fingerprint(wanted: str | None) -> str:
+        provider = OpenAIProvider(api_key="k", base_url=None, model="m", wanted=wanted)
+        return provider.fingerprint(Question("fr"))
+
+    assert fingerprint("Name the animals.") == fingerprint("Name the animals.")
+    assert len({fingerprint(None), fingerprint("Name the animals."), fingerprint("Name.")}) == 3

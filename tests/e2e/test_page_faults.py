@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import redis
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.page import CAT, WATCH_STAGES, modal, page_settings, pick, stage, toasts
+from shared import keys
+from tests.e2e.page import CAT, WATCH_STAGES, card, modal, page_settings, pick, stage, toasts
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.support.clients import upload
+from tests.support.hostile import ONERROR, SCRIPT
 from tests.support.openai_server import OpenAIServer, api_error
 from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
@@ -264,3 +269,31 @@ async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_
             await page.reload()
             await expect(page.locator("[data-photo]")).to_contain_text("chat")
             assert someone.faults == []
+
+
+async def test_markup_is_shown_as_text_wherever_it_comes_from(
+    stack: Stack, browser: Browser, photo: Path
+) -> None:
+    # Given a photo of which more was stored than a tagger lets in today
+    _, answer = await upload(stack.gateway.url, photo)
+    photo_id, dialogs = answer["id"], list[str]()
+    tag = {"id": 1, "name": ONERROR, "confidence": 0.9, "source": "ai"}
+    said = {"original_name": ONERROR, "caption": SCRIPT, "alt": ONERROR, "tags": json.dumps([tag])}
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        await page.goto(f"/photos/{photo_id}")
+        await expect(page.locator("article")).to_have_attribute("data-status", "complete")
+        with redis.Redis.from_url(stack.tagger.environment["REDIS_URL"]) as client:
+            client.hset(keys.photo(photo_id), mapping=dict(said))
+        await page.reload()
+        await expect(page.get_by_role("heading", name=ONERROR)).to_be_visible()
+        await expect(page.get_by_role("list", name="Tags")).to_contain_text(ONERROR)
+        await expect(page.get_by_text(SCRIPT)).to_be_visible()
+        await expect(page.get_by_alt_text(ONERROR, exact=True)).to_be_visible()
+        injected = page.locator("[onerror], img[src='x'], main script")
+        assert await injected.count() == 0
+        await page.goto("/")
+        await expect(card(page, photo_id)).to_contain_text(ONERROR)
+        assert await injected.count() == 0
+        assert (dialogs, someone.faults) == ([], [])

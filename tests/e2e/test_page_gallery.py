@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Locator, Page, expect
+from PIL import Image
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from deploy.local.server import EmbeddedServer
 from tests.e2e.page import card, faults_of, modal, page_settings, pick
@@ -19,6 +21,7 @@ from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS, get, upload, upload_batch
 from tests.support.openai_server import OpenAIServer, api_error
+from tests.support.photographs import revealing
 from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -268,6 +271,60 @@ async def test_a_photos_page_tells_all_and_turns_to_the_next(
     await expect(details).to_contain_text(photo["sha256"][:12])
     await page.go_back()
     await expect(_link(page, photos[2])).to_be_focused()
+
+
+async def test_a_photos_page_tells_when_and_where_it_was_taken_and_what_looks_like_it(
+    stack: Stack, someone: Visitor
+) -> None:
+    page = someone.page
+    with Image.open(PHOTOS / "coffee.jpg") as coffee:
+        smaller = io.BytesIO()
+        coffee.resize((300, 200)).save(smaller, "PNG")
+        files = [revealing(coffee), smaller.getvalue()]
+    _, answer = await upload_batch(stack.gateway.url, files)
+    taken, copy = (photo["id"] for photo in answer["photos"])
+    await _ended(stack, taken, copy)
+    await page.goto(f"/photos/{taken}")
+    details = page.get_by_role("region", name="Détails")
+    await expect(details).to_contain_text("1 mai 2024")
+    await expect(details).to_contain_text("14:30 (UTC+02:00)")
+    await expect(details).to_contain_text("Canon EOS 5D")
+    await expect(details).to_contain_text("48,85837° N ; 2,29448° E")
+    photo = await _photo(stack, taken)
+    for color in photo["colors"]:
+        await expect(details.get_by_title(color)).to_be_visible()
+    similar = page.get_by_role("region", name="Photos semblables").get_by_role("link")
+    # The copy, and the coffee that was there before.
+    await expect(similar).to_have_count(2)
+    assert await faults_of(page) == []
+    await page.locator(f"a[href='/photos/{copy}']").last.click()
+    await expect(page).to_have_url(re.compile(rf"/photos/{copy}$"))
+    await expect(details).to_contain_text("PNG")
+    await expect(similar).to_have_count(2)
+
+
+async def test_a_photo_is_seen_blurred_until_its_thumbnail_is_there(
+    someone: Visitor, photos: list[int]
+) -> None:
+    page, on = someone.page, asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await on.wait()
+        await route.continue_()
+
+    await page.route("**/thumbnail*", hold)
+    await page.reload()
+    blur = card(page, photos[0]).locator("canvas")
+    try:
+        await expect(blur).to_be_visible()
+        look = (
+            "canvas => new Set(canvas.getContext('2d')"
+            ".getImageData(0, 0, canvas.width, canvas.height).data).size"
+        )
+        assert await blur.evaluate(look) > 20
+    finally:
+        on.set()
+    await expect(blur).to_have_count(0)
 
 
 async def test_tags_are_edited_by_hand_with_keys_alone(

@@ -10,6 +10,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
+from shared import keys
+from shared.redis import closing, connect
+from shared.spending import DAY_S
 from tests.e2e.page import CAT, faults_of, modal, page_settings, toasts
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
@@ -156,6 +159,34 @@ async def test_a_dead_job_is_shown_with_its_reason_and_retried(
     await expect(page.get_by_text("Aucun échec", exact=True)).to_be_visible()
     await expect(counted(page, "En échec")).to_contain_text("0")
     await photos.until(photo, "complete")
+
+
+async def test_a_spent_budget_is_said_with_its_end_and_with_what_was_spent(
+    someone: Visitor, stack: Stack
+) -> None:
+    # Given an endpoint whose budget is spent, as its tagger would have said
+    async with closing(connect(stack.gateway.environment["REDIS_URL"])) as redis:
+        now_s, _ = await redis.time()
+        await redis.hset(keys.gate("dear"), "provider", "dear")
+        await redis.hset(keys.gate("dear"), "budget_nanousd", 2_000_000_000)
+        await redis.hset(keys.spent(now_s // DAY_S), "nanousd", 2_000_000_000)
+        await redis.hset(keys.spent(now_s // DAY_S), "dear|m|nanousd", 1_990_000_000)
+        await redis.zadd(keys.gates(), {"dear": now_s * 1000 + 3_600_000})
+
+        page = await opened(someone, "/queue")
+        await expect(page.get_by_text("Le budget du jour est épuisé.")).to_be_visible()
+        await expect(page.get_by_text("ou que le budget soit relevé")).to_be_visible()
+        cost = page.get_by_role("region", name="Coût", exact=True)
+        await expect(cost).to_contain_text("sur 2,00 $ par jour")
+        await expect(cost).to_contain_text("1,99 $")
+        gate = page.get_by_role("listitem").filter(has_text="dear")
+        await expect(gate).to_contain_text("Budget épuisé")
+        assert await faults_of(page) == []
+
+        # If it is no longer heard of
+        await redis.zrem(keys.gates(), "dear")
+        await redis.delete(keys.gate("dear"), keys.spent(now_s // DAY_S))
+        await expect(page.get_by_text("Le budget du jour est épuisé.")).to_have_count(0)
 
 
 async def test_nothing_starts_in_a_pause_and_what_waits_can_be_cancelled(

@@ -51,10 +51,10 @@ class Bench:
         taken.record = claimed
         return taken
 
-    async def complete(self, *names: str) -> Taken:
+    async def complete(self, *names: str, phash: str | None = None) -> Taken:
         """Begin what is next, and complete it with French tags of these names."""
         taken = await self.begin()
-        await self.tagger.complete(taken, [{"fr": name} for name in names])
+        await self.tagger.complete(taken, [{"fr": name} for name in names], phash=phash)
         return taken
 
     async def fail(self) -> Taken:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import backlog, fanout, listing, pickup, rates, returning, sockets
+from tests.bench import backlog, fanout, listing, pickup, rates, returning, similar, sockets
 from tests.bench.figures import Case, Sizes
 
 SMALL = Sizes(
@@ -35,6 +35,12 @@ def test_all_photos_are_listed_and_pages_compared() -> None:
     assert [figure.name for figure in figures if figure.met is not None] == [
         "the slowest of 10 pages, 10 in all"
     ]
+
+
+def test_copies_are_found_among_very_many() -> None:
+    figures = similar.CASE.measure(Sizes(listed=500))
+
+    assert [figure.met for figure in figures] == [None, None, None, True]
 
 
 def test_events_go_through_one_notifier_and_two_and_each_reads_its_own() -> None:

@@ -353,16 +353,15 @@ async def test_a_question_or_an_answer_sent_twice_changes_nothing(redis_url: str
                 args=[token, outcome, 0, retry_after_ms, 50, 100, 5, 1000, 60_000, 1],
             )
 
-        entered = [
-            await enter(keys=names, args=[1, 9, 100, 9000, 5000, "a", 1, "b", 1]) for _ in "12"
-        ]
+        limits: list[str | int] = [1, 9, 100, 9000, 5000, keys.SHARD, 0]
+        entered = [await enter(keys=names, args=[*limits, "a", 1, "b", 1]) for _ in "12"]
         assert [given for _, _, *given in entered] == [[b"a"], [b"a"]]
         assert await tagger.redis.hget(gate, "requests") == b"1"
         for _ in range(2):
             await end("a", "failed")
         assert await tagger.redis.hget(gate, "failures") == b"1"
         assert await tagger.redis.hget(gate, "tokens") == b"50"
-        await enter(keys=names, args=[1, 9, 100, 9000, 5000, "b", 1])
+        await enter(keys=names, args=[*limits, "b", 1])
         await end("b", "limited", 7000)
         held_until = await tagger.redis.hget(gate, "held_until_ms")
         await end("b", "limited", 9000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import keys
+from shared.spending import DAY_S
 from shared.statistics import counted
 from tests.integration.conftest import Bench
 from tests.support.api import Api
@@ -45,6 +46,62 @@ async def test_percentiles_are_right_to_a_few_percent(anna: Api, bench: Bench) -
     assert found["count"] == 1000
     for percent, expected_ms in ((50, 500), (95, 950), (99, 990)):
         assert found[f"p{percent}Ms"] == pytest.approx(expected_ms, rel=0.05)
+
+
+async def test_cost_is_told_by_day_and_in_all(anna: Api, bench: Bench) -> None:
+    now_s, _ = bench.client.time()
+    day = int(now_s) // DAY_S
+    for ago, number in ((0, 2), (1, 3), (29, 5), (30, 7)):
+        for key in (keys.spent(day - ago), keys.spent_in_all()):
+            for name, each in (("calls", 1), ("photos", 1), ("prompt", 100), ("nanousd", 1000)):
+                bench.client.hincrby(key, f"openai|m|{name}", number * each)
+    bench.client.hincrby(keys.spent_in_all(), "local|built-in|calls", 1)
+    cost = (await anna.get("/api/stats")).json["cost"]
+
+    assert cost["today"] == {
+        **cost["last30Days"][-1],
+        "models": [{"provider": "openai", "model": "m", **spent(2)}],
+    }
+    assert [each["calls"] for each in cost["last30Days"]] == [5, *[0] * 27, 3, 2]
+    assert {**cost["last30Days"][28], **spent(3)} == cost["last30Days"][28]
+    days = [each["day"] for each in cost["last30Days"]]
+    assert (days, len(days[0])) == (sorted(days), 10)
+    assert (cost["total"]["usd"], cost["total"]["calls"]) == (0.000017, 18)
+    assert [each["provider"] for each in cost["total"]["models"]] == ["openai", "local"]
+    assert cost["budget"] is None
+
+
+async def test_a_budget_is_told_while_a_tagger_keeps_it(anna: Api, bench: Bench) -> None:
+    now_s, _ = bench.client.time()
+    bench.client.zadd(keys.gates(), {"e": now_s * 1000})
+    published = {"provider": "openai", "budget_nanousd": 2_000_000_000, "fallback": "local"}
+    bench.client.hset(keys.gate("e"), mapping=published)
+    bench.client.hset(keys.spent(now_s // DAY_S), "nanousd", 1_500_000_000)
+    bench.client.lpush(keys.gate_costs("e"), 400_000_000)
+    stats = (await anna.get("/api/stats")).json
+    ends_at = stats["cost"]["budget"].pop("endsAt")
+
+    assert stats["cost"]["budget"] == {
+        "usd": 2.0, "remainingUsd": 0.5, "spent": False, "fallback": "local",
+    }  # fmt: skip
+    assert ends_at.endswith("T00:00:00.000Z")
+    assert stats["providers"][0]["state"] == "ok"
+    # If what is left pays for no call
+    bench.client.lpush(keys.gate_costs("e"), 700_000_000)
+    stats = (await anna.get("/api/stats")).json
+
+    assert stats["cost"]["budget"]["spent"] is True
+    assert stats["providers"][0]["state"] == "budget"
+
+
+def spent(number: int) -> dict[str, float]:
+    return {
+        "usd": number / 1e6,
+        "promptTokens": number * 100,
+        "completionTokens": 0,
+        "calls": number,
+        "photos": number,
+    }
 
 
 async def test_without_photos_there_are_no_figures(anna: Api, bench: Bench) -> None:

@@ -85,6 +85,25 @@ async def test_a_photo_is_told_only_so_often(bench: Bench, line: Positions) -> N
     assert places(bench, socket_id)[2:] == [(2, 1)]
 
 
+async def test_those_in_line_are_told_that_the_budget_is_spent_and_when_it_is_not(
+    bench: Bench, redis_url: str
+) -> None:
+    socket_id, answers = new_socket_id(), iter([False, True, True, False])
+    bench.client.lpush(keys.durations(), 1000)
+    await submit(bench.photos, socket_id=socket_id)
+    async with closing(connect(redis_url)) as client:
+        line = Positions(client, retention_s=600, budget_is_spent=lambda: next(answers))
+        for _ in range(4):
+            await line.tell(waited_ms=0, every_s=0)
+
+    told = [(data["message"], "etaSeconds" in data) for _, data in bench.heard(socket_id)]
+    assert told == [
+        ("En attente, position 1", True),
+        ("En attente, position 1 : budget du jour épuisé", False),
+        ("En attente, position 1", True),
+    ]
+
+
 async def test_a_delayed_photo_is_in_line_once_it_is_due(bench: Bench, line: Positions) -> None:
     socket_id = new_socket_id()
     for _ in range(2):

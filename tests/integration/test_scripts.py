@@ -39,9 +39,17 @@ OWNERS = st.sampled_from(OWNER_NAMES)
 SOCKETS = st.sampled_from([None, "0-aaaaaaaaaaaaaaaaaaaaaaaa", "1-bbbbbbbbbbbbbbbbbbbbbbbb"])
 PRIORITIES = st.sampled_from(["high", "normal", "low"])
 NAMES = st.lists(
-    st.sampled_from([{"fr": "chat", "en": "cat"}, {"fr": "ciel"}, {"fr": "100 %", "en": "all"}]),
+    st.sampled_from(
+        [
+            {"fr": "chat", "en": "cat"},
+            {"fr": "félin", "en": "cat"},
+            {"fr": "ciel"},
+            {"fr": "100 %", "en": "all"},
+        ]
+    ),
     max_size=3,
 )
+HASHES = st.sampled_from(["", "00ff00ff00ff00ff", "00ff00ff00ff00fe", "5a5a5a5a00ff00ff"])
 STAGES = (("analyzing", 10), ("ai", 30), ("saving", 70))
 DELAYS_MS = st.sampled_from([0, 3_600_000])
 ANSWERED_ONCE = ("name_tags", "line", "drop", "delete")
@@ -197,7 +205,7 @@ class Scripts(RuleBasedStateMachine):
         current = self.has_its_turn(taken)
         match end:
             case "complete":
-                self.complete(taken, data.draw(NAMES))
+                self.complete(taken, data.draw(NAMES), data.draw(HASHES))
             case "fail":
                 ended = self.run(self.tagger.fail(taken))
                 assert ended is (Finish.ENDED if self.is_now(taken, "error") else Finish.LOST)
@@ -216,14 +224,14 @@ class Scripts(RuleBasedStateMachine):
             if not current or progress > reached:
                 assert self.run(self.tagger.step(taken.record, stage, progress)) == current
 
-    def complete(self, taken: Taken, names: list[dict[str, str]]) -> None:
+    def complete(self, taken: Taken, names: list[dict[str, str]], phash: str) -> None:
         assert taken.record is not None
         current = self.has_its_turn(taken)
-        done = self.run(self.tagger.complete(taken, names))
+        done = self.run(self.tagger.complete(taken, names, phash=phash))
         if done is Finish.EDITED:
             assert current
             taken.record = self.run(self.photos.get(taken.record.id))
-            done = self.run(self.tagger.complete(taken, names))
+            done = self.run(self.tagger.complete(taken, names, phash=phash))
         assert done is (Finish.ENDED if self.is_now(taken, "complete") else Finish.LOST)
 
     @rule()

@@ -5,28 +5,45 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from redis.asyncio import Redis
 
+from services.tagger.accounts import Accounts
 from services.tagger.clock import Clock
-from services.tagger.gate import Limits
-from services.tagger.providers.provider import Usage
+from services.tagger.gate import NO_BUDGET, Budget, Limits
+from services.tagger.providers.provider import Call, Price, Provider, Usage
 from services.tagger.shared_gate import SharedGate
 from shared import keys
+from shared.record import Record
 from shared.redis import closing, connect
 
 ENDPOINT = "e"
+
+PROVIDER = cast(
+    "Provider",
+    SimpleNamespace(name="openai", model="m", endpoint=ENDPOINT, price=Price(1, 1)),
+)
+"""A token costs a thousand billionths of a dollar."""
+
+RECORD = Record({"id": "1", "job_id": "j", "attempt": "1"})
 
 
 class Tagger:
     """A gate, and the calls made through it."""
 
-    def __init__(self, redis: Redis, limits: Limits, lease_ms: int) -> None:
+    def __init__(self, redis: Redis, limits: Limits, lease_ms: int, budget: Budget) -> None:
         self.redis = redis
         self.gate = SharedGate(
-            redis, provider="openai", endpoint=ENDPOINT, limits=limits, lease_ms=lease_ms
+            redis,
+            provider=PROVIDER.name,
+            endpoint=ENDPOINT,
+            limits=limits,
+            lease_ms=lease_ms,
+            budget=budget,
         )
+        self.accounts = Accounts(redis)
         self.calls: list[OneCall] = []
 
     def call(self, priority: str = "normal") -> OneCall:
@@ -68,6 +85,11 @@ class OneCall:
             finally:
                 self.running = False
                 call.usage = self.usage
+                if self.usage is not None:
+                    self._count(call)
+
+    def _count(self, call: Call) -> None:
+        self._tagger.accounts.ended(RECORD, PROVIDER, call)
 
     async def end(self, error: Exception | None = None, *, usage: Usage | None = None) -> None:
         """End the call, well or as `error`; what comes out of the gate is raised."""
@@ -78,6 +100,7 @@ class OneCall:
             self._ending.set_exception(error)
         await self.task
         await self._tagger.gate._farewells.all_said()
+        await self._tagger.accounts.close()
 
     async def cancel(self) -> None:
         self.task.cancel()
@@ -86,14 +109,19 @@ class OneCall:
 
 @asynccontextmanager
 async def taggers(
-    redis_url: str, number: int = 1, *, lease_ms: int = 60_000, **limits: int
+    redis_url: str,
+    number: int = 1,
+    *,
+    lease_ms: int = 60_000,
+    budget: Budget = NO_BUDGET,
+    **limits: int,
 ) -> AsyncIterator[list[Tagger]]:
     """Open `number` gates with these limits; calls that still wait or run are cancelled.
 
     Their leases outlast any stall of the machine; `lapse` ends them.
     """
     async with closing(connect(redis_url)) as redis:
-        opened = [Tagger(redis, Limits(**limits), lease_ms) for _ in range(number)]
+        opened = [Tagger(redis, Limits(**limits), lease_ms, budget) for _ in range(number)]
         for each in opened:
             await each.gate.start()
         try:
@@ -103,6 +131,7 @@ async def taggers(
                 for call in each.calls:
                     await call.cancel()
                 await each.gate.close()
+                await each.accounts.close()
 
 
 async def move(redis: Redis, field: str) -> None:

@@ -44,10 +44,14 @@ class State:
     batches: dict[str, Fields] = field(default_factory=dict)
     ttls: dict[str, int] = field(default_factory=dict)
     sets: dict[str, dict[str, float]] = field(default_factory=dict)
-    """The sorted sets, by key."""
+    """The sorted sets, by key, and the sets, whose members all have the score 0."""
 
     files: Fields = field(default_factory=dict)
     labels: dict[str, Fields] = field(default_factory=dict)
+    starts: dict[str, Fields] = field(default_factory=dict)
+    names: dict[str, Fields] = field(default_factory=dict)
+    """The names of tags, by locale."""
+
     lanes: list[list[tuple[str, Fields]]] = field(default_factory=list)
     messages: Counter[str] = field(default_factory=Counter)
     """How many messages each job has, in the streams and among the delayed."""
@@ -76,6 +80,7 @@ def check(client: redis.Redis, *, restarted: Collection[int] = ()) -> None:
     _check_jobs(state)
     _check_work(state)
     _check_tags(state)
+    _check_similar(state)
     _check_batches(state)
     again = {photo_id for photo_id, photo in state.photos.items() if _restarted(state, photo)}
     statuses = {photo_id: photo["status"] for photo_id, photo in state.photos.items()}
@@ -168,7 +173,23 @@ def _check_tags(state: State) -> None:
         named = [member.rpartition("\0") for member in index]
         assert {tag_id for _, _, tag_id in named} == set(counts[owner])
         for name, _, tag_id in named:
-            assert name in {labels.get(tag_id) for labels in state.labels.values()}
+            assert name in {starts.get(tag_id) for starts in state.starts.values()}
+    for locale, named_ids in state.names.items():
+        for tag_id in named_ids.values():
+            assert state.labels[locale][tag_id], (
+                f"tag {tag_id} has a name in {locale}, and no label"
+            )
+        assert set(state.starts[locale]) == set(state.labels[locale])
+
+
+def _check_similar(state: State) -> None:
+    similar: dict[str, dict[str, float]] = {}
+    for photo in state.photos.values():
+        hash_ = photo.get("phash", "")
+        for start in range(0, len(hash_), 4):
+            part = f"{photo['owner']}:{start // 4}{hash_[start : start + 4]}"
+            similar.setdefault(part, {})[photo["id"]] = 0.0
+    assert state.of("similar:") == similar
 
 
 def _check_batches(state: State) -> None:
@@ -226,14 +247,20 @@ def _sorted_set(pipeline: Any, key: str) -> None:
     pipeline.zrange(key, 0, -1, withscores=True)
 
 
+def _set(pipeline: Any, key: str) -> None:
+    pipeline.smembers(key)
+
+
 def _stream(pipeline: Any, key: str) -> None:
     pipeline.xrange(key)
 
 
 _SETS = ("photos:", "status:", "jobs:", "tag:", "tag-counts:", "tag-index:")
+_NAMES = ("tag-labels:", "tag-starts:", "tag-names:")
 _READERS = {
-    **dict.fromkeys(("photo:", "job:", "batch:", "files", "tag-labels:"), _hash),
+    **dict.fromkeys(("photo:", "job:", "batch:", "files", *_NAMES), _hash),
     **dict.fromkeys((*_SETS, "unfinished", "working", "line", "due"), _sorted_set),
+    "similar:": _set,
     "progress:": _stream,
 }
 
@@ -251,8 +278,14 @@ def _note(state: State, key: str, value: Any) -> None:
             state.files = _text(value)
         case "tag-labels":
             state.labels[rest] = _text(value)
+        case "tag-starts":
+            state.starts[rest] = _text(value)
+        case "tag-names":
+            state.names[rest] = _text(value)
         case "progress":
             state.lanes.append([(entry.decode(), _text(fields)) for entry, fields in value])
+        case "similar":
+            state.sets[key] = {member.decode(): 0.0 for member in value}
         case _:
             state.sets[key] = {member.decode(): score for member, score in value}
 

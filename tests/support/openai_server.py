@@ -17,8 +17,9 @@ import signal
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from aiohttp import web
 from PIL import Image
@@ -33,8 +34,15 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     content: str | None = None
     refusal: str | None = None
+    parts: list[Any] | None = None
+    """The content as a list of parts."""
+    finish_reason: str = "stop"
     text: str | None = None
     """The body as it is, JSON or not."""
+    data: bytes | None = None
+    """The same, not as text."""
+    endless: bool = False
+    """The body goes on until the client has had enough."""
     drop: bool = False
 
 
@@ -62,6 +70,20 @@ class Seen:
 Rule = Callable[[], Reply]
 """Says how the next call is answered."""
 
+Obedience = Callable[[Image.Image], Reply]
+"""Says what a picture has the model answer."""
+
+TAGS: Final[list[Any]] = [
+    {"names": {"fr": "Chat", "en": "cat"}, "confidence": 0.98},
+    {"names": {"fr": "animal ", "en": "animal"}, "confidence": 0.9},
+]
+
+
+def form_refused(form: str, status: int = 400) -> Reply:
+    """What a server answers that knows no such form."""
+    said = f"This response_format type is unavailable: {form}"
+    return Reply(status, {"error": {"message": said, "type": "invalid_request_error"}})
+
 
 def unlucky(seed: int, *, retry_after_s: float) -> Rule:
     """Of every ten calls, in a random order: five are refused with 429, one fails with 500."""
@@ -78,18 +100,22 @@ def unlucky(seed: int, *, retry_after_s: float) -> Rule:
 
 
 class OpenAIServer:
-    """Answers `tags` to whoever has the key; `replies` come first, one a call, then `rule`."""
+    """Answers `tags` to whoever has the key; `replies` come first, one a call, then `rule`.
+
+    Of the forms of `response_format` it takes only `forms`.
+    """
 
     def __init__(self, *, delay_s: float = 0.0, key: str = "sk-test", port: int = 0) -> None:
         self.key = key
         self.delay_s = delay_s
         self.port = port
-        self.tags: list[Any] = [
-            {"name": "Chat", "confidence": 0.98},
-            {"name": "animal ", "confidence": 0.9},
-        ]
+        self.tags = TAGS
+        self.forms = {"json_schema", "json_object", "text"}
         self.replies: deque[Reply] = deque()
         self.rule: Rule = Reply
+        self.obeys: Obedience | None = None
+        """In place of `rule`, if there is one."""
+
         self.answering = asyncio.Event()
         """While it is cleared, calls wait."""
 
@@ -135,13 +161,24 @@ class OpenAIServer:
             return web.json_response(api_error(400).body, status=400)
         seen = Seen(_photo(asked), came_s)
         self.calls.append(seen)
-        reply = self.replies.popleft() if self.replies else self.rule()
+        reply = self._next_reply(asked)
         await asyncio.sleep(self.delay_s)
         await self.answering.wait()
         seen.answered_s, seen.status = time.monotonic(), reply.status
-        return self._reply(request, asked, reply)
+        return await (_go_on(request) if reply.endless else self._reply(request, asked, reply))
 
-    def _reply(
+    def _next_reply(self, asked: dict[str, Any]) -> Reply:
+        form = asked.get("response_format", {"type": "text"})["type"]
+        if form not in self.forms:
+            return form_refused(form)
+        if self.replies:
+            return self.replies.popleft()
+        if self.obeys is None:
+            return self.rule()
+        with _picture(asked) as picture:
+            return self.obeys(picture)
+
+    async def _reply(
         self, request: web.Request, asked: dict[str, Any], reply: Reply
     ) -> web.StreamResponse:
         if reply.drop:
@@ -149,24 +186,36 @@ class OpenAIServer:
             request.transport.abort()
         if reply.body is not None:
             return web.json_response(reply.body, status=reply.status, headers=reply.headers)
+        if reply.data is not None:
+            return web.Response(body=reply.data, status=reply.status, headers=reply.headers)
         if reply.text is not None:
             return web.Response(text=reply.text, status=reply.status, headers=reply.headers)
-        content = json.dumps({"tags": self.tags, "caption": "Un chat."})
+        content = json.dumps({"tags": self.tags, "caption": "Un chat.", "alt": "Un chat roux."})
         message = {
             "role": "assistant",
-            "content": None if reply.refusal else reply.content or content,
+            "content": None if reply.refusal else reply.parts or reply.content or content,
             "refusal": reply.refusal,
         }
+        choice = {"index": 0, "message": message, "finish_reason": reply.finish_reason}
         return web.json_response(
             {
                 "id": "chatcmpl-1",
                 "object": "chat.completion",
                 "created": 1_760_000_000,
                 "model": asked["model"],
-                "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+                "choices": [choice],
                 "usage": {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120},
             }
         )
+
+
+async def _go_on(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    with suppress(ConnectionResetError):
+        while True:
+            await response.write(b" " * 65_536)
+    return response
 
 
 def _image_url(asked: dict[str, Any]) -> str:
@@ -179,12 +228,15 @@ def _photo(asked: dict[str, Any]) -> str:
     return hashlib.sha256(_image_url(asked).encode()).hexdigest()[:16]
 
 
+def _picture(asked: dict[str, Any]) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(_image_url(asked).partition(",")[2])))
+
+
 def _well_formed(asked: dict[str, Any]) -> bool:
-    head, _, data = _image_url(asked).partition(",")
-    with Image.open(io.BytesIO(base64.b64decode(data))) as picture:
+    with _picture(asked) as picture:
         fits = picture.format == "JPEG" and max(picture.size) <= 1024
-    strict = asked["response_format"]["type"] == "json_schema"
-    return bool(asked["model"]) and head == "data:image/jpeg;base64" and fits and strict
+    jpeg = _image_url(asked).startswith("data:image/jpeg;base64,")
+    return bool(asked["model"]) and jpeg and fits
 
 
 async def _serve(*, port: int, key: str, delay_s: float) -> None:

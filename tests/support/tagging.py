@@ -134,11 +134,16 @@ class Tagger:
         )
         return await self.attempts.step(record, stage=stage, progress=progress, event=event)
 
-    async def complete(self, taken: Taken, names: list[dict[str, str]]) -> Finish:
-        """End an attempt with tags of these names; edited meanwhile, it is told so."""
+    async def complete(
+        self, taken: Taken, names: list[dict[str, str]], *, phash: str | None = None
+    ) -> Finish:
+        """End an attempt with tags of these names; edited meanwhile, it is told so.
+
+        `phash`: what the photo looks like; None leaves that as it is known.
+        """
         record = taken.record
         assert record is not None
-        now_ms, ids = await self._tags.name(names)
+        now_ms, ids = await self._tags.name(names, locale=record.locale)
         found = {
             tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
             for tag_id, name in zip(ids, names, strict=True)
@@ -148,6 +153,7 @@ class Tagger:
             "stage": "done",
             "progress": "100",
             "updated_at_ms": str(now_ms),
+            **({} if phash is None else {"phash": phash}),
         }
         done = record.changed({**fields, "status": "complete"})
         event = PhotoComplete(

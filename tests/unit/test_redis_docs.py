@@ -10,7 +10,7 @@ from shared import keys
 from shared.broker import QueueKeys
 
 DOCS = Path(__file__).parents[2] / "docs" / "redis.md"
-EXAMPLES = {"photo_id": 7, "tag_id": 7, "number": 7, "minute": 7}
+EXAMPLES = {"photo_id": 7, "tag_id": 7, "number": 7, "minute": 7, "day": 7}
 
 
 def test_the_table_of_keys_is_that_of_the_code() -> None:

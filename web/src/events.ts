@@ -1,5 +1,12 @@
 /** What the services tell about photos. The words are those of `docs/realtime.md`. */
 
+/** What calls of a provider have used and cost. */
+export interface Usage {
+  promptTokens: number;
+  completionTokens: number;
+  costUsd: number;
+}
+
 /** A photo as HTTP gives it. */
 export interface Photo {
   id: number;
@@ -18,8 +25,21 @@ export interface Photo {
   progress: number;
   tags: { id: number; name: string; confidence: number | null; source: "ai" | "user" }[];
   caption: string | null;
+  /** What stands for the picture where it is not seen. */
+  alt: string | null;
   colors: string[];
+  /** The time on the camera's clock; with an offset to UTC where the camera noted one. */
+  takenAt: string | null;
+  camera: string | null;
+  /** Degrees north and east. */
+  place: { latitude: number; longitude: number } | null;
+  /** What it looks like, blurred: https://blurha.sh */
+  blurhash: string | null;
   provider: string | null;
+  /** Of all calls for it, in all its jobs; null where no provider has told any. */
+  usage: Usage | null;
+  /** What stages that were added have noted, by their ids. */
+  extra?: Record<string, Record<string, unknown>>;
   jobId: string;
   batchId: string | null;
   error: { code: string; message: string } | null;
@@ -52,6 +72,9 @@ export interface Events {
     attempt: number;
     position?: number;
     etaSeconds?: number;
+    /** Of a stage that was added, in the photo's language; `icon` is a Lucide name. */
+    label?: string;
+    icon?: string;
   };
   "photo:complete": AboutPhoto & { photo: Photo };
   "photo:error": AboutPhoto & { error: string; code: string; attempts: number };

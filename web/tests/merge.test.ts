@@ -19,8 +19,14 @@ const PHOTO: Photo = {
   progress: 30,
   tags: [],
   caption: null,
+  alt: null,
   colors: [],
+  takenAt: null,
+  camera: null,
+  place: null,
+  blurhash: null,
   provider: null,
+  usage: null,
   jobId: "job-1",
   batchId: null,
   error: null,
@@ -47,6 +53,15 @@ function after(...events: Told[]): Live {
   if (!live) throw new Error("nothing is known of photo 1");
   return live;
 }
+
+test("a photo tells of stages that were added, and they are kept to its end", () => {
+  const faces = { label: "Visages", icon: "scan-face" };
+  const added = [{ id: "faces", progress: 20, ...faces }];
+  const ended = told("photo:complete", { photo: { ...PHOTO, status: "complete" } });
+  expect(after(at("faces", 20, faces), at("ai", 30)).added).toEqual(added);
+  expect(after(at("faces", 20, faces), at("faces", 20, faces), ended).added).toEqual(added);
+  expect(after(at("ai", 30)).added).toBeUndefined();
+});
 
 test("a photo goes through its stages to its end", () => {
   const done: Photo = {

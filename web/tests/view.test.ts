@@ -74,6 +74,20 @@ test("a stage that was added to the tagger shows with no change here", () => {
   expect(states(old)).toContain("ai active");
 });
 
+test("a stage that only the photo's own tagger has stands where the photo tells", () => {
+  const faces = { id: "faces", progress: 50, label: "Visages", icon: "scan-face" };
+  const now = live({ stage: "faces", progress: 50, added: [faces] });
+  expect(states(see(SENT, now))).toBe(
+    "upload done, analyzing done, ai done, faces active, saving waiting, done waiting",
+  );
+  // Its end does not take it away again, and where it is listed it is there once.
+  const done = live({ ...now, status: "complete", stage: "done", progress: 100 });
+  expect(states(see(SENT, done))).toContain("ai done, faces done, saving done");
+  expect(see(SENT, done, [...STAGES.slice(0, 3), faces]).steps).toHaveLength(5);
+  // Before any list is there, it is all that is known.
+  expect(states(see(SENT, now, []))).toBe("upload done, faces active");
+});
+
 test("what has failed failed at its stage; what is complete is done all through", () => {
   const failed = see(SENT, live({ status: "error" }));
   expect(failed.ended).toBe(true);

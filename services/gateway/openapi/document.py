@@ -13,6 +13,7 @@ from services.gateway.openapi import (
     operations,
     photos,
     queues,
+    similar,
     stages,
     statistics,
     tags,
@@ -38,7 +39,7 @@ Progress comes from the notifier, as events over WebSocket, Socket.IO or server-
 
 _SUBJECTS: Final[Mapping[str, tuple[Json, ...]]] = {
     "Upload": (uploads.PATHS,),
-    "Photos": (photos.PATHS, files.PATHS, tags.PATHS),
+    "Photos": (photos.PATHS, files.PATHS, similar.PATHS, tags.PATHS),
     "Jobs": (jobs.PATHS, batches.PATHS, queues.PATHS),
     "Operations": (stages.PATHS, statistics.PATHS, operations.PATHS),
 }

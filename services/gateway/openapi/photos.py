@@ -28,7 +28,8 @@ ID: Final = in_path(
 _FILTERS: Final = [
     in_query(
         "tag",
-        "Only photos with this tag, in any language; given several times: with all of them.",
+        "Only photos with this tag, named in any language, accents, case and plural ignored; given "
+        "several times: with all of them.",
         {
             "type": "array",
             "maxItems": MAX_FILTERS,
@@ -38,7 +39,8 @@ _FILTERS: Final = [
     in_query("status", "Only photos of this status.", {"enum": list(STATUSES)}),
     in_query(
         "q",
-        "Only photos with a tag that starts like this; 2000 tags may at most.",
+        "Only photos with a tag that starts like this, in any language, accents and case ignored; "
+        "2000 tags may at most.",
         {"type": "string"},
     ),
 ]

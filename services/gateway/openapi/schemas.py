@@ -12,6 +12,7 @@ from services.gateway.openapi.problems import PROBLEM
 from services.gateway.photos import RetagBody, TagsBody
 from shared.jobs import Job, JobDetails
 from shared.record import Photo
+from shared.similar import MOST_DISTANCE
 
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Json] = {"type": "string"}
@@ -54,22 +55,55 @@ _ENDS: Final[Json] = {
     "failed": _COUNT,
     "cancelled": _COUNT,
 }
+_AMOUNT: Final[Json] = {"type": "number", "minimum": 0}
+_DAY: Final[Json] = {"type": "string", "format": "date"}
+_SPENT: Final[Json] = {
+    "usd": {**_AMOUNT, "description": "US dollars."},
+    "promptTokens": _COUNT,
+    "completionTokens": _COUNT,
+    "calls": _COUNT,
+    "photos": {**_COUNT, "description": "Photos that calls were made for, each once a job."},
+}
+_MODELS: Final[Json] = {
+    "type": "array",
+    "items": _object(provider=_TEXT, model=_TEXT, **_SPENT),
+    "description": "The dearest first.",
+}
 _STATISTICS: Final[Json] = {
     "Percentiles": _object(count=_COUNT, p50Ms=_DURATION, p95Ms=_DURATION, p99Ms=_DURATION),
     "ProviderUse": _object(
         calls={**_COUNTS, "description": "How many calls ended how."},
         promptTokens=_COUNT,
         completionTokens=_COUNT,
-        costUsd={"type": "number", "minimum": 0},
+        costUsd=_AMOUNT,
         cacheHits=_COUNT,
     ),
     "ProviderState": _object(
         provider=_TEXT,
-        state={"enum": ["ok", "held", "down"]},
+        state={"enum": ["ok", "held", "down", "budget"]},
         untilMs={"type": ["integer", "null"], "description": "How long until it is tried again."},
         inFlight=_COUNT,
         limit={"type": ["integer", "null"], "description": "Calls in flight at most."},
         waiting=_COUNT,
+    ),
+    "Budget": _object(
+        usd={**_AMOUNT, "description": "What calls may cost in a day (UTC)."},
+        remainingUsd=_AMOUNT,
+        spent={"type": "boolean", "description": "What is left pays for no call."},
+        endsAt={**_TIME, "description": "When the next day begins."},
+        fallback={"type": ["string", "null"], "description": "The provider asked until then."},
+    ),
+    "Cost": _object(
+        today=_object(day=_DAY, **_SPENT, models=_MODELS),
+        last30Days={
+            "type": "array",
+            "minItems": 30,
+            "maxItems": 30,
+            "items": _object(day=_DAY, **_SPENT),
+            "description": "By UTC, the oldest first; the last is today.",
+        },
+        total=_object(**_SPENT, models=_MODELS),
+        budget={"anyOf": [ref("Budget"), {"type": "null"}]},
     ),
     "Sockets": _object(websocket=_COUNT, socketio=_COUNT, sse=_COUNT),
     "Statistics": _object(
@@ -92,12 +126,28 @@ _STATISTICS: Final[Json] = {
         provider=ref("ProviderUse"),
         sockets=ref("Sockets"),
         providers={"type": "array", "items": ref("ProviderState")},
+        cost=ref("Cost"),
     ),
 }
 
 _OTHERS: Final[Json] = {
     "PhotoPage": _page("Photo"),
     "JobPage": _page("Job"),
+    "SimilarList": _object(
+        items={
+            "type": "array",
+            "items": _object(photo=ref("Photo"), distance={**_COUNT, "maximum": MOST_DISTANCE}),
+        },
+        comparable={
+            "type": "boolean",
+            "description": "False of a photo that has not been analysed yet, or shows a plain "
+            "surface: nothing is similar to it.",
+        },
+        truncated={
+            "type": "boolean",
+            "description": "There were too many candidates to compare all of them.",
+        },
+    ),
     "TagList": _object(
         items={
             "type": "array",

@@ -11,9 +11,9 @@ PATHS: Final[Json] = {
     "/api/stats": {
         "get": operation(
             "getStatistics",
-            "How it has gone in the last hour",
+            "How it has gone in the last hour, and what it has cost",
             description="Percentiles are right to about 4 %.",
-            answers={"200": answer("The last hour.", json_of("Statistics"))},
+            answers={"200": answer("The last hour, and the cost.", json_of("Statistics"))},
             errors=["bad_request", "unavailable"],
         )
     }

@@ -53,6 +53,7 @@ class LocalProvider(Provider):
     """
 
     name = "local"
+    model = "built-in"
     picture_side_px = 512
     endpoint = None
     price = FREE

@@ -1,4 +1,4 @@
-"""Stage `analyzing`: the bytes become a picture."""
+"""Stage `analyzing`: the bytes become a picture, and say what else they know of the photo."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.stages.stage import Stage, Work
 from shared.blobs.names import original
 from shared.errors import BadImageError, BlobMissingError, UnavailableError
+from shared.record import fields_of
 
 
 async def _run(work: Work) -> None:
@@ -14,21 +15,23 @@ async def _run(work: Work) -> None:
     except BlobMissingError:
         raise PermanentError("blob_missing", "The file of the photo is gone") from None
     try:
-        work.picture = await work.tools.decoder.decode(
+        work.picture, facts = await work.tools.decoder.read(
             data, longest_side_px=work.tools.provider.picture_side_px
         )
     except BadImageError as error:
         raise PermanentError("bad_image", str(error)) from None
     except UnavailableError:
         raise RetryableError("decoder_unavailable", "the decoder is not available") from None
+    work.facts.update(fields_of(facts))
 
 
 ANALYZE = Stage(
     id="analyzing",
-    progress=10,
+    share=20,
     icon="search",
     labels={"fr": "Analyse", "en": "Analysis"},
     messages={"fr": "Analyse de l'image en cours...", "en": "Analysing the image..."},
     run=_run,
     timeout_s=60,
+    makes=("picture",),
 )

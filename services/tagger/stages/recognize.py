@@ -6,34 +6,52 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.tagger.cache import digest_of
-from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
+from services.tagger.errors import (
+    BudgetSpentError,
+    PermanentError,
+    RateLimitedError,
+    RetryableError,
+)
+from services.tagger.gate import Gate, OpenGate
 from services.tagger.metrics import PROVIDER_CALLS, PROVIDER_COST, PROVIDER_TOKENS
-from services.tagger.providers.provider import Call, Question, Recognition, Usage
+from services.tagger.providers.provider import Call, Provider, Question, Recognition, Usage
 from services.tagger.stages.stage import Stage, Work
 
 
 async def _run(work: Work) -> None:
-    record, provider = work.record, work.tools.provider
-    question = Question(record.locale)
+    tools = work.tools
+    try:
+        await _ask(work, tools.provider, tools.gate)
+    except BudgetSpentError:
+        if tools.fallback is None:
+            raise
+        await _ask(work, tools.fallback, OpenGate())
+
+
+async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
+    record = work.record
+    question = await work.tools.vocabulary.question(record)
     work.recognition, work.cached = await work.tools.cache.recognition(
         digest_of(record.fields["sha256"], provider, question),
-        lambda: _recognize(work, question),
+        lambda: _recognize(work, provider, gate, question),
         clock=work.clock,
         fresh=record.fresh,
     )
     work.fields["provider"] = provider.name
 
 
-async def _recognize(work: Work, question: Question) -> Recognition:
+async def _recognize(work: Work, provider: Provider, gate: Gate, question: Question) -> Recognition:
     if work.picture is None:
         raise RuntimeError("the stage `ai` needs the picture that `analyzing` makes")
-    return await work.tools.provider.recognize(work.picture, question, turn=lambda: _turn(work))
+    return await provider.recognize(
+        work.picture, question, turn=lambda: _turn(work, provider, gate)
+    )
 
 
 @asynccontextmanager
-async def _turn(work: Work) -> AsyncIterator[Call]:
+async def _turn(work: Work, provider: Provider, gate: Gate) -> AsyncIterator[Call]:
     """Wait for a turn at the gate; what the call costs is the work's, however it ends."""
-    async with work.tools.gate.turn(work.clock, priority=work.record.priority) as call:
+    async with gate.turn(work.clock, priority=work.record.priority) as call:
         work.calls += 1
         result = "dropped"
         try:
@@ -49,14 +67,13 @@ async def _turn(work: Work) -> AsyncIterator[Call]:
             result = "failed"
             raise
         finally:
-            PROVIDER_CALLS.labels(provider=work.tools.provider.name, result=result).inc()
-            work.tools.accounts.ended(work.tools.provider, call.usage)
+            PROVIDER_CALLS.labels(provider=provider.name, result=result).inc()
+            work.bills.append(work.tools.accounts.ended(work.record, provider, call))
             if call.usage is not None:
-                _account(work, call.usage)
+                _account(work, provider, call.usage)
 
 
-def _account(work: Work, usage: Usage) -> None:
-    provider = work.tools.provider
+def _account(work: Work, provider: Provider, usage: Usage) -> None:
     cost_usd = provider.price.of(usage)
     work.usage = (work.usage or Usage(0, 0)) + usage
     work.cost_usd += cost_usd
@@ -67,10 +84,12 @@ def _account(work: Work, usage: Usage) -> None:
 
 RECOGNIZE = Stage(
     id="ai",
-    progress=30,
+    share=40,
     icon="sparkles",
     labels={"fr": "IA", "en": "AI"},
     messages={"fr": "Génération des tags...", "en": "Generating tags..."},
     run=_run,
     timeout_s=90,
+    needs=("picture",),
+    makes=("recognition",),
 )

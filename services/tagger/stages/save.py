@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import orjson
 
+from services.tagger.metrics import TAGS
+from services.tagger.providers.provider import ALT_CHARS, CAPTION_CHARS
 from services.tagger.stages.stage import Stage, Work
+from shared.plain import plain
 from shared.record import PhotoTag
 
 
 async def _run(work: Work) -> None:
     if work.recognition is None:
         raise RuntimeError("the stage `saving` needs what `ai` has recognized")
-    found = work.recognition.tags
-    now_ms, ids = await work.tools.tags.name([tag.names for tag in found])
+    locale = work.record.locale
+    # Not before it is cached: another vocabulary may want another part of the same answer.
+    judged = work.tools.vocabulary.judged(
+        work.recognition.tags,
+        locale=locale,
+        given=[tag.name for tag in work.record.tags if tag.source == "user"],
+    )
+    for each in judged:
+        TAGS.labels(result=each.result).inc()
+    # Stages of one's own say what they mean: the vocabulary is for who may say anything.
+    kept = [*work.added, *(each.tag for each in judged if each.result == "kept")]
+    now_ms, ids = await work.tools.tags.name([tag.names for tag in kept], locale=locale)
     tags: dict[int, PhotoTag] = {}
-    for tag_id, tag in zip(ids, found, strict=True):
+    for tag_id, tag in zip(ids, kept, strict=True):
         # Two names may be one tag; the surer one came first.
         tags.setdefault(
             tag_id,
             PhotoTag(
                 id=tag_id,
-                name=tag.names[work.record.locale],
+                name=tag.names[locale],
                 confidence=None if tag.confidence is None else round(tag.confidence, 4),
                 source="ai",
             ),
@@ -28,16 +41,20 @@ async def _run(work: Work) -> None:
     work.tags = tuple(tags.values())
     work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
     work.fields["updated_at_ms"] = str(now_ms)
-    if work.recognition.caption:
-        work.fields["caption"] = work.recognition.caption
+    # Plain already, of a provider that keeps to its contract.
+    if caption := plain(work.recognition.caption or "", chars=CAPTION_CHARS):
+        work.fields["caption"] = caption
+    if alt := plain(work.recognition.alt or "", chars=ALT_CHARS):
+        work.fields["alt"] = alt
 
 
 SAVE = Stage(
     id="saving",
-    progress=70,
+    share=30,
     icon="save",
     labels={"fr": "Sauvegarde", "en": "Saving"},
     messages={"fr": "Sauvegarde des tags...", "en": "Saving the tags..."},
     run=_run,
     timeout_s=30,
+    needs=("recognition",),
 )

@@ -2,21 +2,24 @@
 
 local LOCALES = {'fr', 'en'}
 
--- Names a tag in an owner's index of names: `<name>\0<id>` for each language.
-local function names_of(prefix, tag)
-  local members = {}
+-- The members of an owner's index of names that are a tag's: `<name>\0<id>` for each language, the
+-- name as it is searched for. `former`: those that the version before made, of the name as it is.
+local function members_of(prefix, tag)
+  local members, former = {}, {}
   for _, locale in ipairs(LOCALES) do
-    local name = redis.call('HGET', prefix .. ':tag-labels:' .. locale, tag)
-    if name then members[#members + 1] = name .. '\0' .. tag end
+    local label = redis.call('HGET', prefix .. ':tag-labels:' .. locale, tag)
+    local start = redis.call('HGET', prefix .. ':tag-starts:' .. locale, tag)
+    if label or start then members[#members + 1] = (start or label) .. '\0' .. tag end
+    if label then former[#former + 1] = label .. '\0' .. tag end
   end
-  return members
+  return members, former
 end
 
 local function add_tag(prefix, owner, tag, photo_id)
   if redis.call('ZADD', prefix .. ':tag:' .. owner .. ':' .. tag, photo_id, photo_id) == 1 then
     redis.call('ZINCRBY', prefix .. ':tag-counts:' .. owner, 1, tag)
   end
-  for _, member in ipairs(names_of(prefix, tag)) do
+  for _, member in ipairs((members_of(prefix, tag))) do
     redis.call('ZADD', prefix .. ':tag-index:' .. owner, 0, member)
   end
 end
@@ -25,8 +28,10 @@ local function remove_tag(prefix, owner, tag, photo_id)
   if redis.call('ZREM', prefix .. ':tag:' .. owner .. ':' .. tag, photo_id) == 0 then return end
   if tonumber(redis.call('ZINCRBY', prefix .. ':tag-counts:' .. owner, -1, tag)) > 0 then return end
   redis.call('ZREM', prefix .. ':tag-counts:' .. owner, tag)
-  for _, member in ipairs(names_of(prefix, tag)) do
-    redis.call('ZREM', prefix .. ':tag-index:' .. owner, member)
+  for _, members in ipairs({members_of(prefix, tag)}) do
+    for _, member in ipairs(members) do
+      redis.call('ZREM', prefix .. ':tag-index:' .. owner, member)
+    end
   end
 end
 

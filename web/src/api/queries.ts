@@ -9,6 +9,8 @@ import type { Photo } from "./types.ts";
 
 /** The most tags that are suggested. */
 const SUGGESTED = 8;
+/** The most photos that are shown as similar to one. */
+const SIMILAR = 12;
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -22,12 +24,21 @@ export const queryClient = new QueryClient({
 export const keys = {
   photo: (id: number) => ["photo", id] as const,
   job: (id: string) => ["job", id] as const,
+  similar: (id: number) => ["similar", id] as const,
   stages: (locale: string) => ["stages", locale] as const,
   tags: (prefix: string, locale: string) => ["tags", locale, prefix] as const,
 };
 
 export function usePhoto(id: number) {
   return useQuery({ queryKey: keys.photo(id), queryFn: ({ signal }) => api.photo(id, signal) });
+}
+
+/** The photos that look like one; asked for anew whenever its `state` changes. */
+export function useSimilar(id: number, state: string) {
+  return useQuery({
+    queryKey: [...keys.similar(id), state],
+    queryFn: ({ signal }) => api.similar(id, SIMILAR, signal),
+  });
 }
 
 /** The pipeline as it runs now, in the page's language. Empty until a tagger has ever started. */

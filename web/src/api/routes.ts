@@ -10,6 +10,7 @@ import type {
   Photo,
   Priority,
   Queue,
+  SimilarList,
   Stage,
   Statistics,
   Status,
@@ -29,6 +30,8 @@ export const api = {
     signal?: AbortSignal,
   ) => ask<Page<Photo>>("/api/photos", { query: { ...filter }, signal }),
   photo: (id: number, signal?: AbortSignal) => ask<Photo>(`/api/photos/${id}`, { signal }),
+  similar: (id: number, limit: number, signal?: AbortSignal) =>
+    ask<SimilarList>(`/api/photos/${id}/similar`, { query: { limit }, signal }),
   editTags: (id: number, tags: string[]) =>
     ask<Photo>(`/api/photos/${id}/tags`, { method: "PUT", body: { tags } }),
   retag: (id: number, socketId?: string, body: { priority?: Priority; fresh?: boolean } = {}) =>

@@ -1,13 +1,23 @@
 /** What the gateway answers, as `/api/openapi.json` describes it. A photo is in `events.ts`. */
 
-import type { Photo } from "../events.ts";
+import type { Photo, Usage } from "../events.ts";
 
-export type { Photo } from "../events.ts";
+export type { Photo, Usage } from "../events.ts";
 export type Status = Photo["status"];
 
 export interface Page<T> {
   items: T[];
   nextCursor: string | null;
+}
+
+/** Photos that look like one, the nearest first. */
+export interface SimilarList {
+  /** `distance`: in how many of 64 bits their hashes differ. */
+  items: { photo: Photo; distance: number }[];
+  /** False of a photo that is not analysed yet, or shows a plain surface. */
+  comparable: boolean;
+  /** There were too many to compare all of them. */
+  truncated: boolean;
 }
 
 /** A step of the tagger's pipeline, in its language. */
@@ -69,6 +79,7 @@ export interface JobAttempt {
   error: { code: string; message: string } | null;
   cached: boolean;
   providerCalls: number;
+  usage: Usage | null;
   stageMs: Record<string, number>;
 }
 
@@ -112,10 +123,13 @@ export interface Minute extends Ends {
   total: Percentiles;
 }
 
-/** Whether a provider takes calls: `held` until it wants some again, `down` until it is tried. */
+/**
+ * Whether a provider takes calls: `held` until it wants some again, `down` until it is tried,
+ * `budget` until the day ends.
+ */
 export interface ProviderState {
   provider: string;
-  state: "ok" | "held" | "down";
+  state: "ok" | "held" | "down" | "budget";
   /** How long until then; null while a call is trying right now. */
   untilMs: number | null;
   inFlight: number;
@@ -123,7 +137,37 @@ export interface ProviderState {
   waiting: number;
 }
 
-/** The last hour. */
+/** What calls have cost in a time. */
+export interface Spent {
+  usd: number;
+  promptTokens: number;
+  completionTokens: number;
+  calls: number;
+  /** Photos that calls were made for, each once a job. */
+  photos: number;
+}
+
+/** What calls may cost in a day, by UTC. */
+export interface Budget {
+  usd: number;
+  remainingUsd: number;
+  /** What is left pays for no call. */
+  spent: boolean;
+  /** When the next day begins, RFC 3339. */
+  endsAt: string;
+  /** The provider asked until then; null: photos wait. */
+  fallback: string | null;
+}
+
+export interface Cost {
+  today: Spent & { day: string };
+  /** The oldest first; the last is today. */
+  last30Days: (Spent & { day: string })[];
+  total: Spent;
+  budget: Budget | null;
+}
+
+/** The last hour, and the cost. */
 export interface Statistics extends Ends {
   /** Sixty, the oldest first; the last is under way. */
   minutes: Minute[];
@@ -144,5 +188,6 @@ export interface Statistics extends Ends {
     cacheHits: number;
   };
   providers: ProviderState[];
+  cost: Cost;
   sockets: Record<"websocket" | "socketio" | "sse", number>;
 }

@@ -11,10 +11,11 @@ interface Props {
   className?: string | undefined;
   /** Load it now and not when it comes near. */
   eager?: boolean;
+  onLoad?: () => void;
   onError?: () => void;
 }
 
-export function Picture({ src, alt, className, eager, onError }: Props) {
+export function Picture({ src, alt, className, eager, onLoad, onError }: Props) {
   const shown = useSource(src);
   return (
     <img
@@ -24,6 +25,7 @@ export function Picture({ src, alt, className, eager, onError }: Props) {
       loading={eager ? "eager" : "lazy"}
       decoding="async"
       draggable={false}
+      onLoad={onLoad}
       onError={onError}
     />
   );

@@ -45,6 +45,30 @@ export function moment(time: string, locale: string): string {
   );
 }
 
+/** Return what a clock showed, ISO 8601, as date and time; its offset to UTC where it has one. */
+export function clock(shown: string, locale: string): string {
+  const [, time, offset] = /^(.{19})(.*)$/.exec(shown) ?? ["", shown, ""];
+  // Said to be UTC and shown as UTC: the page's own time zone has no part in it.
+  const said = new Intl.DateTimeFormat(locale, {
+    dateStyle: "medium",
+    timeStyle: "short",
+    timeZone: "UTC",
+  }).format(new Date(`${time}Z`));
+  return offset ? `${said} (UTC${offset.replace("-", "−")})` : said;
+}
+
+/** Return a place on earth, in degrees: 48.85837° N, 2.29448° E. */
+export function degrees(
+  { latitude, longitude }: { latitude: number; longitude: number },
+  locale: string,
+): string {
+  const said = (value: number, sides: string) =>
+    `${number(Math.abs(value), locale, 5)}° ${sides[value < 0 ? 1 : 0]}`;
+  // Where a comma is in the numbers, it is none between them.
+  const [sides, between] = locale === "fr" ? ["EO", " ; "] : ["EW", ", "];
+  return said(latitude, "NS") + between + said(longitude, sides);
+}
+
 /** Return the time of day of a moment, ms since 1970. */
 export function time(ms: number, locale: string): string {
   return new Intl.DateTimeFormat(locale, { timeStyle: "short" }).format(ms);

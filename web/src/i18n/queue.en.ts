@@ -17,6 +17,9 @@ export const queue: typeof french = {
   noWorkers: "No workers",
   noWorkersText: "The photos wait for a tagger to start.",
   workers: (count) => amount(count, "worker", "workers"),
+  budgetSpent: "Today’s budget is spent",
+  budgetWaits: (time) => `Photos wait until ${time}, or until the budget is raised.`,
+  budgetFallback: (provider, time) => `Photos are tagged by ${provider} until ${time}.`,
   counts: "State of the queue",
   priorities: { front: "given back", high: "high", normal: "normal", low: "low" },
   priority: "priority",
@@ -72,6 +75,7 @@ export const queue: typeof french = {
       running: "running",
     },
     calls: (count) => amount(count, "call", "calls"),
+    tokens: (count) => `${count} tokens`,
     cached: "answer known already",
   },
   action: {
@@ -141,7 +145,7 @@ export const queue: typeof french = {
   },
   provider: {
     title: "AI provider",
-    states: { ok: "Available", held: "Held back", down: "Down" },
+    states: { ok: "Available", held: "Held back", down: "Down", budget: "Budget spent" },
     again: (time) => `tried again in ${time}`,
     until: (time) => `for another ${time}`,
     trying: "being tried",
@@ -157,6 +161,15 @@ export const queue: typeof french = {
     cost: "Cost",
     cacheHits: "Answers known already",
     share: (percent) => `${percent} of those ready`,
+  },
+  cost: {
+    title: "Cost",
+    today: "Today",
+    days: "30 days",
+    whole: "In all",
+    photos: (number, shown) => `${shown} ${number === 1 ? "photo" : "photos"}`,
+    left: "Left of the budget",
+    of: (budget) => `of ${budget} a day`,
   },
   sockets: {
     title: "Live connections",

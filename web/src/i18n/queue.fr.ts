@@ -16,6 +16,11 @@ export const queue = {
   noWorkers: "Aucun worker",
   noWorkersText: "Les photos attendent qu’un tagger démarre.",
   workers: (count: number) => amount(count, "worker", "workers"),
+  budgetSpent: "Le budget du jour est épuisé",
+  budgetWaits: (time: string) =>
+    `Les photos attendent jusqu’à ${time}, ou que le budget soit relevé.`,
+  budgetFallback: (provider: string, time: string) =>
+    `Les photos sont analysées par ${provider} jusqu’à ${time}.`,
   counts: "État de la file",
   priorities: { front: "rendues", high: "haute", normal: "normale", low: "basse" },
   priority: "priorité",
@@ -71,6 +76,7 @@ export const queue = {
       running: "en cours",
     },
     calls: (count: number) => amount(count, "appel", "appels"),
+    tokens: (count: string) => `${count} jetons`,
     cached: "réponse déjà connue",
   },
   action: {
@@ -141,7 +147,7 @@ export const queue = {
   },
   provider: {
     title: "Fournisseur d’IA",
-    states: { ok: "Disponible", held: "Retenu", down: "En panne" },
+    states: { ok: "Disponible", held: "Retenu", down: "En panne", budget: "Budget épuisé" },
     again: (time: string) => `nouvel essai dans ${time}`,
     until: (time: string) => `encore ${time}`,
     trying: "essai en cours",
@@ -157,6 +163,15 @@ export const queue = {
     cost: "Coût",
     cacheHits: "Réponses déjà connues",
     share: (percent: string) => `${percent} des photos prêtes`,
+  },
+  cost: {
+    title: "Coût",
+    today: "Aujourd’hui",
+    days: "30 jours",
+    whole: "En tout",
+    photos: (number: number, shown: string) => `${shown} ${number < 2 ? "photo" : "photos"}`,
+    left: "Reste du budget",
+    of: (budget: string) => `sur ${budget} par jour`,
   },
   sockets: {
     title: "Connexions en direct",

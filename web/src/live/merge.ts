@@ -1,5 +1,6 @@
 /** What is known of a photo in work, and how each event changes it. Pure. */
 
+import type { Stage } from "../api/types.ts";
 import type { Events, Photo, Told } from "../events.ts";
 
 export type LiveStatus =
@@ -21,6 +22,8 @@ export interface Live {
   readonly progress: number;
   readonly message: string;
   readonly attempt: number;
+  /** The stages it has been through that were added to the tagger, as it has told them itself. */
+  readonly added?: readonly Stage[];
   /** Place in the line and about how long until its turn, while it waits. */
   readonly position?: number;
   readonly etaSeconds?: number;
@@ -77,6 +80,7 @@ export function ofPhoto(photo: Photo, before?: Live): Live {
     attempt: same?.attempt ?? 0,
     error: photo.error,
     photo,
+    ...(same?.added && { added: same.added }),
     ...(photo.status === "queued" && same && place(same)),
     ...(same?.retryAt !== undefined && waits && { retryAt: same.retryAt }),
   };
@@ -127,8 +131,15 @@ function progressed(live: Live, data: Events["photo:progress"]): Live {
     stage: data.stage,
     progress: Math.max(data.progress, same ? live.progress : 0),
     attempt: data.attempt,
+    ...added(live, data),
     ...place(data),
   };
+}
+
+function added(live: Live, { stage, progress, label, icon }: Events["photo:progress"]) {
+  if (label === undefined) return {};
+  const others = live.added?.filter((each) => each.id !== stage) ?? [];
+  return { added: [...others, { id: stage, progress, label, icon: icon ?? "" }] };
 }
 
 function place(of: { position?: number; etaSeconds?: number }) {

@@ -4,11 +4,18 @@ import { useMessages } from "../i18n/locale.ts";
 import styles from "./Steps.module.css";
 import type { Step } from "./view.ts";
 
+/** How many find room for their labels, on a phone and elsewhere. */
+const ROOM = { phone: 6, screen: 9 };
+
 /** The stages, each with icon, label and state. */
 export function Steps({ steps }: { steps: readonly Step[] }) {
   const { stage } = useMessages();
   return (
-    <ol className={styles.steps} aria-label={stage.list}>
+    <ol
+      className={styles.steps}
+      aria-label={stage.list}
+      data-room={steps.length > ROOM.screen ? "none" : steps.length > ROOM.phone ? "some" : "all"}
+    >
       {steps.map(({ id, icon, label, state }) => (
         <li
           key={id}

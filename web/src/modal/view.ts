@@ -46,10 +46,11 @@ const FIRST = 10;
 export function viewOf(
   item: Item,
   live: Live | undefined,
-  stages: readonly Stage[],
+  listed: readonly Stage[],
   uploadLabel: string,
 ): View {
   const phase = phaseOf(item, live);
+  const stages = withAdded(listed, live?.added);
   const at = phase === "sending" || phase === "refused" ? -1 : stageAt(live, stages);
   return {
     phase,
@@ -57,6 +58,14 @@ export function viewOf(
     span: spanOf(phase, item, live, stages, at),
     steps: stepsOf(phase, stages, at, uploadLabel),
   };
+}
+
+/** Taggers need not all have the same stages: those a photo tells of itself stand in their places. */
+function withAdded(listed: readonly Stage[], added: readonly Stage[] = []): readonly Stage[] {
+  const unlisted = added.filter(({ id }) => !listed.some((stage) => stage.id === id));
+  return unlisted.length
+    ? [...listed, ...unlisted].sort((one, other) => one.progress - other.progress)
+    : listed;
 }
 
 function phaseOf(item: Item, live: Live | undefined): Phase {

@@ -16,7 +16,9 @@ import { RetagDialog } from "../photos/RetagDialog.tsx";
 import { remove } from "../photos/removal.ts";
 import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
+import { Notes } from "./photo/Notes.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
+import { Similar } from "./photo/Similar.tsx";
 import { State } from "./photo/State.tsx";
 import { TagEditor } from "./photo/TagEditor.tsx";
 import { Timings } from "./photo/Timings.tsx";
@@ -77,6 +79,8 @@ function Shown({ photo }: { photo: Photo }) {
           <TagEditor photo={photo} read={now.status === "complete"} />
         </section>
         <Facts photo={photo} />
+        <Similar photo={photo} state={now.status} />
+        <Notes photo={photo} />
         <Timings photo={photo} state={now.status} />
       </div>
     </article>

@@ -1,13 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { Pause, TriangleAlert } from "lucide-react";
+import { Pause, TriangleAlert, Wallet } from "lucide-react";
 import type { ReactNode } from "react";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
-import type { Queue, Statistics } from "../api/types.ts";
+import type { Budget, Queue, Statistics } from "../api/types.ts";
 import { ErrorNotice } from "../design/Notice.tsx";
 import surfaces from "../design/surfaces.module.css";
-import { useMessages } from "../i18n/locale.ts";
+import { hourMinute } from "../i18n/figures.ts";
+import { useLocale, useMessages } from "../i18n/locale.ts";
 import styles from "./QueuePage.module.css";
+import { Cost } from "./queue/Cost.tsx";
 import { Counts } from "./queue/Counts.tsx";
 import { Stages } from "./queue/charts/Stages.tsx";
 import { Freshness } from "./queue/Freshness.tsx";
@@ -55,7 +57,7 @@ function Board({ queue }: { queue: Queue }) {
         <Freshness asked={[queues, statistics]} />
         <PauseButton queue={queue} />
       </header>
-      <Warnings queue={queue} />
+      <Warnings queue={queue} budget={statistics.data?.cost.budget ?? null} />
       <Counts queue={queue} chosen={state} />
       <div className={styles.board}>
         <div className={styles.column}>
@@ -83,6 +85,7 @@ function LastHour({ statistics, answeredAt }: { statistics: Statistics; answered
       <Latency statistics={statistics} of="pickup" />
       <Latency statistics={statistics} of="total" />
       <Provider statistics={statistics} answeredAt={answeredAt} />
+      <Cost cost={statistics.cost} />
     </>
   );
 }
@@ -112,8 +115,8 @@ function Away({ error }: { error: Error | null }) {
   );
 }
 
-/** What keeps the queue from going on. */
-function Warnings({ queue }: { queue: Queue }) {
+/** What keeps the queue from going on, or has it go on otherwise. */
+function Warnings({ queue, budget }: { queue: Queue; budget: Budget | null }) {
   const { queue: messages } = useMessages();
   return (
     <div role="status">
@@ -127,7 +130,20 @@ function Warnings({ queue }: { queue: Queue }) {
           {messages.noWorkersText}
         </Warning>
       )}
+      {budget?.spent && <BudgetSpent budget={budget} />}
     </div>
+  );
+}
+
+function BudgetSpent({ budget }: { budget: Budget }) {
+  const { queue: messages } = useMessages();
+  const time = hourMinute(budget.endsAt, useLocale());
+  return (
+    <Warning icon={<Wallet size={18} aria-hidden />} title={messages.budgetSpent}>
+      {budget.fallback
+        ? messages.budgetFallback(budget.fallback, time)
+        : messages.budgetWaits(time)}
+    </Warning>
   );
 }
 

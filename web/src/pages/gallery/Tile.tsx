@@ -2,6 +2,7 @@ import { Check, ImageOff, RotateCcw, TriangleAlert } from "lucide-react";
 import { type MouseEvent, memo, useState } from "react";
 import { Link } from "wouter";
 import type { Photo } from "../../api/types.ts";
+import { Blur } from "../../design/Blur.tsx";
 import { Picture, thumbnail } from "../../design/Picture.tsx";
 import { percent } from "../../i18n/amounts.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
@@ -108,6 +109,7 @@ function Known({ photo, ...props }: Props & { photo: Photo }) {
 /** A photo that cannot be read has no thumbnail. */
 function Thumb({ photo, side }: { photo: Photo; side: number }) {
   const [none, setNone] = useState(false);
+  const [there, setThere] = useState(false);
   const size = thumbnailFor(photo, side, Math.min(3, devicePixelRatio));
   if (none) {
     return (
@@ -117,12 +119,23 @@ function Thumb({ photo, side }: { photo: Photo; side: number }) {
     );
   }
   return (
-    <Picture
-      src={thumbnail(photo.id, size)}
-      alt=""
-      className={styles.photo}
-      onError={() => setNone(true)}
-    />
+    <>
+      {photo.blurhash && !there && (
+        <Blur
+          hash={photo.blurhash}
+          width={photo.width}
+          height={photo.height}
+          className={styles.blur}
+        />
+      )}
+      <Picture
+        src={thumbnail(photo.id, size)}
+        alt=""
+        className={styles.photo}
+        onLoad={() => setThere(true)}
+        onError={() => setNone(true)}
+      />
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 import { Copy } from "lucide-react";
 import type { ReactNode } from "react";
 import type { Photo } from "../../api/types.ts";
-import { moment, number, size } from "../../i18n/amounts.ts";
+import { clock, degrees, moment, number, size } from "../../i18n/amounts.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
 import { toast } from "../../toasts/toasts.tsx";
 import page from "../PhotoPage.module.css";
@@ -30,6 +30,13 @@ export function Facts({ photo }: { photo: Photo }) {
         {messages.facts}
       </h2>
       <dl className={styles.facts}>
+        {photo.takenAt && (
+          <Fact name={messages.taken}>
+            <time dateTime={photo.takenAt}>{clock(photo.takenAt, locale)}</time>
+          </Fact>
+        )}
+        {photo.camera && <Fact name={messages.camera}>{photo.camera}</Fact>}
+        {photo.place && <Fact name={messages.place}>{degrees(photo.place, locale)}</Fact>}
         <Fact name={messages.dimensions}>
           {number(photo.width, locale)} × {number(photo.height, locale)}
           <span className={styles.faint}> · {messages.pixels(megapixels)}</span>

@@ -87,7 +87,7 @@ export function Viewer({ photo }: { photo: Photo }) {
           {!broken && (
             <Picture
               src={photo.url}
-              alt={photo.caption ?? (photo.originalName || photo.filename)}
+              alt={photo.alt ?? photo.caption ?? (photo.originalName || photo.filename)}
               className={styles.layer}
               eager
               onError={() => setBroken(true)}

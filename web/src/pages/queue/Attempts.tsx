@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
 import { useStages } from "../../api/queries.ts";
-import type { JobAttempt } from "../../api/types.ts";
+import type { JobAttempt, Usage } from "../../api/types.ts";
 import { moment } from "../../i18n/amounts.ts";
-import { clock, span } from "../../i18n/figures.ts";
+import { clock, count, money, span } from "../../i18n/figures.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
 import styles from "./Attempts.module.css";
 import { jobQuery } from "./polled.ts";
@@ -26,6 +26,10 @@ export function Attempts({ jobId }: { jobId: string }) {
   );
 }
 
+function tokens(usage: Usage, locale: string): string {
+  return count(usage.promptTokens + usage.completionTokens, locale);
+}
+
 function Attempt({ attempt }: { attempt: JobAttempt }) {
   const { job: messages } = useMessages().queue;
   const locale = useLocale();
@@ -33,6 +37,8 @@ function Attempt({ attempt }: { attempt: JobAttempt }) {
   const labels = new Map(stages?.map(({ id, label }) => [id, label]));
   const facts = [
     ...(attempt.providerCalls ? [messages.calls(attempt.providerCalls)] : []),
+    ...(attempt.usage ? [messages.tokens(tokens(attempt.usage, locale))] : []),
+    ...(attempt.usage ? [money(attempt.usage.costUsd, locale)] : []),
     ...(attempt.cached ? [messages.cached] : []),
     ...Object.entries(attempt.stageMs).map(
       ([stage, tookMs]) => `${labels.get(stage) ?? stage} ${span(tookMs, locale)}`,

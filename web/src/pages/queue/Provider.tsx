@@ -87,5 +87,5 @@ function Until({ gate, answeredAt }: { gate: ProviderState; answeredAt: number }
   const leftMs = gate.untilMs === null ? 0 : gate.untilMs - Math.max(0, now - answeredAt);
   if (leftMs <= 0) return <span>{messages.trying}</span>;
   const time = span(Math.ceil(leftMs / 1000) * 1000, locale);
-  return <span>{gate.state === "held" ? messages.until(time) : messages.again(time)}</span>;
+  return <span>{gate.state === "down" ? messages.again(time) : messages.until(time)}</span>;
 }
