@@ -138,7 +138,7 @@ class Run:
                 for order in sender.orders
                 if order.what == "retag"
             }
-            return remains(client, self._scene.blobs, retagged)
+            return remains(client, retagged)
 
     async def _history(
         self, watcher: Watcher, scales: Scales, deaths: recovery.Deaths, faults: Faults

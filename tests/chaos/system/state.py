@@ -47,7 +47,7 @@ class Blobs:
     staged: int
 
 
-def remains(client: redis.Redis, blobs: Path, restarted: Collection[int]) -> Remains:
+def remains(client: redis.Redis, restarted: Collection[int]) -> Remains:
     """Read all of it; nothing may move meanwhile."""
     state = invariants.read(client)
     try:
