@@ -20,11 +20,13 @@ from .keys import GROUP, QueueKeys
 from .limits import Limits
 
 RENEWALS_PER_LEASE: Final = 4
-MAX_PERIOD_MS: Final = 4_000
+MAX_PERIOD_MS: Final = 3_000
 """How long a turn may be away: a lapsed lease is noticed within it."""
 
-SWEEPS_PER_PERIOD: Final = 2
-"""Of all consumers together, at most; one alone then sweeps at every turn of its own."""
+SWEEPS_PER_PERIOD: Final = 4
+"""Of all consumers together, at most; one alone then sweeps at every turn of its own. Who leaves
+its turn to another that dies then looks again a period later: a period and a share of it have to
+be well below five seconds."""
 
 FORGET_AFTER_LEASES: Final = 10
 """How long a consumer that holds nothing is not heard of before its name is removed."""
