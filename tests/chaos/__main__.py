@@ -4,8 +4,8 @@ First the broker: messages flow through real producers and consumers while these
 stopped, the server is killed and replies are lost; then what all of them noted is held against
 what is left in Redis. Then the whole system: clients upload and follow, with all services, the
 provider and the server under faults. Then the tests of faults that `make test` runs in short, at
-full length. `--seed` repeats a run's messages and faults, not the moments at which processes
-reach them.
+full length. Last, faults are put into our own code, and the proof has to find each. `--seed`
+repeats a run's messages and faults, not the moments at which processes reach them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ import pytest
 
 from tests.chaos import run, system
 from tests.chaos.check import Finding
+from tests.chaos.mutants import MUTANTS, judge
 from tests.chaos.system.plan import short
+
+PARTS = ("broker", "system", "tests", "mutants")
 
 FULL_LENGTH = {
     "TAGLINE_TEST_KILLS": "50",
@@ -63,7 +66,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--messages", type=int, default=broker.messages)
     parser.add_argument("--seconds", type=float, default=broker.seconds, help="to send them in")
     parser.add_argument("--short", action="store_true", help="the system's short form")
-    parser.add_argument("--only", choices=("broker", "system", "tests"), help="one of the parts")
+    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parser.add_argument("--mutant", action="append", help="only this one; may be repeated")
     options = parser.parse_args(arguments)
     failed = False
     for seed in range(options.seed, options.seed + options.seeds):
@@ -77,7 +81,20 @@ def main(arguments: Sequence[str]) -> int:
     if options.only in {None, "tests"}:
         os.environ.update(FULL_LENGTH)
         failed |= bool(pytest.main([*TESTS, "--timeout=1800", "-rP"]))
+    if options.only in {None, "mutants"}:
+        failed |= not _all_caught(options.seed, options.mutant)
     return int(failed)
+
+
+def _all_caught(seed: int, names: Sequence[str] | None) -> bool:
+    """Judge the mutants, or those of the given names; return whether each was caught."""
+    caught = True
+    for mutant in MUTANTS:
+        if names is None or mutant.name in names:
+            verdict = judge(mutant, seed)
+            print(verdict, flush=True)  # noqa: T201
+            caught &= bool(verdict.broken)
+    return caught
 
 
 def _tell(findings: Sequence[Finding], done: str) -> bool:
