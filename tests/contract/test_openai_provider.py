@@ -329,3 +329,8 @@ def test_other_words_for_the_question_are_another_question() -> None:
 
     assert fingerprint("Name the animals.") == fingerprint("Name the animals.")
     assert len({fingerprint(None), fingerprint("Name the animals."), fingerprint("Name.")}) == 3
+
+
+def test_the_languages_have_fingerprints_of_their_own_whatever_the_prompt_says() -> None:
+    provider = OpenAIProvider(api_key="k", base_url=None, model="m", wanted="Name the animals.")
+    assert provider.fingerprint(Question("fr")) != provider.fingerprint(Question("en"))

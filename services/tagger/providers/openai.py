@@ -96,6 +96,8 @@ class OpenAIProvider:
         """Return a hash of server, model and question, the words of a closed list included."""
         question = lasting(question)
         asked = (
+            # A prompt of one's own need not say it, and names may be kept in it alone.
+            question.locale,
             prompt(question, self._wanted),
             json.dumps(schema(question)),
             str(self.picture_side_px),
