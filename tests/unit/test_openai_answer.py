@@ -195,6 +195,11 @@ def test_what_it_cost_is_read_whatever_the_answer_is(content: str | None) -> Non
     assert usage(body) == Usage(7, 3)
 
 
+def test_more_tokens_than_a_call_can_have_are_not_believed() -> None:
+    used = {"usage": {"prompt_tokens": 10**18, "completion_tokens": 3}}
+    assert usage(json.dumps(used).encode()) is None
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"[" * 100_000, b'{"usage": {}}', b"\xff"])
 def test_what_it_cost_may_not_be_told(body: bytes) -> None:
     assert usage(body) is None

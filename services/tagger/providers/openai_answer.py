@@ -48,13 +48,17 @@ _WORDS: Final = {
 """What models say in place of a number."""
 
 
+_MOST_TOKENS: Final = 100_000_000
+"""Of a call. A server that says more is wrong, and its number would break the sums of all."""
+
+
 class _PromptDetails(BaseModel):
     cached_tokens: int | None = Field(None, ge=0)
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int = Field(ge=0)
-    completion_tokens: int = Field(ge=0)
+    prompt_tokens: int = Field(ge=0, le=_MOST_TOKENS)
+    completion_tokens: int = Field(ge=0, le=_MOST_TOKENS)
     prompt_tokens_details: _PromptDetails | None = None
 
 
