@@ -135,6 +135,20 @@ async def test_the_same_photo_again_costs_nothing(tools: Tools, server: OpenAISe
     assert len(server.calls) == 1
 
 
+async def test_what_was_said_before_goes_where_a_later_analysis_says_nothing(
+    tools: Tools, redis_url: str
+) -> None:
+    async with closing(connect(redis_url)) as redis:
+        named = dataclasses.replace(tools, provider=Fallback(), tags=Tags(redis))
+        await RECOGNIZE.run(again := work(named, caption="Un chat.", alt="Un chat roux."))
+        await SAVE.run(again)
+        await RECOGNIZE.run(first := work(named))
+        await SAVE.run(first)
+
+    assert (again.fields["caption"], again.fields["alt"]) == ("", "")
+    assert not {"caption", "alt"} & first.fields.keys()
+
+
 async def test_another_vocabulary_applies_to_what_was_said_before(
     tools: Tools, server: OpenAIServer, redis_url: str
 ) -> None:

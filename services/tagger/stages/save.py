@@ -42,10 +42,13 @@ async def _run(work: Work) -> None:
     work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
     work.fields["updated_at_ms"] = str(now_ms)
     # Plain already, of a provider that keeps to its contract.
-    if caption := plain(work.recognition.caption or "", chars=CAPTION_CHARS):
-        work.fields["caption"] = caption
-    if alt := plain(work.recognition.alt or "", chars=ALT_CHARS):
-        work.fields["alt"] = alt
+    texts = {
+        "caption": plain(work.recognition.caption or "", chars=CAPTION_CHARS),
+        "alt": plain(work.recognition.alt or "", chars=ALT_CHARS),
+    }
+    # Those of an earlier analysis, of another provider maybe, go with its tags.
+    had = work.record.fields
+    work.fields.update({name: text for name, text in texts.items() if text or name in had})
 
 
 SAVE = Stage(
