@@ -24,7 +24,9 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 class Settings(BaseSettings):
     """The settings all services share. A service adds its own in its `settings.py`."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_ignore_empty=True, allow_inf_nan=False
+    )
 
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     bind: str = Field("127.0.0.1", validation_alias="TAGLINE_BIND")
