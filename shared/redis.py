@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
@@ -25,8 +25,8 @@ __all__ = [
     "connect",
     "connect_blocking",
     "durability",
+    "once_there",
     "script",
-    "wait_until_there",
 ]
 
 CONNECT_TIMEOUT_S = 2.0
@@ -169,12 +169,12 @@ async def durability(client: Redis) -> str:
     return str(config.get("appendfsync", "unknown"))
 
 
-async def wait_until_there(client: Redis) -> None:
-    """Wait until the server answers: a service may be started before it."""
+async def once_there(do: Callable[[], Awaitable[None]]) -> None:
+    """Call `do`, again and again until the server was there for it: a service may start first."""
     while True:
         try:
             with away_is_unavailable():
-                await client.ping()
+                await do()
         except UnavailableError as error:
             logger.warning("waiting_for_redis", why=str(error.__cause__))
             await asyncio.sleep(START_PAUSE_S)

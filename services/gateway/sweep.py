@@ -27,7 +27,7 @@ logger = structlog.stdlib.get_logger()
 
 
 async def sweep(blobs: BlobStore, photos: Photos, *, age: timedelta = ORPHAN_AGE) -> int:
-    """Remove the blobs older than `age` that no record names; returns how many.
+    """Remove the blobs older than `age` that no record names or that are not whole; how many.
 
     Without any record nothing is removed: the database was lost, and the photos must not be.
     """
@@ -37,6 +37,9 @@ async def sweep(blobs: BlobStore, photos: Photos, *, age: timedelta = ORPHAN_AGE
     batch: list[Blob] = []
     removed = 0
     for folder in (ORIGINALS, THUMBNAILS):
+        unfinished = await blobs.remove_unfinished(folder, before=oldest)
+        SWEPT.inc(unfinished)
+        removed += unfinished
         async for blob in blobs.list(folder):
             if blob.modified < oldest:
                 batch.append(blob)

@@ -8,7 +8,6 @@ not there, for it may have moved by itself, is the queue read; where it is then,
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -91,7 +90,9 @@ class Reconciler:
                 for photo_id in ids:
                     pipeline.hgetall(keys.photo(int(photo_id)))
                 records = [Record.of(raw) for raw in await pipeline.execute() if raw]
-        before_ms = (time.time() - still_s) * 1000
+            # By the server's clock, which wrote when they changed.
+            seconds, microseconds = await self._redis.time()
+        before_ms = (seconds - still_s) * 1000 + microseconds / 1000
         return [r for r in records if int(r.fields["updated_at_ms"]) <= before_ms]
 
     async def _not_in_place(self, records: Sequence[Record]) -> dict[int, Missed]:

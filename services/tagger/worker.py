@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 import structlog
 from dramatiq import Worker
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
+from redis.asyncio import Redis
 
 from services.tagger.app import (
     build_broker,
@@ -26,7 +27,7 @@ from services.tagger.stages.choose import choose
 from services.tagger.telling import Stages
 from shared.blobs import open_store
 from shared.health import Health
-from shared.redis import check_keeps_all, closing, connect, wait_until_there
+from shared.redis import check_keeps_all, closing, connect, once_there
 
 logger = structlog.stdlib.get_logger()
 
@@ -75,9 +76,7 @@ async def _open(
         # It answers while the model is loaded, but takes no photos yet.
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:
-            await wait_until_there(redis)
-            await check_keeps_all(redis)
-            await Stages(redis, pipeline).tell()
+            await once_there(lambda: _announce(redis, pipeline))
         tools = await opened.enter_async_context(opened_tools(settings, blobs))
         health.add("provider", tools.gate.check)
         broker = build_broker(settings)
@@ -88,6 +87,11 @@ async def _open(
     except BaseException:
         await opened.aclose()
         raise
+
+
+async def _announce(redis: Redis, pipeline: Pipeline) -> None:
+    await check_keeps_all(redis)
+    await Stages(redis, pipeline).tell()
 
 
 @contextlib.contextmanager

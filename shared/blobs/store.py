@@ -6,10 +6,12 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -23,6 +25,9 @@ from shared.errors import BlobMissingError, UnavailableError
 READ_CHUNK_BYTES: Final = 256 * 1024
 
 _PROBE: Final = "probe"
+
+_UNFINISHED: Final = re.compile(r"#\d+$")
+"""How the names end under which obstore writes a file until it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,17 @@ class BlobStore:
             except BlobMissingError:
                 continue
 
+    async def remove_unfinished(self, folder: str, *, before: datetime) -> int:
+        """Remove what writes that were cut off before that time have left; returns how many.
+
+        A process that dies as it writes to a folder leaves a file beside the blob that was to
+        be, which no listing shows. A bucket has a rule of its own for that.
+        """
+        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+            return 0
+        place = Path(self._store.prefix, folder)
+        return await asyncio.to_thread(_remove_unfinished, place, before)
+
     async def list(self, prefix: str) -> AsyncIterator[Blob]:
         """Yield every blob whose name starts with the folder `prefix`, in no order."""
         with _translated(prefix):
@@ -94,6 +110,21 @@ class BlobStore:
         except BlobMissingError:
             pass
         return "ok"
+
+
+def _remove_unfinished(folder: Path, before: datetime) -> int:
+    removed = 0
+    for path in folder.rglob("*#*"):
+        try:
+            modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+            if _UNFINISHED.search(path.name) and modified < before:
+                path.unlink()
+                removed += 1
+        except FileNotFoundError:
+            continue  # the write has ended meanwhile
+        except OSError as error:
+            raise UnavailableError("blobs") from error
+    return removed
 
 
 class _Source:

@@ -2,8 +2,10 @@
 
 First the broker: messages flow through real producers and consumers while these are killed and
 stopped, the server is killed and replies are lost; then what all of them noted is held against
-what is left in Redis. Then the tests of faults that `make test` runs in short, at full length.
-`--seed` repeats a run's messages and faults, not the moments at which processes reach them.
+what is left in Redis. Then the whole system: clients upload and follow, with all services, the
+provider and the server under faults. Then the tests of faults that `make test` runs in short, at
+full length. `--seed` repeats a run's messages and faults, not the moments at which processes
+reach them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos.run import Plan, execute
+from tests.chaos import run, system
+from tests.chaos.check import Finding
+from tests.chaos.system.plan import short
 
 FULL_LENGTH = {
     "TAGLINE_TEST_KILLS": "50",
@@ -41,22 +45,34 @@ TESTS = (
 
 
 def main(arguments: Sequence[str]) -> int:
+    broker = run.Plan
     parser = argparse.ArgumentParser(prog="tests.chaos", description=__doc__, allow_abbrev=False)
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
-    parser.add_argument("--messages", type=int, default=Plan.messages)
-    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="time to send them in")
-    parser.add_argument("--only", choices=("broker", "tests"), help="one of the two parts")
+    parser.add_argument("--seeds", type=int, default=1, help="how many runs, each with the next")
+    parser.add_argument("--messages", type=int, default=broker.messages)
+    parser.add_argument("--seconds", type=float, default=broker.seconds, help="to send them in")
+    parser.add_argument("--short", action="store_true", help="the system's short form")
+    parser.add_argument("--only", choices=("broker", "system", "tests"), help="one of the parts")
     options = parser.parse_args(arguments)
-    failed = 0
-    if options.only != "tests":
-        print(f"seed {options.seed}", flush=True)  # noqa: T201
-        findings, done = execute(Plan(options.seed, options.messages, options.seconds))
-        print(done, *findings, sep="\n", flush=True)  # noqa: T201
-        failed = any(finding.broken for finding in findings)
-    if options.only != "broker":
+    failed = False
+    for seed in range(options.seed, options.seed + options.seeds):
+        if options.only in {None, "broker"}:
+            print(f"broker, seed {seed}", flush=True)  # noqa: T201
+            failed |= _tell(*run.execute(broker(seed, options.messages, options.seconds)))
+        if options.only in {None, "system"}:
+            print(f"system, seed {seed}", flush=True)  # noqa: T201
+            plan = short(seed) if options.short else system.Plan(seed)
+            failed |= _tell(*system.execute(plan))
+    if options.only in {None, "tests"}:
         os.environ.update(FULL_LENGTH)
-        failed = bool(pytest.main([*TESTS, "--timeout=1800", "-rP"])) or failed
+        failed |= bool(pytest.main([*TESTS, "--timeout=1800", "-rP"]))
     return int(failed)
+
+
+def _tell(findings: Sequence[Finding], done: str) -> bool:
+    """Print what was found; return whether any promise was broken."""
+    print(done, *findings, sep="\n", flush=True)  # noqa: T201
+    return any(finding.broken for finding in findings)
 
 
 if __name__ == "__main__":

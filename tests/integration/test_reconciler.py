@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -41,6 +42,17 @@ async def test_a_photo_completes_though_its_message_was_deleted(
     ids = [(await bench.complete("chat")).command.photo_id for _ in range(3)]
     assert sorted(ids) == [2, 3, 4]
     assert bench.queue.fetch() is None
+
+
+async def test_a_tagger_whose_clock_is_wrong_finds_what_is_lost(
+    bench: Bench, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await submit(bench.photos)
+    lose_all_messages(bench.client)
+    true_s = time.time
+    monkeypatch.setattr(time, "time", lambda: true_s() - 3600)
+
+    assert await reconciler.reconcile(still_s=-1) == 1
 
 
 async def test_a_photo_that_has_its_message_is_left_alone(

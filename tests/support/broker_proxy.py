@@ -1,9 +1,11 @@
-"""A TCP proxy before a Redis server that loses replies when told to."""
+"""A TCP proxy before a Redis server that loses replies, holds them back and cuts when told to."""
 
 from __future__ import annotations
 
 import socket
+import struct
 import threading
+import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,7 +21,7 @@ CHUNK_BYTES = 65_536
 class Proxy:
     """Hands everything on in both directions, but for the reply that is to be lost.
 
-    `url` is the server's, through the proxy.
+    `url` is the server's, through the proxy. `lost`: how many replies it has lost so far.
     """
 
     def __init__(self, server_url: str) -> None:
@@ -28,7 +30,9 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         self.url = f"redis://127.0.0.1:{port}{parts.path}"
+        self.lost = 0
         self._lose: tuple[bytes, bytes] | None = None
+        self._slow_until = 0.0
         self._sockets: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
@@ -43,6 +47,25 @@ class Proxy:
 
     def wait_lost(self) -> None:
         wait_until(lambda: self._lose is None, "a reply is lost")
+
+    def hold_back(self, *, for_s: float) -> None:
+        """Let no reply through for that time; none is lost."""
+        self._slow_until = time.monotonic() + for_s
+
+    def reset(self) -> None:
+        """Cut all connections, in the middle of whatever is said."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for each in sockets:
+            with suppress(OSError):
+                # Closed with nothing to linger for, TCP says RST to the other side.
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            _end(each)
+
+    def wait_while_slow(self) -> None:
+        """Return when replies are let through."""
+        while (left_s := self._slow_until - time.monotonic()) > 0:
+            time.sleep(left_s)
 
     def close(self) -> None:
         # Only shutting it down wakes up who accepts.
@@ -85,6 +108,7 @@ class Proxy:
             if self._lose[0] not in request or self._lose[1] not in reply:
                 return False
             self._lose = None
+            self.lost += 1
             return True
 
 
@@ -113,6 +137,7 @@ class _Link:
             while chunk := self._server.recv(CHUNK_BYTES):
                 if self._proxy._is_to_lose(self._request, chunk):
                     break
+                self._proxy.wait_while_slow()
                 self._client.sendall(chunk)
         self._end()
 

@@ -75,7 +75,7 @@ def check(client: redis.Redis, *, restarted: Collection[int] = ()) -> None:
     Nothing may move meanwhile. `restarted`: photos whose work was begun again after an end and
     of which nothing tells that any more.
     """
-    state = _read(client)
+    state = read(client)
     _check_photos(state)
     _check_jobs(state)
     _check_work(state)
@@ -209,7 +209,8 @@ def _check_batches(state: State) -> None:
         assert (state.ttls[f"batch:{batch_id}"] > 0) == over
 
 
-def _read(client: Any) -> State:
+def read(client: Any) -> State:
+    """Read all of it; nothing may move meanwhile."""
     state = State()
     found = sorted(key.decode() for key in client.scan_iter(f"{PREFIX}*", count=1000))
     for start, read in _READERS.items():

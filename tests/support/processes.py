@@ -28,6 +28,7 @@ __all__ = [
     "descendants",
     "free_port",
     "is_running",
+    "is_stopped",
     "wait_until",
 ]
 
@@ -81,10 +82,13 @@ class ServiceProcess:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Self:
-        """Start it, or start it again once it has ended. Does not wait until it is ready."""
+    def start(self, *through: str) -> Self:
+        """Start it, or start it again once it has ended. Does not wait until it is ready.
+
+        `through`: another module, and its arguments, that runs the service.
+        """
         self._process = subprocess.Popen(
-            tied([sys.executable, "-m", f"services.{self.name}"]),
+            tied([sys.executable, "-m", *(through or (f"services.{self.name}",))]),
             cwd=self._folder,
             env=self._environment,
             stdin=subprocess.DEVNULL,
@@ -124,8 +128,16 @@ class ServiceProcess:
     @property
     def output(self) -> str:
         """All that it has written so far, stdout and stderr together."""
-        size_bytes = os.fstat(self._output.fileno()).st_size
-        return os.pread(self._output.fileno(), size_bytes, 0).decode(errors="replace")
+        return self.output_from(0)
+
+    @property
+    def output_bytes(self) -> int:
+        return os.fstat(self._output.fileno()).st_size
+
+    def output_from(self, start_bytes: int) -> str:
+        """What it has written after the first `start_bytes`."""
+        most_bytes = self.output_bytes - start_bytes
+        return os.pread(self._output.fileno(), most_bytes, start_bytes).decode(errors="replace")
 
     def terminate(self, *, timeout_s: float = 20.0) -> int:
         """Ask it to drain and end; return its exit code. AssertionError if it does not end."""
@@ -136,6 +148,10 @@ class ServiceProcess:
         except subprocess.TimeoutExpired:
             message = f"{self.name} runs {timeout_s:g} s after SIGTERM\n{self.output}"
             raise AssertionError(message) from None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal, and wait for nothing."""
+        self._started().send_signal(number)
 
     def kill(self) -> None:
         """End it as a crash would, and return when it is gone."""
@@ -189,6 +205,12 @@ def is_running(pid: int) -> bool:
         return True
     state = _stat(Path(f"/proc/{pid}"))
     return state is not None and state[0] not in "ZX"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether `pid` stands still after a SIGSTOP."""
+    state = _stat(Path(f"/proc/{pid}"))
+    return state is not None and state[0] == "T"
 
 
 def _stat(folder: Path) -> tuple[str, int] | None:
