@@ -18,6 +18,13 @@ class UnavailableError(TaglineError):
         self.what = what
 
 
+class NoRoomError(UnavailableError):
+    """The blob store answers, and has no room for more. `text`: what was found."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__("blobs", text)
+
+
 class BlobMissingError(TaglineError):
     """The blob store answers, and holds no such blob."""
 

@@ -14,7 +14,7 @@ import uvloop
 from aiohttp import web
 
 from shared.health import Health
-from shared.server import Runner, Unanswered, bare
+from shared.server import UNREAD_S, Runner, Unanswered, bare
 
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read, so that the client sees the answer."""
@@ -37,14 +37,16 @@ def serve(
     port: int,
     grace_s: float,
     idle_s: float = IDLE_S,
+    unread_s: float = UNREAD_S,
     cancel_handlers: bool = False,
     unanswered: Unanswered = bare,
 ) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code.
 
-    `idle_s`: how long a connection may take to send the head of a request. `cancel_handlers`:
-    whether a request whose connection is lost is given up at once. `unanswered`: how what is no
-    request is answered.
+    `idle_s`: how long a connection may take to send the head of a request. `unread_s`: after how
+    long a client that takes too little of an answer is let go. `cancel_handlers`: whether a
+    request whose connection is lost is given up at once. `unanswered`: how what is no request is
+    answered.
     """
     options = {
         "access_log": None,
@@ -52,6 +54,7 @@ def serve(
         "lingering_time": LINGER_S,
         "keepalive_timeout": idle_s,
         "handler_cancellation": cancel_handlers,
+        "unread_s": unread_s,
     }
     address = (bind, port)
     try:

@@ -1,20 +1,32 @@
 """The HTTP server: aiohttp's, with answers of ours where no handler can give any.
 
 aiohttp answers in plain text when it cannot read a request, and logs each as an error with its
-stack; anyone who knocks with something else than HTTP would fill the log.
+stack; anyone who knocks with something else than HTTP would fill the log. Nor does it mind how
+long a client takes to read.
 """
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final, cast
 
 import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from shared.unread import Unread
+
+UNREAD_S: Final = 30.0
+"""How often it is looked whether a client takes what it is sent."""
+
 Unanswered = Callable[[int], web.Response]
 """Makes the answer to a request that reached no handler, from the status that aiohttp gives it."""
+
+UNSENT_BYTES: Final = 128 * 1024
+"""What the kernel keeps for a connection beyond what is on its way: left to itself it takes
+megabytes for a client that does not read."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -25,18 +37,29 @@ def bare(status: int) -> web.Response:
 
 
 class Runner(web.AppRunner):
-    """Runs an application; what reaches none of its handlers is answered by `unanswered`."""
+    """Runs an application; what reaches none of its handlers is answered by `unanswered`.
 
-    def __init__(self, app: web.Application, unanswered: Unanswered, **settings: Any) -> None:
+    `unread_s`: after how long a client that takes too little of an answer is let go.
+    """
+
+    def __init__(
+        self,
+        app: web.Application,
+        unanswered: Unanswered = bare,
+        *,
+        unread_s: float = UNREAD_S,
+        **settings: Any,
+    ) -> None:
         super().__init__(app, **settings)
         self._unanswered = unanswered
+        self._unread_s = unread_s
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), self._unanswered)
+        return _Server(await super()._make_server(), self._unanswered, self._unread_s)
 
 
 class _Server(web.Server):
-    def __init__(self, plain: web.Server, unanswered: Unanswered) -> None:
+    def __init__(self, plain: web.Server, unanswered: Unanswered, unread_s: float) -> None:
         super().__init__(
             plain.request_handler,
             request_factory=plain.request_factory,
@@ -44,17 +67,59 @@ class _Server(web.Server):
             **plain._kwargs,  # noqa: SLF001  # aiohttp has no other way to name the handler
         )
         self._unanswered = unanswered
+        self._unread_s = unread_s
 
     def __call__(self) -> RequestHandler:
-        return _Handler(self, self._unanswered, loop=self._loop, **self._kwargs)
+        return _Handler(self, self._unanswered, self._unread_s, loop=self._loop, **self._kwargs)
+
+
+def _bound(transport: asyncio.BaseTransport) -> None:
+    connection = transport.get_extra_info("socket")
+    if connection.family != socket.AF_UNIX and hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 class _Handler(RequestHandler):
-    __slots__ = ("_unanswered",)
+    __slots__ = ("_ended", "_unanswered", "_unread", "_unread_s")
 
-    def __init__(self, server: web.Server, unanswered: Unanswered, **settings: Any) -> None:
+    def __init__(
+        self, server: web.Server, unanswered: Unanswered, unread_s: float, **settings: Any
+    ) -> None:
         super().__init__(server, **settings)
         self._unanswered = unanswered
+        self._unread_s = unread_s
+        self._unread: Unread | None = None
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        _bound(transport)
+        self._unread = Unread(cast("asyncio.Transport", transport), every_s=self._unread_s)
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._unread is not None:
+            self._unread.leave()
+            self._unread = None
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is not None:
+            self._unread.watch()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None and not self._ended:
+            self._unread.leave()
+
+    async def start(self) -> None:
+        try:
+            await super().start()
+        finally:
+            # Closed once all that was sent has been taken: if it ever is.
+            self._ended = True
+            if self._unread is not None:
+                self._unread.watch()
 
     def handle_error(
         self,
@@ -73,6 +138,14 @@ class _Handler(RequestHandler):
         answer = self._unanswered(status)
         answer.force_close()
         return answer
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        error = kw.get("exc_info")
+        if isinstance(error, web.RequestPayloadError):
+            # Of a body that nobody wanted any more, and that cannot be decoded: no fault of ours.
+            logger.info("request_unreadable", status=0, why=type(error).__name__)
+        else:
+            super().log_exception(*args, **kw)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None

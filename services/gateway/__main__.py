@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+
+from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
 
 from services.gateway.app import build
 from services.gateway.errors import unanswered
@@ -15,6 +18,10 @@ from shared.settings import load
 def main() -> int:
     settings = load(GatewaySettings)
     logging.configure("gateway", settings.log)
+    # aiohttp warns of headers in forms, and Python keeps every warning it has shown: strangers'
+    # words, as many as they like.
+    for warning in (BadContentDispositionHeader, BadContentDispositionParam):
+        warnings.simplefilter("ignore", warning)
     settings.warn_if_open()
     return serve(
         "gateway",
@@ -24,6 +31,7 @@ def main() -> int:
         grace_s=settings.grace_s,
         unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
+        unread_s=settings.body_timeout_s,
     )
 
 

@@ -13,7 +13,7 @@ from services.gateway.addresses import Network, address_of
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, busy, rate_limited
 from services.gateway.memory import Memory
-from services.gateway.metrics import UPLOADS, UPLOADS_UNDER_WAY
+from services.gateway.metrics import UPLOADS, UPLOADS_REFUSED, UPLOADS_UNDER_WAY
 from shared import keys
 from shared.redis import away_is_unavailable, script
 
@@ -42,25 +42,20 @@ class Admission:
 
         async def admitted(request: web.Request) -> web.StreamResponse:
             if self._under_way >= self._at_a_time:
-                UPLOADS.labels(result="unavailable").inc()
-                raise busy("uploads")
+                raise _counted(busy("uploads"))
             self._under_way += 1
             try:
                 with UPLOADS_UNDER_WAY.track_inprogress():
-                    await self._check_memory()
-                    await self._count(request)
+                    try:
+                        await self._memory.check()
+                        await self._count(request)
+                    except Problem as problem:
+                        raise _counted(problem) from None
                     return await handler(request)
             finally:
                 self._under_way -= 1
 
         return admitted
-
-    async def _check_memory(self) -> None:
-        try:
-            await self._memory.check()
-        except Problem:
-            UPLOADS.labels(result="unavailable").inc()
-            raise
 
     async def _count(self, request: web.Request) -> None:
         if not self._per_minute:
@@ -69,5 +64,10 @@ class Admission:
         with away_is_unavailable():
             wait_ms = await self._rate(keys=[keys.rate(caller)], args=[self._per_minute, WINDOW_MS])
         if wait_ms:
-            UPLOADS.labels(result="rate_limited").inc()
             raise rate_limited(self._per_minute, retry_after_s=math.ceil(wait_ms / 1000))
+
+
+def _counted(problem: Problem) -> Problem:
+    UPLOADS.labels(result=problem.code).inc()
+    UPLOADS_REFUSED.labels(reason=problem.reason).inc()
+    return problem

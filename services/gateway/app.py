@@ -48,7 +48,7 @@ from shared.tasks import end
 async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     """Return the gateway and its health. Raises `ValueError` if a setting cannot work."""
     try:
-        blobs = open_store(settings.blob_url)
+        blobs = open_store(settings.blob_url, min_free_bytes=settings.min_free_bytes)
     except ValueError as error:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     redis = connect(settings.redis_url)
@@ -60,7 +60,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     uploads = Uploads(
         photos,
         blobs,
-        limits=Limits(max_bytes=settings.max_upload_bytes, max_pixels=settings.max_pixels),
+        limits=Limits(
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+            max_side=settings.max_side,
+        ),
         max_batch=settings.max_batch,
         lanes=settings.lanes,
         locale=settings.locale,

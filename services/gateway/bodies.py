@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from services.gateway.errors import timed_out
+from services.gateway.errors import timed_out, too_long
 
 LEAST_BYTES_PER_S: Final = 500
 """What a body has to come with on average, as in Apache's `mod_reqtimeout`: a byte now and then
@@ -18,6 +18,10 @@ would hold a connection for ever."""
 WHOLE_BODY_S: Final = 1800.0
 """How long a body may take altogether: well below the age at which the sweep takes the first
 photos of a batch for orphans, while the last still come."""
+
+ENVELOPE_BYTES: Final = 64 * 1024
+"""What a form may hold besides the photos' parts, and so what may come of it in lines, boundaries
+and headers, before the next bytes of a part."""
 
 _AWAITED: Final = web.RequestKey("awaited", bool)
 _BODY: Final = web.RequestKey("body", object)
@@ -73,16 +77,22 @@ class _TimedBody:
         self._waited_s = 0.0
         self._whole_s = whole_s
         self._ends_at = asyncio.get_running_loop().time() + whole_s
+        self._lines_bytes = 0
         self.taken_bytes = 0
 
     async def read(self, n: int = -1) -> bytes:
+        self._lines_bytes = 0
         return await self._in_time(self._content.read(n))
 
     async def readany(self) -> bytes:
         return await self._in_time(self._content.readany())
 
     async def readline(self, *, max_line_length: int | None = None) -> bytes:
-        return await self._in_time(self._content.readline(max_line_length=max_line_length))
+        line = await self._in_time(self._content.readline(max_line_length=max_line_length))
+        self._lines_bytes += len(line)
+        if self._lines_bytes > ENVELOPE_BYTES:
+            raise too_long(ENVELOPE_BYTES, "besides its photos")
+        return line
 
     def unread_data(self, data: bytes) -> None:
         self.taken_bytes -= len(data)

@@ -11,7 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from shared.errors import UnavailableError
+from shared.errors import NoRoomError, UnavailableError
 
 RETRY_AFTER_S: Final = 2
 FULL_RETRY_AFTER_S: Final = 10
@@ -20,7 +20,10 @@ logger = structlog.stdlib.get_logger()
 
 
 class Problem(Exception):
-    """A request that is answered with an error."""
+    """A request that is answered with an error.
+
+    `reason`: what is counted, where the code says less.
+    """
 
     def __init__(
         self,
@@ -29,11 +32,13 @@ class Problem(Exception):
         detail: str,
         *,
         headers: Mapping[str, str] | None = None,
+        reason: str = "",
         **members: Any,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.code = code
+        self.reason = reason or code
         self.detail = detail
         self.headers = dict(headers or {})
         self.members = members
@@ -85,6 +90,7 @@ def too_large(limit_bytes: int) -> Problem:
         413,
         "too_large",
         f"The photo is larger than {limit_bytes} bytes",
+        reason="photo_bytes",
         limit=limit_bytes,
     )
 
@@ -94,6 +100,7 @@ def too_long(limit_bytes: int, what: str = "altogether") -> Problem:
         413,
         "too_large",
         f"The request brings more than {limit_bytes} bytes {what}",
+        reason="request_bytes",
         limit=limit_bytes,
     )
 
@@ -103,6 +110,7 @@ def too_many(limit: int) -> Problem:
         413,
         "too_large",
         f"A request brings {limit} photos at most; send the others in another",
+        reason="photos",
         limit=limit,
     )
 
@@ -115,8 +123,8 @@ def unsupported_image() -> Problem:
     )
 
 
-def bad_image(detail: str) -> Problem:
-    return Problem(422, "bad_image", detail)
+def bad_image(detail: str, *, reason: str = "") -> Problem:
+    return Problem(422, "bad_image", detail, reason=reason)
 
 
 def timed_out(timeout_s: float) -> Problem:
@@ -153,6 +161,17 @@ def busy(what: str) -> Problem:
         "unavailable",
         f"Too many {what} at a time; try again",
         headers={"Retry-After": str(RETRY_AFTER_S)},
+        reason="busy",
+    )
+
+
+def no_room() -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        "The photo store has no room for more; try again later",
+        headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
+        reason="no_room",
     )
 
 
@@ -162,6 +181,7 @@ def almost_full() -> Problem:
         "unavailable",
         "The database is almost full: it finishes what it has first; try again",
         headers={"Retry-After": str(FULL_RETRY_AFTER_S)},
+        reason="memory",
     )
 
 
@@ -212,8 +232,9 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Problem as problem:
         return problem.response()
     except UnavailableError as error:
-        logger.warning("unavailable", what=error.what, why=str(error.__cause__))
-        return unavailable(_WHAT[error.what]).response()
+        logger.warning("unavailable", what=error.what, why=str(error.__cause__ or error))
+        full = isinstance(error, NoRoomError)
+        return (no_room() if full else unavailable(_WHAT[error.what])).response()
     except web.HTTPNotFound:
         return not_found("route").response()
     except web.HTTPException as error:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import Final
 
 from aiohttp import hdrs, web
 
+from services.gateway.disposition import disposition
 from services.gateway.errors import Problem, not_found
 from services.gateway.photos import PHOTO, record_of
 from shared.blobs import BlobStore
@@ -15,10 +15,6 @@ from shared.blobs.names import original
 from shared.errors import BlobMissingError
 from shared.photos import Photos
 from shared.record import Photo
-
-WRITE_BYTES: Final = 64 * 1024
-WRITE_TIMEOUT_S: Final = 30.0
-"""How long a reader may take for `WRITE_BYTES`: who stops would hold a connection for ever."""
 
 _HEADERS: Final = {
     hdrs.CACHE_CONTROL: "private, max-age=31536000, immutable",
@@ -32,12 +28,9 @@ _HEADERS: Final = {
 class FileRoute:
     """Gives photos back to their owners."""
 
-    def __init__(
-        self, photos: Photos, blobs: BlobStore, *, write_timeout_s: float = WRITE_TIMEOUT_S
-    ) -> None:
+    def __init__(self, photos: Photos, blobs: BlobStore) -> None:
         self._photos = photos
         self._blobs = blobs
-        self._write_timeout_s = write_timeout_s
 
     def routes(self) -> Sequence[web.RouteDef]:
         return [web.get(f"{PHOTO}/file", self.get)]
@@ -45,7 +38,12 @@ class FileRoute:
     async def get(self, request: web.Request) -> web.StreamResponse:
         photo = (await record_of(request, self._photos)).photo()
         etag = f'"{photo.sha256}"'
-        headers = {**_HEADERS, hdrs.ETAG: etag, hdrs.CONTENT_TYPE: photo.content_type}
+        headers = {
+            **_HEADERS,
+            hdrs.ETAG: etag,
+            hdrs.CONTENT_TYPE: photo.content_type,
+            hdrs.CONTENT_DISPOSITION: disposition(photo.original_name, photo.filename),
+        }
         if any(tag.value in {"*", photo.sha256} for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         start, stop, status = _wanted_range(request, photo, etag)
@@ -62,17 +60,11 @@ class FileRoute:
         except BlobMissingError:
             raise not_found("file any more") from None
         await response.prepare(request)
-        await self._write(response, first)
+        await response.write(first)
         async for chunk in chunks:
-            await self._write(response, chunk)
-        async with asyncio.timeout(self._write_timeout_s):
-            await response.write_eof()
+            await response.write(chunk)
+        await response.write_eof()
         return response
-
-    async def _write(self, response: web.StreamResponse, chunk: bytes) -> None:
-        for start in range(0, len(chunk), WRITE_BYTES):
-            async with asyncio.timeout(self._write_timeout_s):
-                await response.write(chunk[start : start + WRITE_BYTES])
 
 
 def _wanted_range(request: web.Request, photo: Photo, etag: str) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 import imagesize
 
-from services.gateway.images import AVIF, HEIC, JPEG, SIGNATURE_BYTES, Format
+from services.gateway.images import AVIF, GIF, HEIC, JPEG, SIGNATURE_BYTES, Format
 
 MOST_STEPS: Final = 2000
 """Segments, boxes, fill bytes and entries of one header. A grid of 512-pixel tiles that makes up
@@ -52,7 +52,7 @@ def header_of(image_format: Format) -> Header:
         return _Jpeg()
     if image_format in {HEIC, AVIF}:
         return _Heif()
-    return _Fixed()
+    return _Gif() if image_format == GIF else _Fixed()
 
 
 class _Steps:
@@ -65,8 +65,20 @@ class _Steps:
             raise ValueError(f"more than {MOST_STEPS} parts")
 
 
+class _Gif:
+    """Says it right after its signature."""
+
+    def size(self, head: bytearray) -> Size | None:
+        if len(head) < 10:  # noqa: PLR2004
+            return None
+        # Not by imagesize, which takes 32768 for less than nothing.
+        return _above_zero(
+            int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+        )
+
+
 class _Fixed:
-    """PNG, GIF and WebP say it within the bytes that tell their format."""
+    """PNG and WebP say it within the bytes that tell their format."""
 
     def size(self, head: bytearray) -> Size | None:
         return _measured(head[:SIGNATURE_BYTES])
@@ -122,7 +134,7 @@ class _Heif:
     _DESCENDED: Final = {b"meta": 4, b"iprp": 0, b"ipco": 0}
     """What holds boxes, and how many bytes it has before them."""
 
-    _READ: Final = frozenset({b"pitm", b"ispe", b"irot", b"ipma"})
+    _READ: Final = frozenset({b"pitm", b"ispe", b"clap", b"irot", b"ipma"})
 
     def __init__(self) -> None:
         self._steps = _Steps()
@@ -189,6 +201,8 @@ class _Heif:
         for kind, box in self._properties_of_primary():
             if kind == b"ispe":
                 size = int.from_bytes(box[4:8], "big"), int.from_bytes(box[8:12], "big")
+            elif kind == b"clap":
+                size = _quotient(box, 0), _quotient(box, 8)
             elif kind == b"irot":
                 quarters = int.from_bytes(box[:1], "big") & 3
         if not all(size):
@@ -212,9 +226,17 @@ class _Heif:
         ]
 
 
+def _quotient(box: bytes, at: int) -> int:
+    above, below = (int.from_bytes(box[start : start + 4], "big") for start in (at, at + 4))
+    return above // below if below else 0
+
+
 def _measured(header: bytes | bytearray) -> Size:
     """Return what a header says that is whole, and short."""
-    width, height = imagesize.get(io.BytesIO(header))
+    return _above_zero(*imagesize.get(io.BytesIO(header)))
+
+
+def _above_zero(width: int, height: int) -> Size:
     if width <= 0 or height <= 0:
         raise ValueError("no size")
     return width, height

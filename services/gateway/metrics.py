@@ -9,6 +9,12 @@ from prometheus_client import Counter, Gauge, Histogram
 UPLOADS: Final = Counter(
     "tagline_uploads_total", "Upload requests by `accepted` or the code of the problem.", ["result"]
 )
+UPLOADS_REFUSED: Final = Counter(
+    "tagline_uploads_refused_total",
+    "Uploads that were not accepted, by reason: the problem's code, or what it was about"
+    " (photo_bytes, request_bytes, photos, empty, header, pixels, side, memory, no_room, gone, …).",
+    ["reason"],
+)
 UPLOADS_UNDER_WAY: Final = Gauge("tagline_uploads_under_way", "Uploads that are being received.")
 UPLOAD_BYTES: Final = Counter("tagline_upload_bytes_total", "Bytes of accepted photos.")
 UPLOAD_SECONDS: Final = Histogram(

@@ -43,6 +43,7 @@ class Limits:
 
     max_bytes: int
     max_pixels: int
+    max_side: int
 
 
 class _Bytes:
@@ -77,10 +78,7 @@ async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Rec
     """Store the photo in `part`. Raises `Problem`; nothing is stored then."""
     incoming = _Bytes(part, limits)
     head, image_format, (width, height), ended = await _look(incoming)
-    if width * height > limits.max_pixels:
-        raise bad_image(
-            f"The image has {width} x {height} pixels; at most {limits.max_pixels} are taken"
-        )
+    _check_size(width, height, limits)
     filename = f"photo-{ULID()}.{image_format.extension}"
     # A small photo is one write; a large one is never in memory as a whole.
     await blobs.put(original(filename), head if ended else incoming.rest(head))
@@ -95,6 +93,19 @@ async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Rec
     )
 
 
+def _check_size(width: int, height: int, limits: Limits) -> None:
+    if width * height > limits.max_pixels:
+        raise bad_image(
+            f"The image has {width} x {height} pixels; at most {limits.max_pixels} are taken",
+            reason="pixels",
+        )
+    if max(width, height) > limits.max_side:
+        raise bad_image(
+            f"The image has {width} x {height} pixels; a side has {limits.max_side} at most",
+            reason="side",
+        )
+
+
 async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
     """Read until format and dimensions are known: what was read, and whether that was all."""
     head = bytearray()
@@ -103,7 +114,7 @@ async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
         head += (chunk := await incoming.next())
         ended = not chunk
     if not head:
-        raise bad_image("The photo has zero bytes")
+        raise bad_image("The photo has zero bytes", reason="empty")
     image_format = format_of(bytes(head[:SIGNATURE_BYTES]))
     if image_format is None:
         raise unsupported_image()
@@ -131,7 +142,9 @@ def _size(header: Header, image_format: Format, head: bytearray, *, ended: bool)
 
 
 def _unreadable(image_format: Format, why: str) -> Problem:
-    return bad_image(f"The header of the {image_format.extension} file is unreadable: {why}")
+    return bad_image(
+        f"The header of the {image_format.extension} file is unreadable: {why}", reason="header"
+    )
 
 
 def as_data(name: str) -> str:

@@ -24,8 +24,14 @@ class GatewaySettings(ClientSettings):
     """Most bytes of one photo."""
 
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+    max_side: int = Field(32_768, ge=1, validation_alias="TAGLINE_MAX_SIDE")
+    """Most pixels of a photo's longest side."""
+
     max_batch: int = Field(100, ge=1, le=1000, validation_alias="TAGLINE_MAX_BATCH")
     """Most photos of one request."""
+
+    min_free_bytes: int = Field(256 * 2**20, ge=0, validation_alias="TAGLINE_MIN_FREE_BYTES")
+    """What stays free on the file system of the blobs' folder: with less, no photo is taken."""
 
     page_dir: Path = Field(Path("web/dist"), validation_alias="TAGLINE_PAGE_DIR")
     """Where the built page is; it may be absent."""
@@ -46,11 +52,11 @@ class GatewaySettings(ClientSettings):
     )
     """Whose word on `X-Forwarded-For` is taken."""
 
-    max_uploads: int = Field(256, ge=1, validation_alias="TAGLINE_MAX_UPLOADS")
+    max_uploads: int = Field(512, ge=1, validation_alias="TAGLINE_MAX_UPLOADS")
     """Uploads received at a time, by one gateway."""
 
     body_timeout_s: float = Field(30, gt=0, validation_alias="TAGLINE_BODY_TIMEOUT_S")
-    """How long a client may send nothing of a body it has begun."""
+    """How long a client may send nothing of a body it has begun, or take nothing of an answer."""
 
     idle_timeout_s: float = Field(IDLE_S, gt=0, validation_alias="TAGLINE_IDLE_TIMEOUT_S")
     """How long a connection may be without a request, or with a part of one's header."""

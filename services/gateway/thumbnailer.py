@@ -102,7 +102,7 @@ class Thumbnailer:
             try:
                 await self._blobs.put(name, content)
             except UnavailableError as error:  # full, say: it can be shown nevertheless
-                logger.warning("thumbnail_not_kept", why=str(error.__cause__))
+                logger.warning("thumbnail_not_kept", why=str(error.__cause__ or error))
             THUMBNAIL_SECONDS.observe(time.perf_counter() - started)
         return content
 

@@ -18,10 +18,10 @@ import structlog
 from aiohttp import BodyPartReader, MultipartReader, web
 
 from services.gateway.admission import Admission
-from services.gateway.bodies import continue_when_read, taken_bytes
+from services.gateway.bodies import ENVELOPE_BYTES, continue_when_read, taken_bytes
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_long, too_many
-from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS
+from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS, UPLOADS_REFUSED
 from services.gateway.parts import read_chunk, well_formed
 from services.gateway.receiving import Limits, Received, as_data, receive
 from services.gateway.requests import (
@@ -36,7 +36,7 @@ from shared.blobs import BlobStore
 from shared.blobs.names import original
 from shared.broker import PRIORITIES
 from shared.commands import tag_photo_entry
-from shared.errors import UnavailableError
+from shared.errors import NoRoomError, UnavailableError
 from shared.photos import ANSWER_KEPT_MS, IDEMPOTENCY_KEPT_MS, Answer, NewPhoto, Photos
 
 FIELDS: Final = frozenset({"socketId", "priority", "locale"})
@@ -45,9 +45,6 @@ FIELD_BYTES: Final = 1024
 
 PART_BYTES: Final = 1024
 """What a photo's part may hold besides its bytes: boundary and headers."""
-
-ENVELOPE_BYTES: Final = 64 * 1024
-"""What a request's body may hold besides the photos' parts: fields, above all."""
 
 MOST_FIELDS: Final = 100
 """Most parts that are no photos; a form may have some that we do not know."""
@@ -61,6 +58,8 @@ class _Form:
 
     photos: list[Received] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
+    submitted: bool = False
+    """Whether the database may know the photos: their files are to stay."""
 
     @property
     def digest(self) -> str:
@@ -109,13 +108,12 @@ class Uploads:
         form = _Form()
         try:
             response = await self._accept(request, form)
-        except Problem as problem:
-            UPLOADS.labels(result=problem.code).inc()
-            await self._discard(form)
-            raise
-        except UnavailableError:
-            # Submitted or not: nobody knows. If not, the blob has no record, and is swept.
-            UPLOADS.labels(result="unavailable").inc()
+        except Exception as error:
+            result, reason = _refusal(error)
+            UPLOADS.labels(result=result).inc()
+            UPLOADS_REFUSED.labels(reason=reason).inc()
+            if not form.submitted:
+                await self._discard(form)
             raise
         UPLOADS.labels(result="accepted").inc()
         UPLOAD_SECONDS.observe(time.perf_counter() - started)
@@ -123,6 +121,7 @@ class Uploads:
 
     async def _accept(self, request: web.Request, form: _Form) -> web.Response:
         key = idempotency_key(request)
+        await self._blobs.check_room()
         await self._read(request, form)
         if not form.photos:
             raise bad_request("The form has no part named photo")
@@ -133,6 +132,9 @@ class Uploads:
         locale = locale_of(request, form.fields.get("locale"), default=self._locale)
 
         request_id = str(uuid.uuid4())
+        # From here on: where its answer is lost, nobody knows what it has done. What it has not
+        # done leaves blobs without a record, which are swept.
+        form.submitted = True
         answer = await self._photos.submit(
             [_new_photo(photo, locale=locale, priority=priority) for photo in form.photos],
             owner=owner_of(request),
@@ -143,6 +145,7 @@ class Uploads:
             batch_id=request_id if len(form.photos) > 1 else None,
         )
         if answer.digest != form.digest:
+            form.submitted = False
             raise Problem(
                 422,
                 "idempotency_mismatch",
@@ -207,6 +210,21 @@ class Uploads:
 async def _next(parts: MultipartReader) -> MultipartReader | BodyPartReader | None:
     with well_formed():
         return await parts.next()
+
+
+def _refusal(error: Exception) -> tuple[str, str]:
+    """Return what an upload that failed is counted as: the result and the reason."""
+    match error:
+        case Problem():
+            return error.code, error.reason
+        case NoRoomError():
+            return "unavailable", "no_room"
+        case UnavailableError():
+            return "unavailable", error.what
+        case ConnectionError():
+            return "gone", "gone"
+        case _:
+            return "internal_error", "internal_error"
 
 
 def _check_envelope(request: web.Request, form: _Form) -> None:

@@ -43,6 +43,8 @@ from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
+from shared.serve import IDLE_S, LINGER_S
+from shared.server import Runner
 from shared.tags import Tags
 from shared.usage import NANOUSD_PER_USD
 
@@ -228,8 +230,13 @@ def build_worker(
 
 
 @asynccontextmanager
-async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Health]:
-    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken."""
+async def serving_health(
+    settings: TaggerSettings, blobs: BlobStore, *, idle_s: float = IDLE_S
+) -> AsyncIterator[Health]:
+    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken.
+
+    `idle_s`: how long a connection may take to send the head of a request.
+    """
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         health = Health(
             {"redis": lambda: durability(redis), "blobs": blobs.check},
@@ -237,10 +244,10 @@ async def serving_health(settings: TaggerSettings, blobs: BlobStore) -> AsyncIte
         )
         app = web.Application()
         app.add_routes(health.routes())
-        runner = web.AppRunner(app, access_log=None)
+        runner = Runner(app, access_log=None, keepalive_timeout=idle_s, lingering_time=LINGER_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, settings.bind, settings.port).start()
+            await web.TCPSite(runner, settings.bind, settings.port, backlog=1024).start()
             yield health
         finally:
             await runner.cleanup()

@@ -7,6 +7,7 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 from __future__ import annotations
 
 import asyncio
+import errno
 import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-from shared.errors import BlobMissingError, UnavailableError
+from shared.blobs.room import Room
+from shared.errors import BlobMissingError, NoRoomError, UnavailableError
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
@@ -28,6 +30,11 @@ _PROBE: Final = "probe"
 
 _UNFINISHED: Final = re.compile(r"#\d+$")
 """How the names end under which obstore writes a file until it is whole."""
+
+_FULL: Final = re.compile(
+    rf"\(os error ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\)",
+)
+"""What obstore says, in words alone, of a disk, a quota or a file that may not grow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +47,27 @@ class Blob:
 
 
 class BlobStore:
-    """Blobs by name. Raises `UnavailableError("blobs")` when the store does not answer."""
+    """Blobs by name. Raises `UnavailableError("blobs")` when the store does not answer.
 
-    def __init__(self, store: ObjectStore) -> None:
+    `room`: where there is a limit to what it may take.
+    """
+
+    def __init__(self, store: ObjectStore, room: Room | None = None) -> None:
         self._store = store
+        self._room = room
+
+    async def check_room(self) -> None:
+        """Raise `NoRoomError` if no more may be put here now."""
+        if self._room is not None:
+            await self._room.check()
 
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Store `content` as `name`.
 
         If the iterator raises, or the task is cancelled, nothing is stored, and what was
-        raised comes out as it is.
+        raised comes out as it is. Raises `NoRoomError`, with nothing stored, where it is full.
         """
+        await self.check_room()
         source = None if isinstance(content, bytes) else _Source(content)
         try:
             with _translated(name):
@@ -103,7 +120,8 @@ class BlobStore:
                     yield Blob(meta["path"], meta["size"], meta["last_modified"])
 
     async def check(self) -> str:
-        """Ask for a blob that is not there; `ok` if the store says so."""
+        """Ask for a blob that is not there; `ok` if the store says so, and has room."""
+        await self.check_room()
         try:
             with _translated(_PROBE):
                 await obstore.head_async(self._store, _PROBE)
@@ -157,12 +175,14 @@ def _translated(name: str) -> Iterator[None]:
     except FileNotFoundError:
         raise BlobMissingError(name) from None
     except (BaseError, OSError) as error:
+        if _FULL.search(str(error)):
+            raise NoRoomError("a blob could not be written: there is no more room") from error
         # The text of the cause names hosts and paths; it is for the log, not for clients.
         raise UnavailableError("blobs") from error
 
 
-def open_store(url: str) -> BlobStore:
-    """Return the store at `url`.
+def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
+    """Return the store at `url`; one in a folder takes blobs while so much stays free there.
 
     `file://var/blobs` (relative to the working directory) or `file:///srv/blobs`;
     `s3://bucket/prefix`, with options of obstore's `S3Store` as the query: `endpoint_url`,
@@ -178,7 +198,8 @@ def open_store(url: str) -> BlobStore:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ValueError(f"cannot make the folder {folder}: {error.strerror}") from None
-        return BlobStore(LocalStore(folder.absolute()))
+        room = Room(folder, least_bytes=min_free_bytes) if min_free_bytes else None
+        return BlobStore(LocalStore(folder.absolute()), room)
     if parts.scheme == "s3" and parts.netloc:
         options: dict[str, str] = dict(parse_qsl(parts.query))
         endpoint = options.pop("endpoint_url", None)

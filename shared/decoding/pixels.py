@@ -29,6 +29,12 @@ from shared.errors import BadImageError
 # Pillow opens 43 formats; each is code that reads what strangers send.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "AVIF", "HEIF")
 
+_MOST_SCANNED_PX = 2**30
+"""How many pixels a JPEG's scans may go over altogether: 16 scans of 64 megapixels. Progressive
+ones have about ten; a thousand, each of a few bytes, would take minutes."""
+
+_SCAN = b"\xff\xda"
+
 _ORIENTATION = 0x0112  # the EXIF tag
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -82,13 +88,14 @@ def decode(
     Image.MAX_IMAGE_PIXELS = max_pixels
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_scans(image, data)
             original = image.size
             picture = _picture(image, longest_side_px)
             body = _written(picture, form)
             if form is Form.PHOTO:
                 body += json.dumps(_facts(image, original, picture)).encode()
             return picture.width, picture.height, body
-    except MemoryError:
+    except (MemoryError, BadImageError):
         raise
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise BadImageError(f"the image has more than {max_pixels} pixels") from None
@@ -106,6 +113,13 @@ def _reason(error: Exception) -> Exception:
     if isinstance(error, EOFError) or "truncated" in said:
         return BadImageError("the image data ends too early")
     return BadImageError("the image data is damaged, or takes too much memory")
+
+
+def _check_scans(image: ImageFile.ImageFile, data: bytes) -> None:
+    if image.format == "JPEG":
+        scanned_px = image.width * image.height * data.count(_SCAN)
+        if scanned_px > _MOST_SCANNED_PX:
+            raise BadImageError("the image has too many scans for its size")
 
 
 def _picture(image: ImageFile.ImageFile, longest_side_px: int) -> Image.Image:

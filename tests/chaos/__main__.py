@@ -32,15 +32,26 @@ FULL_LENGTH = {
     "TAGLINE_TEST_TRIMS": "10000",
     "TAGLINE_TEST_SLOW_READERS": "200",
     "TAGLINE_TEST_SLOW_MEGABYTES": "100",
+    "TAGLINE_TEST_PICTURES": "10000",
+    "TAGLINE_TEST_UPLOADED": "400",
+    "TAGLINE_TEST_REQUESTS": "5000",
+    "TAGLINE_TEST_FRAMES": "1000",
+    "TAGLINE_TEST_SLOW_CONNECTIONS": "300",
+    "TAGLINE_TEST_SLOW_PATIENCE_S": "5",
 }
 TESTS = (
     "tests/e2e/test_cancels.py",
     "tests/e2e/test_gateway_kills.py",
     "tests/e2e/test_notifier_kills.py",
+    "tests/e2e/test_odd_pictures.py",
     "tests/e2e/test_provider_limits.py",
     "tests/integration/test_broker_model.py",
+    "tests/integration/test_mutated_frames.py",
+    "tests/integration/test_mutated_requests.py",
     "tests/integration/test_resume_trims.py",
+    "tests/integration/test_slow_connections.py",
     "tests/integration/test_slow_readers.py",
+    "tests/unit/test_odd_pictures.py",
 )
 
 

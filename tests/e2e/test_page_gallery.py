@@ -18,6 +18,7 @@ from playwright.async_api import Browser, Locator, Page, Route, expect
 from deploy.local.server import EmbeddedServer
 from tests.e2e.page import card, faults_of, modal, page_settings, pick
 from tests.e2e.stack import Stack, running_stack
+from tests.support.api import Api
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS, get, upload, upload_batch
 from tests.support.openai_server import OpenAIServer, api_error
@@ -407,3 +408,23 @@ async def test_a_service_that_is_away_is_told_and_what_was_there_comes_back(
         server.start()
     await page.get_by_role("button", name="Réessayer").click()
     await expect(card(page, photos[0])).to_be_visible()
+
+
+async def test_whatever_a_file_is_called_the_page_shows_as_text(
+    stack: Stack, browser: Browser, photos: list[int]
+) -> None:
+    names = ['<img src=x onerror="window.harmed=1">.jpg', "../../etc/passwd", "x" * 4096]
+    api = Api(stack.gateway.url)
+    answers = [await api.upload(PHOTOS / "cat.jpg", names=[name]) for name in names]
+    ids = [answer.json["id"] for answer in answers]
+    await _ended(stack, *ids)
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = await someone.open(f"/photos/{ids[0]}")
+        await expect(page.get_by_role("heading", level=1)).to_contain_text("<img src=x")
+        await page.goto("/")
+        for photo_id in ids:
+            await expect(card(page, photo_id)).to_be_visible()
+        sideways = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+        assert await page.evaluate(sideways) is False
+        assert await page.evaluate("window.harmed") is None
+        assert someone.faults == []

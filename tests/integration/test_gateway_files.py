@@ -64,7 +64,7 @@ async def test_a_store_that_fails_in_the_middle_breaks_the_answer_off(
 
 async def test_a_reader_that_stops_reading_is_let_go(client: Redis, tmp_path: Path) -> None:
     blobs = BlobStore(LocalStore(tmp_path))
-    async with serving(routes(client, blobs, write_timeout_s=0.5)) as url:
+    async with serving(routes(client, blobs), unread_s=0.5) as url:
         photo = await uploaded(url, CAT)
         (original,) = [path for path in tmp_path.rglob("*") if path.is_file()]
         os.truncate(original, LONG_BYTES)
@@ -81,12 +81,12 @@ async def test_a_reader_that_stops_reading_is_let_go(client: Redis, tmp_path: Pa
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
-def routes(client: Redis, blobs: BlobStore, *, write_timeout_s: float = 30) -> list[web.RouteDef]:
+def routes(client: Redis, blobs: BlobStore) -> list[web.RouteDef]:
     photos = Photos(client, retention_s=600)
-    limits = Limits(max_bytes=1_000_000, max_pixels=1_000_000)
+    limits = Limits(max_bytes=1_000_000, max_pixels=1_000_000, max_side=10_000)
     uploads = Uploads(photos, blobs, limits=limits, max_batch=1, lanes=16, locale="fr")
     admission = Admission(client, per_minute=0, at_a_time=9, proxies=())
-    files = FileRoute(photos, blobs, write_timeout_s=write_timeout_s)
+    files = FileRoute(photos, blobs)
     return [*uploads.routes(admission), *files.routes()]
 
 

@@ -14,9 +14,9 @@ from obstore.store import LocalStore
 from redis.asyncio import Redis
 
 from services.gateway.admission import Admission
-from services.gateway.bodies import timed
+from services.gateway.bodies import ENVELOPE_BYTES, timed
 from services.gateway.receiving import Limits
-from services.gateway.uploads import ENVELOPE_BYTES, Uploads
+from services.gateway.uploads import Uploads
 from shared.blobs import BlobStore
 from shared.photos import Photos
 from shared.redis import closing, connect
@@ -48,7 +48,7 @@ async def url(client: Redis, tmp_path: Path) -> AsyncIterator[str]:
 
 
 def routes(client: Redis, blobs: BlobStore) -> Any:
-    limits = Limits(max_bytes=MAX_BYTES, max_pixels=1_000_000)
+    limits = Limits(max_bytes=MAX_BYTES, max_pixels=1_000_000, max_side=10_000)
     photos = Photos(client, retention_s=600)
     uploads = Uploads(photos, blobs, limits=limits, max_batch=100, lanes=16, locale="fr")
     return uploads.routes(Admission(client, per_minute=0, at_a_time=9, proxies=()))

@@ -86,7 +86,9 @@ class Api:
         for number, photo in enumerate(photos or (CAT,)):
             content = photo.read_bytes() if isinstance(photo, Path) else photo
             name = names[number] if names else f"photo-{number}.jpg"
-            form.add_field("photo", content, filename=name, content_type="image/jpeg")
+            # A file: of bytes, aiohttp wants few.
+            file = io.BytesIO(content)
+            form.add_field("photo", file, filename=name, content_type="image/jpeg")
         for name, value in fields.items():
             form.add_field(name, value)
         async with (

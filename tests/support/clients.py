@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -61,7 +62,9 @@ async def upload_batch(
     form = aiohttp.FormData()
     for photo in photos:
         content = photo.read_bytes() if isinstance(photo, Path) else photo
-        form.add_field("photo", content, filename="photo.jpg", content_type="image/jpeg")
+        # A file: of bytes, aiohttp wants few.
+        file = io.BytesIO(content)
+        form.add_field("photo", file, filename="photo.jpg", content_type="image/jpeg")
     for name, value in fields.items():
         form.add_field(name, value)
     async with (

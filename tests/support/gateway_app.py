@@ -16,12 +16,19 @@ from shared.server import Runner
 
 @asynccontextmanager
 async def serving(
-    routes: Iterable[web.AbstractRouteDef], *middlewares: Middleware
+    routes: Iterable[web.AbstractRouteDef], *middlewares: Middleware, unread_s: float = 30
 ) -> AsyncIterator[str]:
     """Serve `routes` to everybody, as the gateway does; yields the URL."""
     app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys(()))])
     app.add_routes(routes)
-    runner = Runner(app, unanswered, access_log=None, shutdown_timeout=1, lingering_time=0.1)
+    runner = Runner(
+        app,
+        unanswered,
+        unread_s=unread_s,
+        access_log=None,
+        shutdown_timeout=1,
+        lingering_time=0.1,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -19,6 +19,7 @@ from services.notifier.limits import Timing
 from services.notifier.settings import NotifierSettings
 from shared import keys
 from shared.progress import LaneEntry
+from shared.server import Runner
 
 
 @asynccontextmanager
@@ -28,13 +29,13 @@ async def notifier(
     """Run a notifier; yields its URL. `settings` are as in the environment."""
     given: dict[str, Any] = {"REDIS_URL": redis_url, "TAGLINE_GRACE_S": "1", **settings}
     app, _ = await build(NotifierSettings(**given), timing)
-    runner = web.AppRunner(
+    runner = Runner(
         app, access_log=None, handler_cancellation=True, keepalive_timeout=idle_s,
-        shutdown_timeout=1,
+        shutdown_timeout=1, lingering_time=0.2,
     )  # fmt: skip
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, backlog=1024)
         await site.start()
         host, port = runner.addresses[0][:2]
         yield f"http://{host}:{port}"

@@ -23,6 +23,8 @@ _BINARY: Final[Json] = {"schema": {"type": "string", "format": "binary"}}
 _ORIGINAL: Final[Json] = {each.content_type: _BINARY for each in FORMATS}
 _THUMBNAIL: Final[Json] = {"image/webp": _BINARY, "image/jpeg": _BINARY}
 
+_DISPOSITION: Final = header("`inline`, and the name to save it under.", {"type": "string"})
+
 _FILE: Final = operation(
     "getFile",
     "The original bytes of a photo",
@@ -35,11 +37,12 @@ _FILE: Final = operation(
         IF_NONE_MATCH,
     ],
     answers={
-        "200": answer("The file.", _ORIGINAL, ETag=ETAG),
+        "200": answer("The file.", _ORIGINAL, ETag=ETAG, Content_Disposition=_DISPOSITION),
         "206": answer(
             "The range asked for.",
             _ORIGINAL,
             ETag=ETAG,
+            Content_Disposition=_DISPOSITION,
             Content_Range=header("Which bytes of how many.", {"type": "string"}),
         ),
         "304": answer("The file is the one at hand.", ETag=ETAG),

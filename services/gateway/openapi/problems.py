@@ -24,11 +24,11 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "unsupported_image": (415, "no JPEG, PNG, WebP, GIF, HEIC or AVIF, judged by its bytes."),
     "range_not_satisfiable": (416, "the file does not reach that far."),
     "expectation_failed": (417, "`Expect` says something else than `100-continue`."),
-    "bad_image": (422, "zero bytes, no readable header, too many pixels, or no picture inside."),
+    "bad_image": (422, "zero bytes, no readable header, too large a picture, or none inside."),
     "idempotency_mismatch": (422, "this `Idempotency-Key` was used with other bytes."),
     "rate_limited": (429, "over the caller's uploads a minute, which `limit` says."),
     "internal_error": (500, "a mistake of the service's own."),
-    "unavailable": (503, "what the service needs is away or busy; nothing is half-saved."),
+    "unavailable": (503, "what the service needs is away, busy or full; nothing is half-saved."),
 }
 """Status and meaning of each `code`, a stable word."""
 
