@@ -4,8 +4,9 @@ First the broker: messages flow through real producers and consumers while these
 stopped, the server is killed and replies are lost; then what all of them noted is held against
 what is left in Redis. Then the whole system: clients upload and follow, with all services, the
 provider and the server under faults. Then the tests of faults that `make test` runs in short, at
-full length. `--seed` repeats a run's messages and faults, not the moments at which processes
-reach them.
+full length. `--only soak` lasts long: load at four fifths of what the machine does, and whether
+memory or open files grow. `--seed` repeats a run's messages and faults, not the moments at which
+processes reach them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos import run, system
+from tests.chaos import run, soak, system
 from tests.chaos.check import Finding
 from tests.chaos.system.plan import short
 
@@ -63,7 +64,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--messages", type=int, default=broker.messages)
     parser.add_argument("--seconds", type=float, default=broker.seconds, help="to send them in")
     parser.add_argument("--short", action="store_true", help="the system's short form")
-    parser.add_argument("--only", choices=("broker", "system", "tests"), help="one of the parts")
+    parser.add_argument("--only", choices=("broker", "system", "tests", "soak"), help="one part")
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long to soak")
     options = parser.parse_args(arguments)
     failed = False
     for seed in range(options.seed, options.seed + options.seeds):
@@ -77,6 +79,10 @@ def main(arguments: Sequence[str]) -> int:
     if options.only in {None, "tests"}:
         os.environ.update(FULL_LENGTH)
         failed |= bool(pytest.main([*TESTS, "--timeout=1800", "-rP"]))
+    if options.only == "soak":
+        well, told = soak.execute(options.minutes, options.seed)
+        print(told, flush=True)  # noqa: T201
+        failed |= not well
     return int(failed)
 
 
