@@ -39,12 +39,14 @@ FULL_LENGTH = {
     "TAGLINE_TEST_FRAMES": "1000",
     "TAGLINE_TEST_SLOW_CONNECTIONS": "300",
     "TAGLINE_TEST_SLOW_PATIENCE_S": "5",
+    "TAGLINE_TEST_AWAY_S": "120",
 }
 TESTS = (
     "tests/e2e/test_cancels.py",
     "tests/e2e/test_gateway_kills.py",
     "tests/e2e/test_notifier_kills.py",
     "tests/e2e/test_odd_pictures.py",
+    "tests/e2e/test_outages.py",
     "tests/e2e/test_provider_limits.py",
     "tests/integration/test_broker_model.py",
     "tests/integration/test_mutated_frames.py",

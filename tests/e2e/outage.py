@@ -23,7 +23,7 @@ from tests.chaos.system.history import History
 from tests.chaos.system.parcels import parcels
 from tests.chaos.system.plan import Plan
 from tests.chaos.system.sender import Sender
-from tests.chaos.system.state import remains, swept
+from tests.chaos.system.state import leased, remains, swept
 from tests.e2e.stack import Stack, running_stack
 from tests.support.openai_server import OpenAIServer
 from tests.support.processes import ServiceProcess
@@ -170,15 +170,16 @@ class System:
         """
         self._resting = True
         await asyncio.gather(*self._sending)
-        left = lambda: self._left(url or self.server.url)  # noqa: E731
         await wait_until(
-            lambda: asyncio.to_thread(left), timeout_s=PATIENCE_S, what="all is at rest"
+            lambda: asyncio.to_thread(self._at_rest, url or self.server.url),
+            timeout_s=PATIENCE_S,
+            what="all is at rest",
         )
 
-    def _left(self, url: str) -> bool:
+    def _at_rest(self, url: str) -> bool:
         """Whether nothing is left to do or to be heard."""
         with redis.Redis.from_url(url) as client:
-            if client.zcard(keys.unfinished()):
+            if client.zcard(keys.unfinished()) or leased(client):
                 return False
             for follower in self.followers:
                 lane = int(follower.socket_id.partition("-")[0])
@@ -244,7 +245,7 @@ async def used_system(
             "OPENAI_API_KEY": openai.key,
             "OPENAI_BASE_URL": openai.url,
             "TAGLINE_RETENTION_S": str(RETENTION_S),
-            "TAGLINE_CLAIM_AFTER_MS": "5000",
+            "TAGLINE_CLAIM_AFTER_MS": "2000",
             "TAGLINE_MIN_FREE_BYTES": "1",
             "TAGLINE_CONNECTS_PER_S": "1000",
         }

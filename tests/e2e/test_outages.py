@@ -26,7 +26,7 @@ from tests.e2e.outage import PATIENCE_S, System, used_system
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
-AWAY_S: Final = float(os.environ.get("TAGLINE_TEST_AWAY_S", "1"))
+AWAY_S: Final = float(os.environ.get("TAGLINE_TEST_AWAY_S", "0.3"))
 READY_WITHIN_S: Final = 5.0 if "TAGLINE_TEST_AWAY_S" in os.environ else PATIENCE_S
 
 pytestmark = [

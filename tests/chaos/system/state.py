@@ -82,14 +82,18 @@ def _counts(client: Any) -> dict[str, int]:
         if client.exists(stream):
             pending += client.xpending(stream, GROUP)["pending"]
             waiting += client.xlen(stream)
-    leased = sum(1 for each in PASSING for _ in client.scan_iter(f"{keys.SHARD}:{each}"))
     return {
         "waiting": waiting - pending,
         "pending": pending,
         "delayed": client.zcard(TAGGING.delayed),
-        "leased": leased,
+        "leased": leased(client),
         "unfinished": client.zcard(keys.unfinished()),
     }
+
+
+def leased(client: Any) -> int:
+    """Return how many of those keys there are."""
+    return sum(1 for each in PASSING for _ in client.scan_iter(f"{keys.SHARD}:{each}"))
 
 
 async def swept(url: str, folder: Path) -> Blobs:
