@@ -214,7 +214,8 @@ class System:
         )
 
     def _misbehaved(self) -> list[str]:
-        told = [fault for each in (*self.senders, *self.probes) for fault in each.troubles]
+        told = [fault for each in self.senders for fault in each.troubles]
+        told += [fault for probe in self.probes for fault in probe.troubles]
         told += [fault for each in self.followers for fault in each.troubles]
         told += [
             f"{sender.unanswered} calls had no answer within {ANSWERS_WITHIN_S:g} s"

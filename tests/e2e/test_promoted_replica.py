@@ -36,10 +36,8 @@ def follow(replica: redis.Redis, primary: redis.Redis, url: str) -> None:
 
 def up_to_date(replica: redis.Redis, primary: redis.Redis) -> bool:
     there = replica.info("replication")
-    return (
-        there["master_link_status"] == "up"
-        and there["slave_repl_offset"] == primary.info("replication")["master_repl_offset"]
-    )
+    told = primary.info("replication")["master_repl_offset"]
+    return (there["master_link_status"], there["slave_repl_offset"]) == ("up", told)
 
 
 async def upload_all(system: System, follower: Follower) -> list[int]:
