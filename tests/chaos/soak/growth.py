@@ -16,8 +16,8 @@ SLACK: Final = {
     "keys": 500.0,
     "blobs": 128.0,
 }
-"""What is no growth whatever its share, by unit: a socket more of twenty is one in twenty, 64 photos
-may be under way, or two, and the blob store's pool has a thread for each file that is written."""
+"""What is no growth whatever its share, by unit: a socket more of twenty is one in twenty, 64
+photos may be under way, or two, and the blob store has a thread for each file that is written."""
 
 LEAST_SAMPLES: Final = 8
 """So that a quarter has two."""
