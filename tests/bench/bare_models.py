@@ -34,7 +34,7 @@ def bare_rates(model_dir: Path, photos: Sequence[bytes]) -> Bare:
     """Have a thread for each core look at the photos, on the sessions of the provider."""
     provider = LocalProvider(model_dir)
     asyncio.run(provider.start())
-    names, faces = provider._session, provider._face_session  # noqa: SLF001 - the same sessions
+    names, faces = provider._session, provider._face_session
 
     def look(arrays: tuple[Any, Any]) -> None:
         names.run(None, {"picture": arrays[0]})

@@ -48,7 +48,7 @@ def measure(sizes: Sizes) -> list[Figure]:
         bare = bare_rates(Path(scratch, "models"), photos[WARM_UP:])
     count = sizes.tagged
     rate, goal = count / took_s, f"at least {LEAST_A_SECOND} on two cores"
-    met = rate >= LEAST_A_SECOND if os.cpu_count() == 2 else None  # noqa: PLR2004
+    met = rate >= LEAST_A_SECOND if os.cpu_count() == 2 else None
     whole_s = sum(busy_s.values())
     return [
         Figure("tagged", "a second", rate, bare.decoded, more=True, goal=goal, met=met),
