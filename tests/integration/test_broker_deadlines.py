@@ -42,14 +42,15 @@ def test_a_message_worked_on_for_too_long_goes_to_another_with_one_more_death(
 ) -> None:
     gate, started = threading.Event(), threading.Event()
     ran: list[int] = []
-    with streams_broker(redis_url, claim_after_ms=300, max_work_ms=200) as broker:
+    # So long a lease that only what is worked on for too long lapses, however slow the machine is.
+    with streams_broker(redis_url, claim_after_ms=3000, max_work_ms=1000) as broker:
 
         @dramatiq.actor(broker=broker)
         def write(number: int) -> None:
             ran.append(number)
             if number == 0:
                 started.set()
-                gate.wait(20)
+                gate.wait(60)
 
         # Given a worker whose only thread is stuck, and another message it has fetched
         with working(broker, threads=1, prefetch=3) as worker:

@@ -80,7 +80,7 @@ class LocalRun:
 
     def end(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
-        return self.process.wait(40)
+        return self.process.wait(90)
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_service_that_ends_early_ends_the_run(local_run: LocalRun) -> None:
     started = descendants(local_run.process.pid)
     tagger = next(pid for pid, command in started.items() if "services.tagger" in command)
     os.kill(tagger, signal.SIGKILL)
-    assert local_run.process.wait(40) == 1
+    assert local_run.process.wait(90) == 1
     assert "\nTagline stops: tagger ended early, by SIGKILL\n" in local_run.output
     wait_until(lambda: not any(map(is_running, started)), f"all of {started} have ended")
 
