@@ -51,14 +51,14 @@ class ApiKeys:
         """Whether callers have to have a key."""
 
     def replace(self, keys: Iterable[NamedSecret]) -> bool:
-        """Know `keys` from now on, and say whether any is known no more.
+        """Know `keys` from now on, and say whether any is known no more, or by another name.
 
         Raises `ValueError` for none: what asks for keys does not stop to by a slip.
         """
         names = _hashed(keys)
         if not names:
             raise ValueError("names no key")
-        removed = self._names.keys() - names.keys()
+        removed = self._names.items() - names.items()
         self._names = names
         return bool(removed)
 

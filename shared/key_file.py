@@ -19,7 +19,7 @@ from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.tasks import end
 
 LOOK_EVERY_S: Final = 5.0
-MOST_BYTES: Final = 2**20
+MOST_CHARS: Final = 2**20
 
 Removed = Callable[[], Awaitable[None]]
 """Called when a secret that worked does so no more."""
@@ -34,13 +34,15 @@ def read_keys(path: Path) -> tuple[NamedSecret, ...]:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            lines = file.read(MOST_BYTES).splitlines()
+            text = file.read(MOST_CHARS + 1)
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ValueError(f"{path} is not UTF-8") from None
+    if len(text) > MOST_CHARS:
+        raise ValueError(f"{path} is longer than {MOST_CHARS} characters")
     keys = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
                 keys.append(read_key(line))
@@ -57,7 +59,8 @@ def read_keys(path: Path) -> tuple[NamedSecret, ...]:
 class KeyFile:
     """Keeps `keys` as the file says, read again when it has changed or on SIGHUP.
 
-    A file that makes no sense changes nothing: the keys that were known go on to be.
+    A file that makes no sense changes nothing: the keys that were known go on to be. At first it
+    is read once more, so that no change since it gave `keys` is missed; raises `ValueError`.
     """
 
     def __init__(self, path: Path, keys: ApiKeys, on_removed: Removed | None = None) -> None:
@@ -66,6 +69,7 @@ class KeyFile:
         self._on_removed = on_removed
         self._look = asyncio.Event()
         self._seen = self._stamp()
+        keys.replace(read_keys(path))
 
     async def reload(self) -> None:
         """Read the file now."""

@@ -34,6 +34,8 @@ REPLY_TIMEOUT_S = 5.0
 RETRY_CAP_S = 0.5
 START_PAUSE_S = 0.5
 
+AGAIN = tuple(each for each in AWAY if each is not redis.exceptions.TimeoutError)
+
 NO_EVICTION = "noeviction"
 _EVICTS = (
     "its maxmemory-policy is {}, by which a full server throws accepted photos away; "
@@ -51,9 +53,11 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
     """Make a client for commands and scripts; connects at the first of them.
 
     A command whose reply is lost is sent again for about `retry_for_s`, so what it
-    does must be the same when done twice: every script of ours is.
+    does must be the same when done twice: every script of ours is. One that a server leaves
+    without an answer is not: redis-py tries each time to connect as often, and waits as long.
     """
     attempts = max(1, round(retry_for_s / RETRY_CAP_S))
+    backoff = ExponentialWithJitterBackoff(base=0.05, cap=RETRY_CAP_S)
     primary = Primary.of(url)
     pool = BlockingConnectionPool.from_url(
         primary.url if primary else url,
@@ -62,8 +66,8 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=REPLY_TIMEOUT_S,
         health_check_interval=30,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=RETRY_CAP_S), attempts),
-        retry_on_error=list(AWAY),
+        retry=Retry(backoff, attempts, supported_errors=AGAIN),
+        retry_on_error=list(AGAIN),
         client_name="tagline",
     )
     if primary:
@@ -150,14 +154,31 @@ async def _evicts(client: Redis) -> str | None:
     return None if policy == NO_EVICTION else policy
 
 
+async def _takes_no_writes(client: Redis) -> str | None:
+    """Return why the server refuses every write, None if it does not."""
+    with away_is_unavailable():
+        try:
+            info = await client.info("replication", "persistence")
+        except redis.exceptions.NoPermissionError:
+            return None
+    if info.get("role") == "slave" and info.get("slave_read_only"):
+        return "it is a replica, which may only be read"
+    if info.get("aof_last_write_status") == "err":
+        return "it cannot write to its disk"
+    return None
+
+
 async def durability(client: Redis) -> str:
     """Return how sure the server is of what it has acknowledged; a check of readiness.
 
     `always`: on disk; `everysec`: the last second may be lost if the server dies; `off`: all;
-    `unknown`: it does not let us ask. Raises `UnavailableError`, also where it evicts.
+    `unknown`: it does not let us ask. Raises `UnavailableError`, also where it evicts, or answers
+    and takes no writes.
     """
     if policy := await _evicts(client):
         raise UnavailableError("redis", _EVICTS.format(policy))
+    if refusal := await _takes_no_writes(client):
+        raise UnavailableError("redis", refusal)
     with away_is_unavailable():
         try:
             config = await client.config_get("append*")

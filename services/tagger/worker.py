@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from typing import Final
 
 import structlog
 from dramatiq import Worker
@@ -28,6 +30,10 @@ from services.tagger.telling import Stages
 from shared.blobs import open_store
 from shared.health import Health
 from shared.redis import check_keeps_all, closing, connect, once_there
+
+LAST_WORDS_S: Final = 10.0
+"""How long a tagger may take, after its grace, to hand back what it holds and to say farewell. What
+Redis has not heard by then it finds out by itself, by leases that lapse."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -53,6 +59,7 @@ def run(settings: TaggerSettings) -> None:
             stop.wait()
             health.draining = True
             logger.info("tagger_draining", grace_s=settings.grace_s)
+            _leave_after(settings.grace_s + LAST_WORDS_S)
             worker.stop(timeout=round(settings.grace_s * 1000))
             worker.broker.close()
         finally:
@@ -92,6 +99,18 @@ async def _open(
 async def _announce(redis: Redis, pipeline: Pipeline) -> None:
     await check_keeps_all(redis)
     await Stages(redis, pipeline).tell()
+
+
+def _leave_after(seconds: float) -> None:
+    """End this process then, whatever it still waits for: a Redis that does not answer, say."""
+
+    def leave() -> None:
+        logger.warning("tagger_left", after_s=seconds)
+        os._exit(0)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 @contextlib.contextmanager

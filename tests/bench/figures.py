@@ -22,6 +22,7 @@ class Sizes:
     idle_s: float = 10.0
     give_up_s: float = 30.0
     photos: int = 200
+    tagged: int = 600
     listed: int = 200_000
     sockets: int = 5_000
     events: int = 300_000

@@ -110,7 +110,7 @@ class Setup:
         """Return the CPU time that each part has had."""
         server: Any = self.client.info("cpu")
         return {
-            "notifiers": sum(_cpu_s(each.pid) for each in self.notifiers),
+            "notifiers": sum(cpu_s(each.pid) for each in self.notifiers),
             "server": server["used_cpu_sys"] + server["used_cpu_user"],
             "clients": self.sockets.ask(None)["cpu_s"],
             "publisher": self.publisher_s,
@@ -157,7 +157,8 @@ def resident_bytes(process: ServiceProcess) -> int:
     return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
-def _cpu_s(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has had so far, all its threads together."""
     text = Path(f"/proc/{pid}/stat").read_text()
     user, system = text[text.rindex(")") + 2 :].split()[11:13]
     return (int(user) + int(system)) / TICKS_A_SECOND

@@ -4,8 +4,9 @@ First the broker: messages flow through real producers and consumers while these
 stopped, the server is killed and replies are lost; then what all of them noted is held against
 what is left in Redis. Then the whole system: clients upload and follow, with all services, the
 provider and the server under faults. Then the tests of faults that `make test` runs in short, at
-full length. Last, faults are put into our own code, and the proof has to find each. `--seed`
-repeats a run's messages and faults, not the moments at which processes reach them.
+full length. Last, faults are put into our own code, and the proof has to find each. `--only soak`
+lasts long: load at four fifths of what the machine does, and whether memory or open files grow.
+`--seed` repeats a run's messages and faults, not the moments at which processes reach them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.chaos import run, system
+from tests.chaos import run, soak, system
 from tests.chaos.check import Finding
 from tests.chaos.mutants import MUTANTS, judge
 from tests.chaos.system.plan import short
@@ -41,12 +42,14 @@ FULL_LENGTH = {
     "TAGLINE_TEST_FRAMES": "1000",
     "TAGLINE_TEST_SLOW_CONNECTIONS": "300",
     "TAGLINE_TEST_SLOW_PATIENCE_S": "5",
+    "TAGLINE_TEST_AWAY_S": "120",
 }
 TESTS = (
     "tests/e2e/test_cancels.py",
     "tests/e2e/test_gateway_kills.py",
     "tests/e2e/test_notifier_kills.py",
     "tests/e2e/test_odd_pictures.py",
+    "tests/e2e/test_outages.py",
     "tests/e2e/test_provider_limits.py",
     "tests/integration/test_broker_model.py",
     "tests/integration/test_mutated_frames.py",
@@ -66,8 +69,9 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--messages", type=int, default=broker.messages)
     parser.add_argument("--seconds", type=float, default=broker.seconds, help="to send them in")
     parser.add_argument("--short", action="store_true", help="the system's short form")
-    parser.add_argument("--only", choices=PARTS, help="one of the parts")
+    parser.add_argument("--only", choices=(*PARTS, "soak"), help="one of the parts")
     parser.add_argument("--mutant", action="append", help="only this one; may be repeated")
+    parser.add_argument("--minutes", type=float, default=20.0, help="how long to soak")
     options = parser.parse_args(arguments)
     failed = False
     for seed in range(options.seed, options.seed + options.seeds):
@@ -83,6 +87,10 @@ def main(arguments: Sequence[str]) -> int:
         failed |= bool(pytest.main([*TESTS, "--timeout=1800", "-rP"]))
     if options.only in {None, "mutants"}:
         failed |= not _all_caught(options.seed, options.mutant)
+    if options.only == "soak":
+        well, told = soak.execute(options.minutes, options.seed)
+        print(told, flush=True)  # noqa: T201
+        failed |= not well
     return int(failed)
 
 

@@ -10,6 +10,7 @@ With none of it, it is the service as it is.
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import importlib
 import inspect
 import mmap
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--poison", type=Path)
     parser.add_argument("--clock-s", type=float, default=0.0)
     options = parser.parse_args()
+    faulthandler.register(signal.SIGUSR1)  # where every thread is, for who asks
     _set_clock(options.clock_s)
     shared = _shared(options.board) if options.board else mmap.mmap(-1, BOARD_BYTES)
     if options.at:

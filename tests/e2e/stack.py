@@ -22,9 +22,13 @@ class Stack:
 
 @contextmanager
 def running_stack(
-    redis_url: str, folder: Path, cache: Path, settings: Mapping[str, str] | None = None
+    redis_url: str,
+    folder: Path,
+    cache: Path,
+    settings: Mapping[str, str] | None = None,
+    of_gateway: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
-    """Start the services and wait until they are ready."""
+    """Start the services, all with `settings`, and wait until they are ready."""
     blobs = folder / "blobs"
     environment = {
         "REDIS_URL": redis_url,
@@ -35,7 +39,7 @@ def running_stack(
     }
     with ExitStack() as stack:
         notifier = ServiceProcess("notifier", environment)
-        found = {"TAGLINE_PUBLIC_NOTIFIER_URL": notifier.url, **environment}
+        found = {"TAGLINE_PUBLIC_NOTIFIER_URL": notifier.url, **environment, **(of_gateway or {})}
         gateway = ServiceProcess("gateway", found)
         tagger = ServiceProcess("tagger", environment)
         for service in (gateway, notifier, tagger):

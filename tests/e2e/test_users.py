@@ -43,6 +43,7 @@ async def use_everything(gateway: str, notifier: str) -> None:
         moves = [
             ("GET", "/api/photos?tag=chat&q=c"),
             ("GET", f"{photo}"),
+            ("GET", f"{photo}/similar"),
             ("GET", f"/api/jobs/{uploaded.json['jobId']}"),
             ("GET", "/api/jobs?state=dead"),
             ("GET", "/api/tags"),

@@ -85,7 +85,8 @@ async def test_a_photo_is_removed_with_all_that_belongs_to_it(
     # Nothing but counters, names of tags and the answer to the upload is left.
     left = {key.decode().split(":")[2] for key in bench.client.scan_iter("{tagline:0}:*")}
     assert left <= {
-        "answer", "durations", "job-sequence", "photo-sequence", "queue", "statistics",
+        "answer", "durations", "job-sequence", "owner-statistics", "photo-sequence", "queue",
+            "statistics",
         "sweep-lock", "tag-labels", "tag-names", "tag-sequence", "tag-starts",
     }  # fmt: skip
     assert bench.client.xlen("{tagline:0}:queue:tagging:dead") == 0

@@ -24,7 +24,7 @@ from tests.support.slow import Slow, silent, slow_body, slow_head, stopped_reade
 from tests.support.waiting import wait_until
 
 CONNECTIONS = int(os.environ.get("TAGLINE_TEST_SLOW_CONNECTIONS", "8"))
-PATIENCE_S = float(os.environ.get("TAGLINE_TEST_SLOW_PATIENCE_S", "0.8"))
+PATIENCE_S = float(os.environ.get("TAGLINE_TEST_SLOW_PATIENCE_S", "2"))
 """Of each kind, and how long they are waited for; `make chaos` sets more of both."""
 
 BEFORE = 30

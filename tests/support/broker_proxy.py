@@ -26,7 +26,7 @@ class Proxy:
 
     def __init__(self, server_url: str) -> None:
         parts = urlsplit(server_url)
-        self._server = (parts.hostname or "", parts.port or 0)
+        self.lead_to(server_url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         port = self._listener.getsockname()[1]
         self.url = f"redis://127.0.0.1:{port}{parts.path}"
@@ -37,6 +37,11 @@ class Proxy:
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._start(self._accept)
+
+    def lead_to(self, server_url: str) -> None:
+        """Connect whoever comes from now on to that server."""
+        parts = urlsplit(server_url)
+        self._server = (parts.hostname or "", parts.port or 0)
 
     def lose_reply(self, *, request: bytes = b"", reply: bytes = b"") -> None:
         """Lose the next reply that contains `reply`, to a request that contains `request`.

@@ -6,8 +6,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.gateway.settings import GatewaySettings
-from shared.callers import ApiKeys
-from shared.key_file import read_keys
+from shared.callers import ApiKeys, read_key
+from shared.key_file import MOST_CHARS, KeyFile, read_keys
 from shared.settings import load
 
 
@@ -124,3 +124,28 @@ def test_a_service_that_is_open_to_the_network_says_so(
         load(GatewaySettings).warn_if_open()
 
     assert [log["event"] for log in logs] == ["open_to_the_network"] * warned
+
+
+def test_a_secret_that_goes_to_another_name_is_taken_from_the_first() -> None:
+    keys = ApiKeys([read_key("anna:a")])
+
+    assert keys.replace([read_key("ben:a")])
+
+
+def test_a_change_before_the_file_is_watched_is_not_missed(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("anna:new")
+    keys = ApiKeys([read_key("anna:old")])
+
+    KeyFile(path, keys)
+
+    assert keys.caller("Bearer old") is None
+    assert keys.caller("Bearer new") == "anna"
+
+
+def test_a_file_too_long_is_refused_and_no_secret_of_it_cut(tmp_path: Path) -> None:
+    path = tmp_path / "keys"
+    path.write_text("#" * MOST_CHARS + "\nanna:a")
+
+    with pytest.raises(ValueError, match="is longer than"):
+        read_keys(path)

@@ -122,11 +122,15 @@ class Follower:
             self._news.clear()
             await self._news.wait()
 
-    async def ended(self, photo_id: int, *, timeout_s: float) -> bool:
-        """Wait until the end of a photo is heard; False if it is not in time."""
+    def forget(self, photo_id: int) -> None:
+        """Keep nothing of a photo that is gone."""
+        self.ends.pop(photo_id, None)
+
+    async def ended(self, photo_id: int, *, timeout_s: float, ends: int = 1) -> bool:
+        """Wait until so many ends of a photo are heard; False if they are not in time."""
         try:
             async with asyncio.timeout(timeout_s):
-                while photo_id not in self.ends:
+                while self.ends.get(photo_id, 0) < ends:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:

@@ -22,7 +22,7 @@ from tests.chaos.system.parcels import Parcel, parcels
 from tests.chaos.system.plan import Plan
 from tests.chaos.system.scene import Scene, opened
 from tests.chaos.system.sender import Sender
-from tests.chaos.system.state import Remains, remains, swept
+from tests.chaos.system.state import Remains, leased, remains, swept
 from tests.chaos.system.watching import Scales, Watcher, looking
 
 TELL_EVERY_S: Final = 15.0
@@ -120,6 +120,8 @@ class Run:
         with redis.Redis.from_url(self._scene.server.url) as client:
             if left := client.zcard(keys.unfinished()):
                 return f"{left} photos"
+            if held := leased(client):
+                return f"{held} leases"
             for follower in self._scene.followers:
                 lane, last = int(follower.socket_id.partition("-")[0]), "0-0"
                 entries: Any = client.xrange(keys.lane(lane), f"({follower.position}")

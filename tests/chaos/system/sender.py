@@ -25,7 +25,8 @@ UNKNOWN: Final = frozenset({500, 502, 503, 504})
 class Sender:
     """Sends parcels to the gateway, for the socket of `follower`.
 
-    `accepted_at`: when uploads were answered with 202, by the wall clock, s.
+    `accepted_at`: when uploads were answered with 202, by the wall clock, s. `unavailable`: how
+    many answers were 503, `unanswered`: how many calls had none.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class Sender:
         self.orders: list[Order] = []
         self.accepted_at: list[float] = []
         self.troubles: list[str] = []
+        self.unavailable = 0
+        self.unanswered = 0
         self._seed = seed
         self._follower = follower
         self._others = others
@@ -154,12 +157,15 @@ class Sender:
         try:
             async with self._web.request(method, url, **request) as response:
                 if response.status in UNKNOWN:
-                    if response.status != 503:
-                        self.troubles.append(f"{method} {path} was answered {response.status}")
+                    self.unavailable += response.status == 503
+                    if response.status != 503 or "Retry-After" not in response.headers:
+                        answered = f"{response.status}, {dict(response.headers)}"
+                        self.troubles.append(f"{method} {path} was answered {answered}")
                     return None, {}
                 if response.content_type.endswith("json"):
                     return response.status, await response.json(content_type=None)
                 await response.read()
                 return response.status, {}
         except (aiohttp.ClientError, TimeoutError, OSError):
+            self.unanswered += 1
             return None, {}

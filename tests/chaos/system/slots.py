@@ -171,7 +171,10 @@ class Slot:
         deadline = time.monotonic() + ENDS_WITHIN_S
         while self.service.pid == pid and self.service.returncode is None:
             if time.monotonic() > deadline:
-                self.misbehaved.append(f"{self.name} ran {ENDS_WITHIN_S:g} s after SIGTERM")
+                self.service.signal(signal.SIGUSR1)
+                await asyncio.sleep(1)
+                tail = self.service.output_from(self._output_before)[-4000:]
+                self.misbehaved.append(f"{self.name} ran {ENDS_WITHIN_S:g} s after SIGTERM: {tail}")
                 self.kill()
                 break
             await asyncio.sleep(LOOK_EVERY_S)

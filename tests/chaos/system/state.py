@@ -22,8 +22,12 @@ from shared.redis import closing, connect
 from tests.chaos.system.history import Fields, Letter, Told
 from tests.support import invariants
 
-PASSING: Final = ("recognizing:*", "gate:*:calls", "gate:*:waiting")
+HELD: Final = "recognizing:*"
 """Keys that are there only while something is under way."""
+
+LEASES: Final = ("gate:*:calls", "gate:*:heard", "spending")
+"""Sorted sets of what is under way, by the end of its lease, ms: what has lapsed may stay there
+until somebody looks."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +86,24 @@ def _counts(client: Any) -> dict[str, int]:
         if client.exists(stream):
             pending += client.xpending(stream, GROUP)["pending"]
             waiting += client.xlen(stream)
-    leased = sum(1 for each in PASSING for _ in client.scan_iter(f"{keys.SHARD}:{each}"))
     return {
         "waiting": waiting - pending,
         "pending": pending,
         "delayed": client.zcard(TAGGING.delayed),
-        "leased": leased,
+        "leased": leased(client),
         "unfinished": client.zcard(keys.unfinished()),
     }
+
+
+def leased(client: Any) -> int:
+    """Return how much is under way, by leases that have not lapsed."""
+    seconds, microseconds = client.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    held = sum(1 for _ in client.scan_iter(f"{keys.SHARD}:{HELD}"))
+    for each in LEASES:
+        for key in client.scan_iter(f"{keys.SHARD}:{each}"):
+            held += int(client.zcount(key, now_ms, "+inf"))
+    return held
 
 
 async def swept(url: str, folder: Path) -> Blobs:

@@ -1,0 +1,61 @@
+"""Services that are told to end while the database does not answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.stack import running_stack
+from tests.support.api import Api, picture
+from tests.support.clients import websocket
+from tests.support.openai_server import OpenAIServer
+from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
+
+
+@pytest.mark.timeout(240)
+async def test_they_end_by_themselves_and_leave_to_others_what_they_held(tmp_path: Path) -> None:
+    with temporary_server() as server:
+        async with OpenAIServer() as provider:
+            provider.answering.clear()
+            settings = {
+                "OPENAI_API_KEY": provider.key,
+                "OPENAI_BASE_URL": provider.url,
+                "TAGLINE_MAX_CALLS": "2",
+                "TAGLINE_GRACE_S": "1",
+                "TAGLINE_CLAIM_AFTER_MS": "2000",
+            }
+            cache = tmp_path / "cache"
+            with running_stack(server.url, tmp_path, cache, settings) as stack:
+                async with websocket(stack.notifier.url):
+                    for number in range(5):
+                        await Api(stack.gateway.url).upload(picture(number))
+                    await wait_until(lambda: provider.in_flight == 2, timeout_s=60)
+                    assert server.pid is not None
+                    os.kill(server.pid, signal.SIGSTOP)
+                    try:
+                        services = (stack.tagger, stack.gateway, stack.notifier)
+                        for service in services:
+                            service.signal(signal.SIGTERM)
+                        await wait_until(
+                            lambda: all(each.returncode is not None for each in services),
+                            timeout_s=90,
+                            what="all have ended",
+                        )
+                    finally:
+                        os.kill(server.pid, signal.SIGCONT)
+                assert [each.returncode for each in services] == [0, 0, 0]
+
+            # I expect another tagger to end all photos, none of them twice
+            provider.answering.set()
+            with running_stack(server.url, tmp_path, cache, settings) as stack:
+                api = Api(stack.gateway.url)
+
+                async def complete() -> bool:
+                    listed = await api.get("/api/photos?status=complete")
+                    return len(listed.json["items"]) == 5
+
+                await wait_until(complete, timeout_s=90)
