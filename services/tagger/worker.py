@@ -31,6 +31,10 @@ from shared.blobs import open_store
 from shared.health import Health
 from shared.redis import check_keeps_all, closing, connect, once_there
 
+LOOK_EVERY_S: Final = 0.5
+"""How soon a signal is heard at the latest. The kernel may give it to any thread, and Python calls
+its handler in this one, which a wait without end would keep from it."""
+
 LAST_WORDS_S: Final = 10.0
 """How long a tagger may take, after its grace, to hand back what it holds and to say farewell. What
 Redis has not heard by then it finds out by itself, by leases that lapse."""
@@ -56,7 +60,8 @@ def run(settings: TaggerSettings) -> None:
             worker.start()
             health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)
-            stop.wait()
+            while not stop.wait(LOOK_EVERY_S):
+                pass
             health.draining = True
             logger.info("tagger_draining", grace_s=settings.grace_s)
             _leave_after(settings.grace_s + LAST_WORDS_S)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tests.e2e.stack import running_stack
 from tests.support.api import Api, picture
 from tests.support.clients import websocket
 from tests.support.openai_server import OpenAIServer
+from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -59,3 +62,22 @@ async def test_they_end_by_themselves_and_leave_to_others_what_they_held(tmp_pat
                     return len(listed.json["items"]) == 5
 
                 await wait_until(complete, timeout_s=90)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread of one's choice")
+def test_a_tagger_hears_of_its_end_by_whichever_thread_the_kernel_tells(
+    redis_url: str, tmp_path: Path
+) -> None:
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": tmp_path.as_uri(),
+        "TAGLINE_CACHE_DIR": str(tmp_path),
+        "OPENAI_API_KEY": "sk-test",
+    }
+    with ServiceProcess("tagger", environment) as tagger:
+        tagger.wait_ready()
+        threads = [int(task.name) for task in Path(f"/proc/{tagger.pid}/task").iterdir()]
+        other = next(thread for thread in threads if thread != tagger.pid)
+        ctypes.CDLL(None).tgkill(tagger.pid, other, signal.SIGTERM)
+
+        assert tagger._started().wait(60) == 0
