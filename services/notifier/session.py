@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from services.notifier.closing import Close
@@ -24,8 +24,11 @@ class Transport(Protocol):
 
     name: str
 
-    def offer(self, frame: LaneEntry) -> bool:
-        """Send `frame`; False, and not sent, if too much waits to be sent already."""
+    def offer(self, *entries: LaneEntry) -> bool:
+        """Send `entries` as frames; False if too much waits already, and some were not sent.
+
+        One that comes first of all, `connected`, comes alone.
+        """
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent, or the connection has ended."""
@@ -74,14 +77,21 @@ class Session:
         """From now on take what is delivered, but for what `position` has behind it."""
         self._live_from = after(position)
 
-    def deliver(self, entry: LaneEntry) -> None:
-        """Send a live event; a client that does not take it is closed."""
+    def deliver(self, entries: Sequence[LaneEntry]) -> None:
+        """Send live events, at least one; a client that does not take them is closed."""
         if self._live_from is not None:
-            if after(entry.id) <= self._live_from:
+            entries = [each for each in entries if after(each.id) > self._live_from]
+            if not entries:
                 return
             self._live_from = None  # entries come in order: no later one needs a look
-        if not self.closed and not self.send(entry):
+        if self.closed:
+            return
+        if not self.transport.offer(*entries):
             self.close(Close.TOO_SLOW)
+            return
+        for entry in entries:
+            _SENT.get(entry.event, _SENT_OTHER).inc()
+        self.position = entries[-1].id
 
     def claimed(self, claim: str) -> None:
         """Hear that a notifier, maybe this one, serves the socket from the entry `claim` on."""

@@ -126,13 +126,21 @@ class Tailer:
 
     def _hand_out(self, page: list[LaneEntry]) -> None:
         LANE_ENTRIES.inc(len(page))
+        due: dict[bytes, list[LaneEntry]] = {}
         for entry in page:
-            session = self.live.get(entry.socket_id)
-            if session is not None:
-                session.deliver(entry)
+            if entry.socket_id in self.live:
+                due.setdefault(entry.socket_id, []).append(entry)
             elif entry.socket_id == NOBODY:
+                self._deliver(due)  # what came before the notice
+                due = {}
                 self._on_notice(entry)
+        self._deliver(due)
         self.position = page[-1].id
+
+    def _deliver(self, due: dict[bytes, list[LaneEntry]]) -> None:
+        for socket_id, entries in due.items():
+            if session := self.live.get(socket_id):
+                session.deliver(entries)
 
     async def _start_again(self) -> None:
         end = await self._lanes.end(self.lane)
