@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from services.notifier.closing import Close
@@ -17,6 +18,12 @@ _SENT = {
     )
 }  # fmt: skip
 _SENT_OTHER = EVENTS.labels(event="other")
+
+
+def count(entries: Iterable[LaneEntry]) -> None:
+    """Count events that were sent."""
+    for event, times in Counter(each.event for each in entries).items():
+        _SENT.get(event, _SENT_OTHER).inc(times)
 
 
 class Transport(Protocol):
@@ -69,7 +76,7 @@ class Session:
         """Send an event, as the next one; False, and not sent, if too much waits already."""
         if not self.transport.offer(entry):
             return False
-        _SENT.get(entry.event, _SENT_OTHER).inc()
+        count([entry])
         self.position = entry.id
         return True
 
@@ -77,21 +84,23 @@ class Session:
         """From now on take what is delivered, but for what `position` has behind it."""
         self._live_from = after(position)
 
-    def deliver(self, entries: Sequence[LaneEntry]) -> None:
-        """Send live events, at least one; a client that does not take them is closed."""
+    def deliver(self, entries: Sequence[LaneEntry]) -> Sequence[LaneEntry]:
+        """Send live events, at least one; a client that does not take them is closed.
+
+        Returns those that were sent, for whoever delivers to many to `count` them together.
+        """
         if self._live_from is not None:
             entries = [each for each in entries if after(each.id) > self._live_from]
             if not entries:
-                return
+                return ()
             self._live_from = None  # entries come in order: no later one needs a look
         if self.closed:
-            return
+            return ()
         if not self.transport.offer(*entries):
             self.close(Close.TOO_SLOW)
-            return
-        for entry in entries:
-            _SENT.get(entry.event, _SENT_OTHER).inc()
+            return ()
         self.position = entries[-1].id
+        return entries
 
     def claimed(self, claim: str) -> None:
         """Hear that a notifier, maybe this one, serves the socket from the entry `claim` on."""

@@ -10,7 +10,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
-from services.notifier.session import Session
+from services.notifier.session import Session, count
 from shared.errors import UnavailableError
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
@@ -138,9 +138,11 @@ class Tailer:
         self.position = page[-1].id
 
     def _deliver(self, due: dict[bytes, list[LaneEntry]]) -> None:
+        sent: list[LaneEntry] = []
         for socket_id, entries in due.items():
             if session := self.live.get(socket_id):
-                session.deliver(entries)
+                sent += session.deliver(entries)
+        count(sent)
 
     async def _start_again(self) -> None:
         end = await self._lanes.end(self.lane)
