@@ -22,7 +22,7 @@ from shared.redis import away_is_unavailable
 PAGE: Final = 1000
 """How many entries one look back takes at most."""
 
-LIVE_PAGE: Final = 4000
+LIVE_PAGE: Final = 8000
 """How many entries one read takes at most while a lane is followed. Whoever is behind finds many
 for each socket on so long a page, and sends them together."""
 
