@@ -21,6 +21,9 @@ photos of a batch for orphans, while the last still come."""
 ENVELOPE_BYTES: Final = 64 * 1024
 """What a form may hold besides the photos' parts: boundaries, headers, fields."""
 
+READ_BYTES: Final = 128 * 1024
+"""Most bytes that are taken of a body at once: what comes is copied on its way a few times."""
+
 _AWAITED: Final = web.RequestKey("awaited", bool)
 
 _PASSED_ON: Final = frozenset(
@@ -72,7 +75,7 @@ class _TimedBody:
 
     async def readany(self) -> bytes:
         """Return what has come, at least a byte; nothing at the end."""
-        content = self._content.read_nowait() or await self._in_time()
+        content = self._content.read_nowait(READ_BYTES) or await self._in_time()
         if self._clock() >= self._ends_at:  # also where nobody had to wait
             raise timed_out(self._whole_s)
         return content
@@ -92,7 +95,7 @@ class _TimedBody:
         ends_at = started + self._timeout_s + min(0.0, earned_s - self._waited_s)
         try:
             async with asyncio.timeout_at(min(ends_at, self._ends_at)):
-                return await self._content.readany()
+                return await self._content.read(READ_BYTES)
         except TimeoutError:
             late = self._clock() >= self._ends_at
             raise timed_out(self._whole_s if late else self._timeout_s) from None

@@ -16,7 +16,7 @@ from services.gateway.parts import Part
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 128 * 1024
 """Up to this size a photo is written at once."""
 
 HEADER_BYTES: Final = 8 * 2**20
@@ -67,6 +67,7 @@ class _Bytes:
 
     async def rest(self, head: bytes) -> AsyncIterator[bytes]:
         yield head
+        del head  # the rest may be long in coming
         while chunk := await self.next():
             yield chunk
 

@@ -26,6 +26,12 @@ from shared.errors import BlobMissingError, NoRoomError, UnavailableError
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
+PIECE_BYTES: Final = 128 * 1024
+"""What of a streamed blob is in memory before it goes to a folder."""
+
+PART_BYTES: Final = 5 * 2**20
+"""The same before it goes to a bucket, whose parts are not smaller."""
+
 _PROBE: Final = "probe"
 
 _FULL: Final = re.compile(
@@ -68,9 +74,16 @@ class BlobStore:
         """
         await self.check_room()
         source = None if isinstance(content, bytes) else _Source(content)
+        to_folder = source is not None and isinstance(self._store, LocalStore)
         try:
             with _translated(name):
-                await obstore.put_async(self._store, name, source or content)
+                await obstore.put_async(
+                    self._store,
+                    name,
+                    source or content,
+                    chunk_size=PIECE_BYTES if to_folder else PART_BYTES,
+                    max_concurrency=1,  # each that waits is in memory; by default 12
+                )
         except UnavailableError:
             if source is not None and source.error is not None:
                 raise source.error from None
