@@ -19,7 +19,7 @@ EATS: Final = """
 import os
 for pid in filter(str.isdecimal, os.listdir('/proc')):
     with open(f'/proc/{pid}/cmdline') as f:
-        if 'services.tagger' in f.read():
+        if 'services.tagger' in f.read().split('\\0'):
             with open(f'/proc/{pid}/oom_score_adj', 'w') as score:
                 score.write('1000')
 eaten = []
@@ -32,7 +32,7 @@ STOPS: Final = """
 import os, signal
 for pid in filter(str.isdecimal, os.listdir('/proc')):
     with open(f'/proc/{pid}/cmdline') as f:
-        if 'services.gateway' in f.read():
+        if 'services.gateway' in f.read().split('\\0'):
             os.kill(int(pid), signal.SIGSTOP)
 """
 
@@ -54,6 +54,12 @@ class Cluster:
 
     async def ready(self, node: str) -> bool:
         return is_ready(await self.kubectl.get("node", node))
+
+    async def settled(self, what: str) -> bool:
+        """Say whether nothing is left of the pods that were there before."""
+        name = what.partition("/")[2]
+        found = await self.kubectl.get("pods", "-l", f"app.kubernetes.io/name={name}")
+        return not any("deletionTimestamp" in pod["metadata"] for pod in found["items"])
 
     async def all_ready(self) -> None:
         """Wait until every service is as it should be."""
@@ -78,6 +84,7 @@ def _rolled(what: str) -> Act:
     async def act(cluster: Cluster) -> None:
         await cluster.kubectl.call("rollout", "restart", what)
         await cluster.kubectl.rolled_out(what)
+        await until(lambda: cluster.settled(what), f"the old pods of {what} are gone")
 
     return act
 
