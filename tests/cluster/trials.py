@@ -16,17 +16,21 @@ AWAY_S: Final = 40.0
 SETTLES_S: Final = 5.0
 
 EATS: Final = """
-import os
+import os, time
 for pid in filter(str.isdecimal, os.listdir('/proc')):
     with open(f'/proc/{pid}/cmdline') as f:
         if 'services.tagger' in f.read().split('\\0'):
             with open(f'/proc/{pid}/oom_score_adj', 'w') as score:
                 score.write('1000')
-eaten = []
-while True:
-    eaten.append(bytearray(os.urandom(2**20)) * 16)
+for _ in range(64):
+    if not os.fork():
+        eaten = os.urandom(2**26)
+        time.sleep(60)
+        os._exit(0)
+time.sleep(60)
 """
-"""Takes all the memory that the container may have, once the tagger is the first to be killed."""
+"""Takes all the memory that the container may have, by many: of whom the tagger is the largest, and
+so the first to be killed."""
 
 STOPS: Final = """
 import os, signal
