@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 from redis.exceptions import ResponseError
 
-from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
+from services.notifier.metrics import EVENT_DELAY, LANE_BREAKS, LANE_ENTRIES, LANE_READS
 from services.notifier.session import Session
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 from shared.tasks import end
@@ -94,6 +96,8 @@ class Tailer:
                 try:
                     await self._read(reader)
                 except (*AWAY, UnavailableError, ResponseError) as error:
+                    if not isinstance(error, UnavailableError):
+                        REDIS_ERRORS.labels(error=type(error).__name__).inc()
                     if not self._away:
                         logger.warning("tailer_waits", lane=self.lane, why=str(error))
                     self._away = True
@@ -126,6 +130,8 @@ class Tailer:
 
     def _hand_out(self, page: list[LaneEntry]) -> None:
         LANE_ENTRIES.inc(len(page))
+        written_ms, _ = after(page[0].id)
+        EVENT_DELAY.observe(max(0.0, time.time() - written_ms / 1000))
         for entry in page:
             session = self.live.get(entry.socket_id)
             if session is not None:
