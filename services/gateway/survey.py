@@ -12,6 +12,7 @@ import time
 from typing import Final
 
 import redis.exceptions
+import structlog
 from redis.asyncio import Redis
 
 from services.gateway import metrics
@@ -45,6 +46,8 @@ _OF_REDIS: Final = (
     metrics.REDIS_MEMORY_MOST,
 )
 
+logger = structlog.stdlib.get_logger()
+
 
 class Survey:
     """Sets the gauges that nobody sets as things happen. It costs Redis seven short questions."""
@@ -73,11 +76,10 @@ class Survey:
                 for name in QUEUES:
                     await self._queue(name)
         except (UnavailableError, TimeoutError):
-            metrics.REDIS_UP.set(0)
-            for gauge in _OF_QUEUES:
-                gauge.clear()
-            for gauge in _OF_REDIS:
-                gauge.set(math.nan)
+            _forget()
+        except Exception:  # what else is counted is told all the same
+            logger.exception("survey_broke")
+            _forget()
         else:
             metrics.REDIS_UP.set(1)
 
@@ -116,3 +118,11 @@ class Survey:
         except (UnavailableError, TimeoutError):
             pass
         metrics.BLOBS_FREE.set(math.nan if free is None else free)
+
+
+def _forget() -> None:
+    metrics.REDIS_UP.set(0)
+    for gauge in _OF_QUEUES:
+        gauge.clear()
+    for gauge in _OF_REDIS:
+        gauge.set(math.nan)

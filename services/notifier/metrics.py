@@ -31,7 +31,11 @@ REFUSED: Final = Counter(
     "Connections refused: rate, full, key_full, draining, origin, key, bad_resume.",
     ["reason"],
 )
-CLOSED: Final = Counter("tagline_closes_total", "Sockets closed by us, by close code.", ["code"])
+CLOSED: Final = Counter(
+    "tagline_closes_total",
+    "Sockets closed by us, by close code; 4008: its outbox was full, what came then was dropped.",
+    ["code"],
+)
 CUT_OFF: Final = Counter(
     "tagline_cut_offs_total", "Sockets cut off because they did not answer a close."
 )
