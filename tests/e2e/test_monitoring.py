@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import pytest
 
 from shared.keys import new_socket_id
 from tests.e2e.stack import Stack, running_stack
@@ -34,6 +35,7 @@ SETTINGS: Final = {
 }
 
 
+@pytest.mark.timeout(300)  # Prometheus, and alerts, take their time
 async def test_every_query_is_answered_and_alerts_fire_when_they_should(tmp_path: Path) -> None:
     async with OpenAIServer() as openai:
         settings = {"OPENAI_API_KEY": openai.key, "OPENAI_BASE_URL": openai.url, **SETTINGS}
