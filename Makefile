@@ -65,7 +65,7 @@ screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states i
 
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
-	@for extra in gateway tagger notifier local dev; do \
+	@for extra in gateway tagger notifier otel local dev; do \
 		echo "Locking requirements/$$extra.txt"; \
 		$(PY) -m $(LOCK) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; \
 	done
