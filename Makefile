@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench eval chaos screenshots manifests lock sbom clean
+.PHONY: help run test check web-check format docs bench eval chaos screenshots manifests lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -47,6 +47,10 @@ format: $(VENV)/.dev web/node_modules/.made ## format the code and mend what the
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 	@$(NPM) run --silent format
+
+docs: $(VENV)/.dev ## write docs/metrics.md and the dashboard anew from the code
+	@$(PY) -m tests.support.metrics_page
+	@$(PY) -m deploy.grafana.dashboard
 
 bench: $(VENV)/.dev ## measure speed
 	@$(PY) -m tests.bench $(ARGS)

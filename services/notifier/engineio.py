@@ -6,7 +6,7 @@ https://github.com/socketio/engine.io-protocol. What is spoken over it is `socke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import orjson
@@ -69,6 +69,12 @@ class EngineSocket:
     def send(self, packet: bytes) -> bool:
         """Send `packet`; False, and not sent, if too much waits already."""
         return self.socket.send(packet) if self.socket else self.polling.send(packet)
+
+    def send_all(self, packets: Sequence[bytes]) -> bool:
+        """Send `packets`; False if too much waits, and some were not sent."""
+        if self.socket:
+            return self.socket.send_all(packets)
+        return all(self.polling.send(packet) for packet in packets)
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent, or this is over."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from services.notifier.closing import Close
@@ -19,13 +20,22 @@ _SENT = {
 _SENT_OTHER = EVENTS.labels(event="other")
 
 
+def count(entries: Iterable[LaneEntry]) -> None:
+    """Count events that were sent."""
+    for event, times in Counter(each.event for each in entries).items():
+        _SENT.get(event, _SENT_OTHER).inc(times)
+
+
 class Transport(Protocol):
     """What carries frames to a client: WebSocket, Socket.IO, server-sent events."""
 
     name: str
 
-    def offer(self, frame: LaneEntry) -> bool:
-        """Send `frame`; False, and not sent, if too much waits to be sent already."""
+    def offer(self, *entries: LaneEntry) -> bool:
+        """Send `entries` as frames; False if too much waits already, and some were not sent.
+
+        One that comes first of all, `connected`, comes alone.
+        """
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent, or the connection has ended."""
@@ -66,7 +76,7 @@ class Session:
         """Send an event, as the next one; False, and not sent, if too much waits already."""
         if not self.transport.offer(entry):
             return False
-        _SENT.get(entry.event, _SENT_OTHER).inc()
+        count([entry])
         self.position = entry.id
         return True
 
@@ -74,14 +84,23 @@ class Session:
         """From now on take what is delivered, but for what `position` has behind it."""
         self._live_from = after(position)
 
-    def deliver(self, entry: LaneEntry) -> None:
-        """Send a live event; a client that does not take it is closed."""
+    def deliver(self, entries: Sequence[LaneEntry]) -> Sequence[LaneEntry]:
+        """Send live events, at least one; a client that does not take them is closed.
+
+        Returns those that were sent, for whoever delivers to many to `count` them together.
+        """
         if self._live_from is not None:
-            if after(entry.id) <= self._live_from:
-                return
+            entries = [each for each in entries if after(each.id) > self._live_from]
+            if not entries:
+                return ()
             self._live_from = None  # entries come in order: no later one needs a look
-        if not self.closed and not self.send(entry):
+        if self.closed:
+            return ()
+        if not self.transport.offer(*entries):
             self.close(Close.TOO_SLOW)
+            return ()
+        self.position = entries[-1].id
+        return entries
 
     def claimed(self, claim: str) -> None:
         """Hear that a notifier, maybe this one, serves the socket from the entry `claim` on."""

@@ -35,13 +35,13 @@ class SocketIOTransport:
         self._engine = engine
         self._ids = ids
 
-    def offer(self, frame: LaneEntry) -> bool:
-        if frame.event == frames.CONNECTED:
+    def offer(self, *entries: LaneEntry) -> bool:
+        if entries[0].event == frames.CONNECTED:
             # Only now: what the client causes once it knows its ID must not be missed.
-            self._engine.send(b"40" + orjson.dumps({"sid": frame.socket_id.decode()}))
+            self._engine.send(b"40" + orjson.dumps({"sid": entries[0].socket_id.decode()}))
             if not self._ids:
                 return True
-        return self._engine.send(frames.as_packet(frame, ids=self._ids))
+        return self._engine.send_all([frames.as_packet(each, ids=self._ids) for each in entries])
 
     async def room(self) -> None:
         await self._engine.room()

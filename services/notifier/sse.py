@@ -42,8 +42,8 @@ class SseTransport:
         """Whether the connection has gone."""
         return self._wire.lost
 
-    def offer(self, frame: LaneEntry) -> bool:
-        return self.write(frames.as_server_sent(frame))
+    def offer(self, *entries: LaneEntry) -> bool:
+        return self._wire.send_all([self._chunk(frames.as_server_sent(each)) for each in entries])
 
     async def room(self) -> None:
         await self._wire.room()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 from redis.exceptions import ResponseError
 
-from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
-from services.notifier.session import Session
+from services.notifier.metrics import EVENT_DELAY, LANE_BREAKS, LANE_ENTRIES, LANE_READS
+from services.notifier.session import Session, count
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 from shared.tasks import end
@@ -94,6 +96,8 @@ class Tailer:
                 try:
                     await self._read(reader)
                 except (*AWAY, UnavailableError, ResponseError) as error:
+                    if not isinstance(error, UnavailableError):
+                        REDIS_ERRORS.labels(error=type(error).__name__).inc()
                     if not self._away:
                         logger.warning("tailer_waits", lane=self.lane, why=str(error))
                     self._away = True
@@ -126,13 +130,25 @@ class Tailer:
 
     def _hand_out(self, page: list[LaneEntry]) -> None:
         LANE_ENTRIES.inc(len(page))
+        due: dict[bytes, list[LaneEntry]] = {}
         for entry in page:
-            session = self.live.get(entry.socket_id)
-            if session is not None:
-                session.deliver(entry)
+            if entry.socket_id in self.live:
+                due.setdefault(entry.socket_id, []).append(entry)
             elif entry.socket_id == NOBODY:
+                self._deliver(due)  # what came before the notice
+                due = {}
                 self._on_notice(entry)
+        self._deliver(due)
         self.position = page[-1].id
+        written_ms, _ = after(page[0].id)
+        EVENT_DELAY.observe(max(0.0, time.time() - written_ms / 1000))
+
+    def _deliver(self, due: dict[bytes, list[LaneEntry]]) -> None:
+        sent: list[LaneEntry] = []
+        for socket_id, entries in due.items():
+            if session := self.live.get(socket_id):
+                sent += session.deliver(entries)
+        count(sent)
 
     async def _start_again(self) -> None:
         end = await self._lanes.end(self.lane)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import WSMsgType, web
@@ -53,6 +53,10 @@ class TextSocket:
     def send(self, text: bytes) -> bool:
         """Send `text`; False, and not sent, if too much waits already."""
         return self._wire.send(_header(len(text)) + text)
+
+    def send_all(self, texts: Sequence[bytes]) -> bool:
+        """Send `texts`; False if too much waits, and some were not sent."""
+        return self._wire.send_all([_header(len(text)) + text for text in texts])
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent."""

@@ -31,8 +31,8 @@ class WebSocketTransport:
     def __init__(self, socket: TextSocket) -> None:
         self._socket = socket
 
-    def offer(self, frame: LaneEntry) -> bool:
-        return self._socket.send(frames.as_json(frame))
+    def offer(self, *entries: LaneEntry) -> bool:
+        return self._socket.send_all([frames.as_json(each) for each in entries])
 
     async def room(self) -> None:
         await self._socket.room()

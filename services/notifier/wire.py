@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from aiohttp import web
@@ -71,6 +71,24 @@ class Wire:
         self._waiting.append(data)
         self._size_bytes += len(data)
         return True
+
+    def send_all(self, parts: Sequence[bytes]) -> bool:
+        """Send `parts`, many with one write; False if too much waits, and some were not sent.
+
+        A write costs the kernel more than an event costs us.
+        """
+        if len(parts) == 1:
+            return self.send(parts[0])
+        bundle: list[bytes] = []
+        size_bytes = 0
+        for part in parts:
+            bundle.append(part)
+            size_bytes += len(part)
+            if size_bytes >= HIGH_WATER_BYTES:
+                if not self.send(b"".join(bundle)):
+                    return False
+                bundle, size_bytes = [], 0
+        return not bundle or self.send(b"".join(bundle))
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent."""

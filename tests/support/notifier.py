@@ -123,10 +123,11 @@ class Recorder:
     closed: Close | None = None
     accepts: Callable[[], bool] = lambda: True
 
-    def offer(self, frame: LaneEntry) -> bool:
-        if frame.event not in {b"connected", b"resync"} and not self.accepts():
-            return False
-        self.frames.append(frame)
+    def offer(self, *entries: LaneEntry) -> bool:
+        for entry in entries:
+            if entry.event not in {b"connected", b"resync"} and not self.accepts():
+                return False
+            self.frames.append(entry)
         return True
 
     async def room(self) -> None:
