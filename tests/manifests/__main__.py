@@ -1,4 +1,7 @@
-"""`make manifests`: renders what is in deploy/kubernetes and holds it to its rules; 1: broken."""
+"""`make manifests`: renders what is in deploy/kubernetes and holds it to its rules; 1: broken.
+
+`ARGS=--write`: first makes the copies anew that it has of what lies beside it.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,8 @@ def main() -> int:
     started = time.monotonic()
     # Services that are built for their routes alone find no Redis, and would say so.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    if "--write" in sys.argv[1:]:
+        copies.write()
     try:
         renders = all_renders()
     except NotRenderedError as error:
