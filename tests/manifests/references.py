@@ -11,6 +11,7 @@ from tests.manifests.manifests import NAME, Manifests, Object, Pod, Rule, select
 
 GUIDE: Final = Path("docs/kubernetes.md")
 
+_HASHED: Final = re.compile(r"-[a-z0-9]{10}$")
 _REFERENCES: Final = {
     "configMapRef": "ConfigMap",
     "configMapKeyRef": "ConfigMap",
@@ -144,6 +145,14 @@ def settings_are_there(manifests: Manifests) -> Iterator[str]:
                 yield f"{_named(each)}: no Secret {ref['name']}, or no {ref['key']} in it"
 
 
+def settings_roll_the_pods(manifests: Manifests) -> Iterator[str]:
+    """Another setting is another name of its ConfigMap, by which pods are rolled."""
+    for pod in manifests.pods():
+        for kind, name, _ in _references(pod):
+            if kind == "ConfigMap" and not _HASHED.search(name):
+                yield f"{pod.owner}: goes on as it was when {name} changes"
+
+
 def told_secrets() -> dict[str, set[str]]:
     """Return the Secrets that the guide has a line for in its table, and their keys."""
     rows = re.findall(r"^\| `(tagline-[\w-]+)` \| ([^|]+) \|", GUIDE.read_text(), re.MULTILINE)
@@ -180,4 +189,5 @@ RULES: Final[tuple[Rule, ...]] = (
     monitors_select_services,
     volumes_are_there,
     settings_are_there,
+    settings_roll_the_pods,
 )

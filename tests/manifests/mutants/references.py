@@ -187,4 +187,9 @@ MUTANTS: Final = (
         ),
         of=_KEDA,
     ),
+    Mutant(
+        references.settings_roll_the_pods,
+        "settings that are read at some time",
+        of_container("envFrom", 1, "configMapRef", "name", value="tagline-gateway"),
+    ),
 )
