@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
+import pytest
 
 from shared.keys import new_socket_id
 from tests.e2e.stack import Stack, running_stack
@@ -34,6 +35,7 @@ SETTINGS: Final = {
 }
 
 
+@pytest.mark.timeout(480)  # Prometheus, and alerts, take their time
 async def test_every_query_is_answered_and_alerts_fire_when_they_should(tmp_path: Path) -> None:
     async with OpenAIServer() as openai:
         settings = {"OPENAI_API_KEY": openai.key, "OPENAI_BASE_URL": openai.url, **SETTINGS}
@@ -42,7 +44,7 @@ async def test_every_query_is_answered_and_alerts_fire_when_they_should(tmp_path
             running_stack(server.url, tmp_path, tmp_path / "cache", settings) as stack,
             running_prometheus(tmp_path / "prometheus", _targets(stack)) as prometheus,
         ):
-            await wait_until(prometheus.is_ready, timeout_s=30, what="Prometheus is ready")
+            await wait_until(prometheus.is_ready, timeout_s=60, what="Prometheus is ready")
             # Given all that the dashboard has a panel for, seen to grow: twice
             for number in (0, 1):
                 await _scraped(prometheus)
@@ -83,7 +85,7 @@ async def _scraped(prometheus: Prometheus) -> None:
     async def more() -> bool:
         return await least() > before
 
-    await wait_until(more, timeout_s=30, what="all services are scraped")
+    await wait_until(more, timeout_s=60, what="all services are scraped")
 
 
 async def _work(stack: Stack, openai: OpenAIServer, first: int) -> None:
@@ -152,7 +154,7 @@ async def _all_answered(prometheus: Prometheus) -> None:
         return not left
 
     try:
-        await wait_until(answered, timeout_s=30)
+        await wait_until(answered, timeout_s=60)
     except AssertionError:
         raise AssertionError(f"no data for {left}") from None
 
@@ -176,7 +178,7 @@ async def _a_tagger_stops(stack: Stack, prometheus: Prometheus) -> None:
     async def both_fire() -> bool:
         return {"TaglineNothingTagged", "TaglineInstanceDown"} <= await prometheus.firing()
 
-    await wait_until(both_fire, timeout_s=40, what="alerts say that nothing is tagged")
+    await wait_until(both_fire, timeout_s=90, what="alerts say that nothing is tagged")
     assert await prometheus.values('ALERTS{alertname="TaglineProviderDown"}') == []
 
 
@@ -188,4 +190,4 @@ async def _a_provider_fails(stack: Stack, openai: OpenAIServer, prometheus: Prom
         firing = await prometheus.firing()
         return "TaglineProviderDown" in firing and "TaglineNothingTagged" not in firing
 
-    await wait_until(only_that, timeout_s=40, what="an alert says that the provider is down")
+    await wait_until(only_that, timeout_s=90, what="an alert says that the provider is down")
