@@ -26,6 +26,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.similar import SimilarRoute
 from services.gateway.stages import StageRoutes
 from services.gateway.statistics import StatisticsRoute
+from services.gateway.survey import Survey
 from services.gateway.sweep import sweep_forever
 from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
@@ -83,7 +84,11 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
         at_a_time=settings.thumbnailers,
     )
-    health = Health({"redis": lambda: durability(redis), "blobs": blobs.check}, REGISTRY)
+    health = Health(
+        {"redis": lambda: durability(redis), "blobs": blobs.check},
+        REGISTRY,
+        look=Survey(redis, broker, blobs).look,
+    )
 
     app = web.Application(
         middlewares=[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from dramatiq import Message
 from dramatiq.common import compute_backoff
 
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
-from services.tagger.metrics import ATTEMPTS, FAILURES
+from services.tagger.metrics import ATTEMPTS, FAILURES, PHOTO_SECONDS
 from services.tagger.outcomes import outcome_of, problem_of
 from services.tagger.pipeline import DONE
 from services.tagger.stages.stage import Work
@@ -56,7 +57,7 @@ class Endings:
             record = again
         if finish is Finish.LOST:
             raise LeaseLostError
-        ATTEMPTS.labels(result="complete").inc()
+        _count(work, "complete")
 
     async def fail(
         self,
@@ -88,7 +89,7 @@ class Endings:
         if await self._finish(work, record, message, lambda _: ending) is not Finish.ENDED:
             raise LeaseLostError
         FAILURES.labels(code=error.code).inc()
-        ATTEMPTS.labels(result="error").inc()
+        _count(work, "error")
         logger.warning("photo_failed", code=error.code, why=error.text, attempt=record.attempt)
 
     async def fail_or_retry(
@@ -165,6 +166,12 @@ def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete
             traceparent=work.told_trace,
         ),
     ]
+
+
+def _count(work: Work, result: str) -> None:
+    ATTEMPTS.labels(result=result).inc()
+    took_s = work.record.age_s + time.monotonic() - work.begun_s
+    PHOTO_SECONDS.labels(result=result).observe(took_s)
 
 
 def _plain(message: StreamMessage) -> Message[Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
@@ -83,6 +84,7 @@ class Work:
     """Fields of the record that change when the photo is complete."""
 
     clock: Clock = field(default_factory=Clock)
+    begun_s: float = field(default_factory=time.monotonic)
     stage_ms: dict[str, float] = field(default_factory=dict)
     """How long each stage took that has begun, by its id, without what it waited for others."""
 
