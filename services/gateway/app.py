@@ -18,6 +18,7 @@ from services.gateway.files import FileRoute
 from services.gateway.hardening import harden
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
+from services.gateway.photo_jobs import PhotoJobsRoute
 from services.gateway.photos import PhotoRoutes
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
@@ -30,6 +31,7 @@ from services.gateway.sweep import sweep_forever
 from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
 from services.gateway.thumbnails import ThumbnailRoute
+from services.gateway.tracing import traced
 from services.gateway.uploads import Uploads
 from shared import keys
 from shared.batches import Batches
@@ -90,6 +92,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
 
     app = web.Application(
         middlewares=[
+            traced,
             preflight(settings.allowed_origins),
             problems,
             whole,
@@ -103,6 +106,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     for routes in (
         uploads.routes(admission),
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
+        PhotoJobsRoute(photos, jobs).routes(),
         FileRoute(photos, blobs).routes(),
         ThumbnailRoute(photos, thumbnailer).routes(),
         SimilarRoute(photos, Similar(redis)).routes(),

@@ -80,6 +80,7 @@ class Endings:
             code=error.code,
             attempts=record.attempt if starts is None else starts,
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
         message.stuff_exception(error)
         letter = self._broker.dead_letter_for(message)
@@ -106,7 +107,7 @@ class Endings:
             delayed=self._broker.delayed_entry_for(_plain(message), deaths=message.deaths),
             delay_ms=delay_ms,
             counts=error.counts,
-            event=self._retrying(record, error, delay_ms),
+            event=self._retrying(work, error, delay_ms),
             outcome=outcome_of(work, "retry", error),
         ):
             raise LeaseLostError
@@ -114,7 +115,8 @@ class Endings:
         ATTEMPTS.labels(result="retry").inc()
         logger.warning("photo_retried", code=error.code, why=error.text, delay_ms=delay_ms)
 
-    def _retrying(self, record: Record, error: RetryableError, delay_ms: int) -> PhotoRetrying:
+    def _retrying(self, work: Work, error: RetryableError, delay_ms: int) -> PhotoRetrying:
+        record = work.record
         return PhotoRetrying(
             photo_id=record.id,
             attempt=record.attempt,
@@ -129,6 +131,7 @@ class Endings:
                 max_attempts=self._max_attempts,
             ),
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
 
     async def _finish(
@@ -153,12 +156,14 @@ def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete
             message=DONE["labels"][done.locale],
             attempt=done.attempt,
             batch_id=done.batch_id,
+            traceparent=work.told_trace,
         ),
         PhotoComplete(
             photo_id=done.id,
             photo=done.photo().view(),
             message=messages.text("complete", done.locale, count=len(work.tags)),
             batch_id=done.batch_id,
+            traceparent=work.told_trace,
         ),
     ]
 

@@ -21,6 +21,7 @@ from services.tagger.clock import Clock
 from services.tagger.gate import Gate
 from services.tagger.providers.provider import FoundTag, Provider, Recognition, Usage
 from services.tagger.vocabulary import Vocabulary
+from shared import tracing
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
@@ -110,6 +111,17 @@ class Work:
 
     stage: str = ""
     """The id of the stage that runs."""
+
+    worker: str = ""
+    """Host and process that do it."""
+
+    traceparent: str = ""
+    """The trace it belongs to, if that is not its job's own; see `shared.tracing`."""
+
+    @property
+    def told_trace(self) -> str | None:
+        """The trace as events tell it."""
+        return tracing.passed_on(self.traceparent) or None
 
     added: list[FoundTag] = field(default_factory=list)
     """Tags of stages; the provider's are in `recognition`."""
