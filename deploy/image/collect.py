@@ -42,10 +42,12 @@ def main(root: Path, prefix: Path) -> None:
     _copy_tree(prefix, root)
     interpreter = prefix / "bin" / "python"
     found = set(links(interpreter))
+    # What a wheel brings for itself is found once its module is loaded, and not by ldd.
+    bundled = {path.name for path in prefix.rglob("*.so*")}
     for folder in (library, prefix):
         for binary in folder.rglob("*.so*"):
-            found.update(needed(binary))
-    found.update(needed(interpreter))
+            found.update(needed(binary, bundled))
+    found.update(needed(interpreter, bundled))
     found.update(path for pattern in MORE for path in Path("/").glob(pattern[1:]))
     for path in sorted(found):
         for each in links(path):
@@ -63,11 +65,11 @@ def links(path: Path) -> Iterator[Path]:
         path = path.parent / path.readlink()
 
 
-def needed(binary: Path) -> set[Path]:
+def needed(binary: Path, bundled: set[str]) -> set[Path]:
     """Return the libraries that the loader finds for a program or library, itself included."""
     told = subprocess.run(("ldd", binary), capture_output=True, text=True, check=False).stdout  # noqa: S607
-    if missing := re.findall(r"(\S+) => not found", told):
-        raise SystemExit(f"{binary} lacks {', '.join(missing)}")
+    if missing := set(re.findall(r"(\S+) => not found", told)) - bundled:
+        raise SystemExit(f"{binary} lacks {', '.join(sorted(missing))}")
     return {Path(name) for name in re.findall(r"(/\S+) \(0x", told)}
 
 
