@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format docs bench eval chaos screenshots manifests lock sbom clean
+.PHONY: help run test check web-check format docs bench eval chaos screenshots images try-images \
+	manifests lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -66,6 +67,24 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 
 screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states into var/screenshots
 	@$(PY) -m tests.screenshots
+
+# podman or docker; what names begin with, a registry maybe; their tag; more arguments to build with.
+CONTAINER ?= $(shell command -v podman || command -v docker)
+IMAGES ?= localhost/tagline
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD_ARGS ?=
+
+images: ## build the images of the three services, by podman or Docker
+	@test -n '$(CONTAINER)' || { echo 'Images are built by podman or Docker: install one.' >&2; exit 1; }
+	@for service in gateway tagger notifier; do \
+		echo "Building $(IMAGES)-$$service:$(TAG)"; \
+		$(CONTAINER) build --quiet --file deploy/Dockerfile --build-arg SERVICE=$$service \
+			--build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) \
+			--tag $(IMAGES)-$$service:$(TAG) $(BUILD_ARGS) . || exit; \
+	done
+
+try-images: $(VENV)/.dev ## run what `make images` has built: read-only, as nobody, without capabilities
+	@$(PY) -m tests.images --images '$(IMAGES)-{}:$(TAG)' --engine '$(CONTAINER)' $(ARGS)
 
 manifests: $(VENV)/.dev $(VENV)/manifests/.made ## render what is in deploy/kubernetes, and hold it to its rules
 	@$(PY) -m tests.manifests $(ARGS)
