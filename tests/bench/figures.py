@@ -34,6 +34,7 @@ class Sizes:
     listed: int = 200_000
     stored: int = 100_000
     sockets: int = 5_000
+    fanned: int = 2_000
     events: int = 300_000
     steady_s: int = 10
     before_s: float = 5.0
