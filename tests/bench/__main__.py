@@ -133,6 +133,7 @@ def _machine() -> dict[str, str]:
     return {
         "date": datetime.now(tz=UTC).date().isoformat(),
         "cores": str(os.cpu_count()),
+        "load": f"{os.getloadavg()[0]:.1f}",
         "Python": platform.python_version(),
         "dramatiq": version("dramatiq"),
         "redis-py": version("redis"),
