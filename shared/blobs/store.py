@@ -22,7 +22,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig
+    from obstore.store import ClientConfig, RetryConfig
 
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, NoRoomError, UnavailableError
@@ -34,7 +34,10 @@ PARTS_AT_A_TIME: Final = 2
 
 _PROBE: Final = "probe"
 
-_HTTP: Final = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=15)}
+_HTTP: Final[ClientConfig] = {
+    "connect_timeout": timedelta(seconds=3),
+    "timeout": timedelta(seconds=15),
+}
 """Of one request to a bucket: until it is connected, and as a whole."""
 _RETRIES: Final[RetryConfig] = {
     "max_retries": 3,
@@ -262,7 +265,7 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
                 parts.netloc,
                 prefix=parts.path.strip("/") or None,
                 endpoint=endpoint,
-                client_options={"allow_http": (endpoint or "").startswith("http://"), **_HTTP},
+                client_options={**_HTTP, "allow_http": (endpoint or "").startswith("http://")},
                 retry_config=_RETRIES,
                 **options,  # type: ignore[arg-type]
             )

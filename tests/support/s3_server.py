@@ -138,7 +138,8 @@ def temporary_s3() -> Iterator[S3Server]:
     before = dict(os.environ)
     with tempfile.TemporaryDirectory(prefix="tagline-s3-") as folder, ExitStack() as stack:
         server = S3Server(Path(folder))
-        stack.callback(lambda: (os.environ.clear(), os.environ.update(before)))
+        stack.callback(os.environ.update, before)
+        stack.callback(os.environ.clear)
         os.environ.update(KEYS)
         stack.callback(server.stop)
         server.start()
