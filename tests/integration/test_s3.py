@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -99,12 +100,10 @@ async def test_wrong_keys_and_a_bucket_that_is_not_there_are_told(
 
 
 async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    connected = asyncio.Event()
+    writers: list[asyncio.StreamWriter] = []
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        connected.set()
-        await reader.read()
-        writer.close()
+    def silent(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
 
     monkeypatch.setattr("shared.blobs.store._HTTP", {"timeout": timedelta(milliseconds=200)})
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
@@ -114,7 +113,11 @@ async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.Mon
         store = open_store(f"s3://tagline?endpoint_url=http://127.0.0.1:{port}")
         with pytest.raises(UnavailableError):
             await store.put("originals/e/one.jpg", b"abc")
-        assert connected.is_set()
+        assert writers
+        for writer in writers:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
 
 async def test_photos_are_tagged_from_a_bucket_and_wait_while_it_is_away(
