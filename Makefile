@@ -32,7 +32,7 @@ help: ## what there is to do
 run: $(VENV)/.local web/dist/.made ## start Tagline here: page, services and their Redis; Ctrl-C stops it all
 	@exec $(PY) -m deploy.local.tied $$PPID TERM $(PY) -m deploy.local.run
 
-test: $(VENV)/.dev web/dist/.made ## run all tests, against a real Redis-compatible server
+test: $(VENV)/.dev $(VENV)/s3/.made web/dist/.made ## run all tests, against a real Redis-compatible server
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev web-check ## format, lint, types and imports; edits nothing
@@ -97,7 +97,7 @@ lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	done
 	@echo 'Locking requirements/embedded.txt'
 	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
-	@for tool in web sbom manifests; do \
+	@for tool in web sbom manifests s3; do \
 		echo "Locking requirements/$$tool.txt"; \
 		$(PY) -m $(LOCK) requirements/$$tool.in -o requirements/$$tool.txt || exit; \
 	done
@@ -139,7 +139,7 @@ $(VENV)/.web: requirements/web.txt $(VENV)/.made
 	@touch $@
 
 # Apart from the rest: what they need is in nobody's way.
-$(VENV)/sbom/.made $(VENV)/manifests/.made: $(VENV)/%/.made: requirements/%.txt $(VENV)/.made
+$(VENV)/sbom/.made $(VENV)/manifests/.made $(VENV)/s3/.made: $(VENV)/%/.made: requirements/%.txt $(VENV)/.made
 	@echo 'Installing requirements/$*.txt into $(VENV)/$*'
 	@$(PY) -m venv $(VENV)/$*
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/$*/bin/python -m pip --quiet install --require-hashes -r $<
