@@ -16,6 +16,7 @@ from redis.commands.core import AsyncScript
 
 from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 
 __all__ = [
     "AWAY",
@@ -101,6 +102,7 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.RedisError as error:
+        REDIS_ERRORS.labels(error=type(error).__name__).inc()
         if not is_away(error):
             raise
         raise UnavailableError("redis") from error
