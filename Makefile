@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help run test check web-check format docs bench eval chaos screenshots images try-images \
-	manifests lock sbom clean
+	manifests try-manifests lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -25,7 +25,7 @@ NPM := $(if $(NODE),,PATH="$(CURDIR)/$(VENV)/bin:$$PATH") npm --prefix web
 PAGE := $(shell find web/src web/public) web/index.html web/vite.config.ts
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The shell becomes the program (exec), so that signals reach it; and should make itself be
 # killed, the program is told to end (tied).
@@ -88,6 +88,9 @@ try-images: $(VENV)/.dev ## run what `make images` has built: read-only, as nobo
 
 manifests: $(VENV)/.dev $(VENV)/manifests/.made ## render what is in deploy/kubernetes, and hold it to its rules
 	@$(PY) -m tests.manifests $(ARGS)
+
+try-manifests: $(VENV)/.dev $(VENV)/manifests/.made ## roll, drain and cut a cluster under load; ARGS=--help
+	@$(PY) -m tests.cluster --kustomize '$(VENV)/manifests/bin/kubectl kustomize' $(ARGS)
 
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
