@@ -25,7 +25,7 @@ NPM := $(if $(NODE),,PATH="$(CURDIR)/$(VENV)/bin:$$PATH") npm --prefix web
 PAGE := $(shell find web/src web/public) web/index.html web/vite.config.ts
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The shell becomes the program (exec), so that signals reach it; and should make itself be
 # killed, the program is told to end (tied).
