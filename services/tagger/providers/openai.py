@@ -69,8 +69,7 @@ class OpenAIProvider:
     """Sends the picture, downscaled, in one request; retries nothing by itself."""
 
     name = "openai"
-    # The model looks at `low` detail at 512 px; a little more serves compatible servers.
-    picture_side_px = 768
+    picture_side_px = 512  # as large as the model looks at in `low` detail
 
     def __init__(
         self,
