@@ -113,9 +113,9 @@ class OpenAIProvider:
         """
         if self._server is None:
             raise RuntimeError("start the provider first")
-        messages = _messages(
-            prompt(question, self._wanted), await asyncio.to_thread(_data_url, picture)
-        )
+        image_url = await asyncio.to_thread(_data_url, picture)
+        del picture  # not for as long as the call takes
+        messages = _messages(prompt(question, self._wanted), image_url)
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:

@@ -109,6 +109,9 @@ class Work:
     stage: str = ""
     """The id of the stage that runs."""
 
+    later: frozenset[Part] = PARTS
+    """What stages after that one need."""
+
     added: list[FoundTag] = field(default_factory=list)
     """Tags of stages; the provider's are in `recognition`."""
 
