@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format bench eval chaos screenshots lock sbom clean
+.PHONY: help run test check web-check format docs bench eval chaos screenshots manifests lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -48,6 +48,10 @@ format: $(VENV)/.dev web/node_modules/.made ## format the code and mend what the
 	@$(PY) -m ruff check --fix .
 	@$(NPM) run --silent format
 
+docs: $(VENV)/.dev ## write docs/metrics.md and the dashboard anew from the code
+	@$(PY) -m tests.support.metrics_page
+	@$(PY) -m deploy.grafana.dashboard
+
 bench: $(VENV)/.dev ## measure speed
 	@$(PY) -m tests.bench $(ARGS)
 
@@ -63,15 +67,18 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states into var/screenshots
 	@$(PY) -m tests.screenshots
 
+manifests: $(VENV)/.dev $(VENV)/manifests/.made ## render what is in deploy/kubernetes, and hold it to its rules
+	@$(PY) -m tests.manifests $(ARGS)
+
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
-	@for extra in gateway tagger notifier local dev; do \
+	@for extra in gateway tagger notifier otel local dev; do \
 		echo "Locking requirements/$$extra.txt"; \
 		$(PY) -m $(LOCK) --extra $$extra pyproject.toml -o requirements/$$extra.txt || exit; \
 	done
 	@echo 'Locking requirements/embedded.txt'
 	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
-	@for tool in web sbom; do \
+	@for tool in web sbom manifests; do \
 		echo "Locking requirements/$$tool.txt"; \
 		$(PY) -m $(LOCK) requirements/$$tool.in -o requirements/$$tool.txt || exit; \
 	done
@@ -112,11 +119,11 @@ $(VENV)/.web: requirements/web.txt $(VENV)/.made
 	@$(PIP) install --require-hashes -r $<
 	@touch $@
 
-# Apart from the rest: what it needs is in nobody's way.
-$(VENV)/sbom/.made: requirements/sbom.txt $(VENV)/.made
-	@echo 'Installing requirements/sbom.txt into $(VENV)/sbom'
-	@$(PY) -m venv $(VENV)/sbom
-	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/sbom/bin/python -m pip --quiet install --require-hashes -r $<
+# Apart from the rest: what they need is in nobody's way.
+$(VENV)/sbom/.made $(VENV)/manifests/.made: $(VENV)/%/.made: requirements/%.txt $(VENV)/.made
+	@echo 'Installing requirements/$*.txt into $(VENV)/$*'
+	@$(PY) -m venv $(VENV)/$*
+	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/$*/bin/python -m pip --quiet install --require-hashes -r $<
 	@touch $@
 
 web/node_modules/.made: web/package.json web/package-lock.json $(if $(NODE),,$(VENV)/.web)

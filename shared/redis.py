@@ -16,6 +16,7 @@ from redis.commands.core import AsyncScript
 
 from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 from shared.together import Together
 
 __all__ = [
@@ -102,6 +103,7 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.RedisError as error:
+        REDIS_ERRORS.labels(error=type(error).__name__).inc()
         if not is_away(error):
             raise
         raise UnavailableError("redis") from error

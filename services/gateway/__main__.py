@@ -17,7 +17,7 @@ from shared.settings import load
 
 def main() -> int:
     settings = load(GatewaySettings)
-    logging.configure("gateway", settings.log)
+    logging.configure("gateway", settings.log, settings.log_level)
     # aiohttp warns of headers in forms, and Python keeps every warning it has shown: strangers'
     # words, as many as they like.
     for warning in (BadContentDispositionHeader, BadContentDispositionParam):
@@ -29,6 +29,7 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        otlp_endpoint=settings.otlp_endpoint,
         unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
         unread_s=settings.body_timeout_s,

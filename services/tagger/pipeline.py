@@ -16,6 +16,7 @@ from services.tagger.errors import RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
 from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
+from shared import tracing
 from shared.errors import UnavailableError
 
 DONE: Final[dict[str, Any]] = {
@@ -82,8 +83,9 @@ class Pipeline:
             work.later = self._needed_from(place)
             started_s, stood_s = time.perf_counter(), work.clock.stood_s
             try:
-                async with work.clock.limit(stage.timeout_s):
-                    await _run(stage, work)
+                with tracing.span(f"stage {stage.id}"):
+                    async with work.clock.limit(stage.timeout_s):
+                        await _run(stage, work)
             except TimeoutError:
                 raise RetryableError(
                     "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"

@@ -60,6 +60,10 @@ class BlobStore:
         if self._room is not None:
             await self._room.check()
 
+    async def free_bytes(self) -> int | None:
+        """Return how much may still be put here; None where nobody knows, of a bucket, say."""
+        return None if self._room is None else await self._room.free_bytes()
+
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Store `content` as `name`.
 

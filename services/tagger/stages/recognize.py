@@ -16,6 +16,7 @@ from services.tagger.gate import Gate, OpenGate
 from services.tagger.metrics import PROVIDER_CALLS, PROVIDER_COST, PROVIDER_TOKENS
 from services.tagger.providers.provider import Call, Provider, Question, Recognition, Usage
 from services.tagger.stages.stage import Stage, Work
+from shared import tracing
 from shared.decoding.picture import Picture
 
 
@@ -67,7 +68,8 @@ async def _turn(work: Work, provider: Provider, gate: Gate) -> AsyncIterator[Cal
         work.calls += 1
         result = "dropped"
         try:
-            yield call
+            with tracing.span("call", kind="client", provider=provider.name, model=provider.model):
+                yield call
             result = "ok"
         except PermanentError:
             result = "rejected"
