@@ -17,6 +17,7 @@ from redis.commands.core import AsyncScript
 from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
 from shared.metrics import REDIS_ERRORS
+from shared.together import Together
 
 __all__ = [
     "AWAY",
@@ -73,7 +74,7 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
     )
     if primary:
         primary.found_by_async(pool)
-    return Redis.from_pool(pool)
+    return Together.from_pool(pool)
 
 
 def connect_blocking(url: str, *, block_ms: int) -> Redis:

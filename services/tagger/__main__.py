@@ -7,7 +7,7 @@ import sys
 
 import uvloop
 
-from services.tagger import worker
+from services.tagger import heap, worker
 from services.tagger.settings import TaggerSettings
 from shared import logging, tracing
 from shared.settings import load
@@ -16,6 +16,7 @@ from shared.settings import load
 def main() -> int:
     settings = load(TaggerSettings)
     logging.configure("tagger", settings.log, settings.log_level)
+    heap.give_pictures_back()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
         tracing.start("tagger", settings.otlp_endpoint)

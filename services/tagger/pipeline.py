@@ -14,7 +14,7 @@ import structlog
 
 from services.tagger.errors import RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
-from services.tagger.stages.stage import Stage, Work
+from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
 from shared.errors import UnavailableError
@@ -77,9 +77,10 @@ class Pipeline:
 
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each before it begins."""
-        for step in self.steps:
+        for place, step in enumerate(self.steps, 1):
             await report(step)
             stage = step.stage
+            work.later = self._needed_from(place)
             started_s, stood_s = time.perf_counter(), work.clock.stood_s
             try:
                 with tracing.span(f"stage {stage.id}"):
@@ -95,6 +96,9 @@ class Pipeline:
                 STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
+
+    def _needed_from(self, place: int) -> frozenset[Part]:
+        return frozenset(part for step in self.steps[place:] for part in step.stage.needs)
 
 
 def _check(stages: Sequence[Stage]) -> None:

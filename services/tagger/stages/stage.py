@@ -112,6 +112,9 @@ class Work:
     stage: str = ""
     """The id of the stage that runs."""
 
+    later: frozenset[Part] = PARTS
+    """What stages after that one need."""
+
     worker: str = ""
     """Host and process that do it."""
 
