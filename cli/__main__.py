@@ -14,6 +14,7 @@ from rich.console import Console
 
 from cli.client import Tagline
 from cli.errors import TaglineError
+from cli.life import Life
 from cli.trial import Trial, columns_of, tried
 from cli.upload import Upload, tag_table
 
@@ -26,6 +27,7 @@ def _arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
     _add_upload(commands)
     _add_try(commands)
+    _add_trace(commands)
     return parser.parse_args()
 
 
@@ -68,6 +70,21 @@ def _add_try(commands: Commands) -> None:
     trial.set_defaults(run=_try)
 
 
+def _add_trace(commands: Commands) -> None:
+    trace = commands.add_parser(
+        "trace",
+        help="tell a photo's life: what happened when, and where it is now",
+        epilog="example: python -m cli trace 123",
+    )
+    trace.add_argument("photo", type=int, metavar="PHOTO", help="its id")
+    trace.add_argument("--url", default="http://127.0.0.1:8888", help="the gateway")
+    trace.add_argument(
+        "--key", default=os.environ.get("TAGLINE_KEY"), help="API key; else TAGLINE_KEY"
+    )
+    trace.add_argument("--json", action="store_true", help="the same as one JSON object")
+    trace.set_defaults(run=_trace)
+
+
 async def _upload(arguments: argparse.Namespace) -> int:
     run = Upload(
         arguments.files,
@@ -106,6 +123,17 @@ async def _try(arguments: argparse.Namespace) -> int:
     else:
         Console().print(trial.table())
     return 1 if trial.failed else 0
+
+
+async def _trace(arguments: argparse.Namespace) -> int:
+    async with Tagline(arguments.url, "", key=arguments.key) as client:
+        photo = await client.photo(arguments.photo)
+        life = Life(photo, await client.jobs(arguments.photo))
+    if arguments.json:
+        print(life.as_json())
+    else:
+        print("\n".join(life.lines()))
+    return 0
 
 
 def _text(prompt: str) -> str:

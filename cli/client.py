@@ -71,6 +71,11 @@ class Tagline:
         """Return a photo as it is now."""
         return await self._json("GET", f"/api/photos/{photo_id}")
 
+    async def jobs(self, photo_id: int) -> list[dict[str, Any]]:
+        """Return all the work there has been on a photo, with its attempts, the first first."""
+        answer = await self._json("GET", f"/api/photos/{photo_id}/jobs")
+        return list(answer["items"])
+
     async def events(self, cursor: Cursor | None = None) -> AsyncIterator[Event]:
         """Yield the events after `cursor`, which moves along; of a new socket without one.
 

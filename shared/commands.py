@@ -9,8 +9,9 @@ from typing import Final
 
 import orjson
 from dramatiq import Message
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
+from shared import tracing
 from shared.broker import Entry, QueueKeys, entry_for
 from shared.keys import SHARD, TAGGING_QUEUE
 
@@ -32,9 +33,18 @@ class TagPhoto(BaseModel):
     version: int = 1
     photo_id: int
     job_id: str
+    traceparent: str = ""
+    """The trace it belongs to, if that is not the job's own; see `shared.tracing`."""
+
+    @field_validator("traceparent")
+    @classmethod
+    def _well_formed(cls, text: str) -> str:
+        return tracing.read(text)  # a photo does not fail for it
 
 
-def tag_photo_entry(job_id: str, priority: str, photo_id: int | None = None) -> Entry:
+def tag_photo_entry(
+    job_id: str, priority: str, photo_id: int | None = None, *, traceparent: str = ""
+) -> Entry:
     """Return the queue entry of a `TagPhoto`.
 
     Without `photo_id`, because the photo has none yet, the message holds `PHOTO_ID_PLACEHOLDER`
@@ -45,7 +55,8 @@ def tag_photo_entry(job_id: str, priority: str, photo_id: int | None = None) -> 
         queue_name=TAGGING_QUEUE,
         actor_name=TAG_PHOTO,
         args=(),
-        kwargs={"version": 1, "photo_id": number, "job_id": job_id},
+        kwargs={"version": 1, "photo_id": number, "job_id": job_id}
+        | ({"traceparent": traceparent} if traceparent else {}),
         options={"priority": priority},
         message_id=job_id,
     )

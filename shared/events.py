@@ -14,6 +14,8 @@ class Event(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True)
 
     name: ClassVar[str]
+    traceparent: str | None = None
+    """The trace it belongs to, where messages carry one; see `shared.tracing`."""
 
     def data(self) -> str:
         """Return the JSON that is stored in the lane and sent as it is."""
@@ -49,7 +51,7 @@ class PhotoComplete(Event):
     batch_id: str | None = None
 
     def data(self) -> str:
-        fields = {"batch_id"} if self.batch_id is None else None
+        fields = {name for name in ("batch_id", "traceparent") if getattr(self, name) is None}
         return self.model_dump_json(by_alias=True, exclude=fields)
 
 

@@ -19,6 +19,7 @@ from shared.pages import Page, Pages
 from shared.photos import cancelled
 from shared.record import PhotoProblem, Record, Time, rfc3339
 from shared.redis import away_is_unavailable, script
+from shared.tracing import trace_id
 from shared.usage import Usage, usage_of
 
 State = Literal["waiting", "active", "delayed", "dead", "complete", "cancelled"]
@@ -38,19 +39,24 @@ class JobAttempt(_View):
     """One start of the work.
 
     `result` is None while it runs, `complete`, `error`, `retry`, or `lost` where the worker
-    died, gave it back or was told to stop. `cached`: whether the answer was known already.
-    `usage`: of its calls, however it ended; None where the provider told none.
+    died, gave it back or was told to stop. `worker`: host and process. `cached`: whether
+    the answer was known already.
+    `usage`: of its calls, however it ended; None where the provider told none. `stage_ms`: how
+    long each stage took, in their order, without `waited_ms`, which they waited for others.
     """
 
     attempt: int
     started_at: Time
     ended_at: Time | None
     result: Literal["complete", "error", "retry", "lost"] | None
+    worker: str | None
     error: PhotoProblem | None
+    provider: str | None
     cached: bool
     provider_calls: int
     usage: Usage | None
     stage_ms: dict[str, float]
+    waited_ms: float
 
 
 class Job(_View):
@@ -71,8 +77,12 @@ class Job(_View):
 
 
 class JobDetails(Job):
-    """A job with its last attempts, the first of them first."""
+    """A job with its last attempts, the first of them first.
 
+    `trace_id`: 32 hex digits, in all that is logged of it.
+    """
+
+    trace_id: str
     attempts: tuple[JobAttempt, ...]
 
 
@@ -86,6 +96,11 @@ class JobRecord:
     @property
     def id(self) -> str:
         return self.fields["id"]
+
+    @property
+    def traceparent(self) -> str:
+        """What its messages carry; `` if its trace is its own."""
+        return self.fields.get("traceparent", "")
 
     @property
     def owner(self) -> str:
@@ -108,7 +123,8 @@ class JobRecord:
 
     def details(self) -> dict[str, Any]:
         """Return the JSON object of the job alone."""
-        return JobDetails.model_validate({**self._fields(), "attempts": self._attempts()}).view()
+        details = {"trace_id": trace_id(self.traceparent, self.id), "attempts": self._attempts()}
+        return JobDetails.model_validate({**self._fields(), **details}).view()
 
     def _fields(self) -> dict[str, Any]:
         fields = self.fields
@@ -140,10 +156,13 @@ class JobRecord:
             ended_at=_time(self.fields.get(f"ended:{number}")),
             result=report.get("result", "lost" if over else None),
             error=report.get("error"),
+            worker=report.get("worker") or self.fields.get(f"worker:{number}"),
+            provider=report.get("provider"),
             cached=report.get("cached", False),
             provider_calls=int(self.fields.get(f"calls:{number}", "0")),
             usage=usage_of(self.fields, f":{number}"),
             stage_ms=report.get("stage_ms", {}),
+            waited_ms=report.get("waited_ms", 0),
         )
 
     def _report(self, number: int) -> dict[str, Any]:
@@ -164,7 +183,7 @@ class Jobs:
 
     async def get(self, job_id: str) -> JobRecord | None:
         """Return a job, None if there is none."""
-        return next(iter(await self._get_many([job_id])), None)
+        return next(iter(await self.get_many([job_id])), None)
 
     async def page(
         self, owner: str, states: Sequence[ListedState], *, before: str, limit: int
@@ -172,7 +191,7 @@ class Jobs:
         """Return jobs of `owner` in one of `states`, newest first."""
         sources = [keys.jobs(owner, state) for state in states]
         page = await self._pages.get(sources, before=before, limit=limit)
-        return Page(await self._get_many(page.items), page.next)
+        return Page(await self.get_many(page.items), page.next)
 
     async def cancel(self, record: Record) -> bool:
         """Cancel the current job of a photo; False if it has ended already."""
@@ -194,7 +213,9 @@ class Jobs:
 
     async def revive(self, job: JobRecord) -> bool:
         """Have a dead job wait again, its tries uncounted; False if it is not dead."""
-        entry = tag_photo_entry(job.id, job.fields["priority"], job.photo_id)
+        entry = tag_photo_entry(
+            job.id, job.fields["priority"], job.photo_id, traceparent=job.traceparent
+        )
         with away_is_unavailable():
             done = await self._revive(
                 keys=[keys.photo(job.photo_id), entry.stream, TAGGING.dead],
@@ -207,7 +228,8 @@ class Jobs:
         with away_is_unavailable():
             return bool(await self._drop(keys=[keys.job(job.id), TAGGING.dead], args=[keys.SHARD]))
 
-    async def _get_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+    async def get_many(self, job_ids: Sequence[str]) -> list[JobRecord]:
+        """Return those of `job_ids` that exist, in that order."""
         with away_is_unavailable():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for job_id in job_ids:

@@ -8,11 +8,16 @@ from typing import Literal
 
 import structlog
 
+Level = Literal["debug", "info", "warning"]
 
-def configure(service: str, style: Literal["console", "json"] | None) -> None:
+
+def configure(
+    service: str, style: Literal["console", "json"] | None, level: Level = "info"
+) -> None:
     """Set up structlog, and the standard library's logging through it.
 
-    `style` None: `console` on a terminal, else `json`.
+    `style` None: `console` on a terminal, else `json`. `level`: the least of what we say that is
+    written; libraries never say more than `info`.
     """
     console = sys.stderr.isatty() if style is None else style == "console"
     shared: list[structlog.typing.Processor] = [
@@ -48,6 +53,8 @@ def configure(service: str, style: Literal["console", "json"] | None) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
+    for ours in ("services", "shared"):
+        logging.getLogger(ours).setLevel(level.upper())
     for noisy in ("aiohttp.access", "httpx2", "httpcore2", "openai", "socketio", "engineio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)

@@ -109,10 +109,12 @@ class Photos:
         digest: str,
         kept_ms: int,
         batch_id: str | None = None,
+        traceparent: str = "",
     ) -> Answer:
         """Accept `photos`, all of one priority, or say what `request_id` was answered before.
 
         `digest` stands for the request's content; the answer's is that of the first request.
+        `traceparent`: what their messages carry.
         """
         args: list[str | bytes] = []
         for photo in photos:
@@ -138,6 +140,7 @@ class Photos:
                     PHOTO_ID_PLACEHOLDER,
                     MESSAGE,
                     batch_id or "",
+                    traceparent,
                     *args,
                 ],
             )
@@ -200,13 +203,20 @@ class Photos:
         return await self.get_many([int(photo_id) for photo_id in ids])
 
     async def retag(
-        self, photo_id: int, *, job_id: str, priority: str, fresh: bool, socket_id: str | None
+        self,
+        photo_id: int,
+        *,
+        job_id: str,
+        priority: str,
+        fresh: bool,
+        socket_id: str | None,
+        traceparent: str = "",
     ) -> Retag:
         """Have a photo that has ended analysed again, by the new job `job_id`.
 
         `fresh`: whether the answer may not come from the cache.
         """
-        entry = tag_photo_entry(job_id, priority, photo_id)
+        entry = tag_photo_entry(job_id, priority, photo_id, traceparent=traceparent)
         with away_is_unavailable():
             done = await self._retag(
                 keys=[keys.photo(photo_id), entry.stream, TAGGING.dead],
@@ -221,6 +231,7 @@ class Photos:
                     MOST_WATCHED,
                     MESSAGE,
                     entry.fields[MESSAGE],
+                    traceparent,
                 ],
             )
         return Retag(done)

@@ -115,6 +115,11 @@ class Record:
         return self.fields["job_id"]
 
     @property
+    def job_ids(self) -> list[str]:
+        """Its jobs, the first of them first; earlier ones may be forgotten by now."""
+        return [*self.fields.get("earlier_jobs", "").split(), self.job_id]
+
+    @property
     def locale(self) -> str:
         return self.fields["locale"]
 

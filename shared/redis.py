@@ -16,6 +16,8 @@ from redis.commands.core import AsyncScript
 
 from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
+from shared.together import Together
 
 __all__ = [
     "AWAY",
@@ -72,7 +74,7 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
     )
     if primary:
         primary.found_by_async(pool)
-    return Redis.from_pool(pool)
+    return Together.from_pool(pool)
 
 
 def connect_blocking(url: str, *, block_ms: int) -> Redis:
@@ -101,6 +103,7 @@ def away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except redis.exceptions.RedisError as error:
+        REDIS_ERRORS.labels(error=type(error).__name__).inc()
         if not is_away(error):
             raise
         raise UnavailableError("redis") from error

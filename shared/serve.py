@@ -13,6 +13,7 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from shared import tracing
 from shared.health import Health
 from shared.server import UNREAD_S, Runner, Unanswered, bare
 
@@ -36,6 +37,7 @@ def serve(
     bind: str,
     port: int,
     grace_s: float,
+    otlp_endpoint: str | None = None,
     idle_s: float = IDLE_S,
     unread_s: float = UNREAD_S,
     cancel_handlers: bool = False,
@@ -43,8 +45,9 @@ def serve(
 ) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code.
 
-    `idle_s`: how long a connection may take to send the head of a request. `unread_s`: after how
-    long a client that takes too little of an answer is let go. `cancel_handlers`: whether a
+    `otlp_endpoint`: where its spans are sent, if anywhere. `idle_s`: how long a connection may
+    take to send the head of a request. `unread_s`: after how long a client that takes too little
+    of an answer is let go. `cancel_handlers`: whether a
     request whose connection is lost is given up at once. `unanswered`: how what is no request is
     answered.
     """
@@ -58,6 +61,7 @@ def serve(
     }
     address = (bind, port)
     try:
+        tracing.start(service, otlp_endpoint)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, build, address, unanswered, options))
     except ValueError as error:
@@ -66,6 +70,8 @@ def serve(
     except OSError as error:
         print(f"{service}: cannot serve on {bind}:{port}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
+    finally:
+        tracing.stop()
     return 0
 
 

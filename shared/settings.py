@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.broker import check_url
 from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.key_file import read_keys
+from shared.logging import Level
 
 logger = structlog.stdlib.get_logger()
 
@@ -31,6 +32,10 @@ class Settings(BaseSettings):
     redis_url: str = Field("redis://127.0.0.1:6379/0", validation_alias="REDIS_URL")
     bind: str = Field("127.0.0.1", validation_alias="TAGLINE_BIND")
     log: Literal["console", "json"] | None = Field(None, validation_alias="TAGLINE_LOG")
+    log_level: Level = Field("info", validation_alias="TAGLINE_LOG_LEVEL")
+    otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where spans are sent; none: there are none. OpenTelemetry reads it, and others, itself."""
+
     locale: Literal["fr", "en"] = Field("fr", validation_alias="TAGLINE_LOCALE")
     lanes: int = Field(16, ge=1, le=1024, validation_alias="PROGRESS_LANES")
     retention_s: int = Field(600, ge=1, validation_alias="TAGLINE_RETENTION_S")

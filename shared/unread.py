@@ -13,14 +13,11 @@ import termios
 from typing import Final
 
 import structlog
-from prometheus_client import Counter
+
+from shared.metrics import UNREAD
 
 LEAST_BYTES_PER_S: Final = 500
 """What a client has to take on average, as little as it has to send of a body."""
-
-UNREAD: Final = Counter(
-    "tagline_unread_total", "Connections ended because their client took too little of an answer."
-)
 
 logger = structlog.stdlib.get_logger()
 

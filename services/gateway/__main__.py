@@ -24,7 +24,7 @@ objects, in no cycles: by default (700) that search took a twentieth of all time
 def main() -> int:
     gc.set_threshold(COLLECT_AFTER)
     settings = load(GatewaySettings)
-    logging.configure("gateway", settings.log)
+    logging.configure("gateway", settings.log, settings.log_level)
     # aiohttp warns of headers in forms, and Python keeps every warning it has shown: strangers'
     # words, as many as they like.
     for warning in (BadContentDispositionHeader, BadContentDispositionParam):
@@ -36,6 +36,7 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        otlp_endpoint=settings.otlp_endpoint,
         unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
         unread_s=settings.body_timeout_s,

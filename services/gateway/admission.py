@@ -15,6 +15,7 @@ from services.gateway.errors import Problem, busy, rate_limited
 from services.gateway.memory import Memory
 from services.gateway.metrics import UPLOADS, UPLOADS_REFUSED, UPLOADS_UNDER_WAY
 from shared import keys
+from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
 
 WINDOW_MS: Final = 60_000
@@ -51,6 +52,10 @@ class Admission:
                         await self._count(request)
                     except Problem as problem:
                         raise _counted(problem) from None
+                    except UnavailableError as error:
+                        UPLOADS.labels(result="unavailable").inc()
+                        UPLOADS_REFUSED.labels(reason=error.what).inc()
+                        raise
                     return await handler(request)
             finally:
                 self._under_way -= 1

@@ -18,6 +18,7 @@ from services.gateway.files import FileRoute
 from services.gateway.hardening import harden
 from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
+from services.gateway.photo_jobs import PhotoJobsRoute
 from services.gateway.photos import PhotoRoutes
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
@@ -25,10 +26,12 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.similar import SimilarRoute
 from services.gateway.stages import StageRoutes
 from services.gateway.statistics import StatisticsRoute
+from services.gateway.survey import Survey
 from services.gateway.sweep import sweep_forever
 from services.gateway.tags import TagRoutes
 from services.gateway.thumbnailer import Thumbnailer
 from services.gateway.thumbnails import ThumbnailRoute
+from services.gateway.tracing import traced
 from services.gateway.uploads import Uploads
 from shared import keys
 from shared.batches import Batches
@@ -81,10 +84,15 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
         at_a_time=settings.thumbnailers,
     )
-    health = Health({"redis": lambda: durability(redis), "blobs": blobs.check}, REGISTRY)
+    health = Health(
+        {"redis": lambda: durability(redis), "blobs": blobs.check},
+        REGISTRY,
+        look=Survey(redis, broker, blobs).look,
+    )
 
     app = web.Application(
         middlewares=[
+            traced,
             preflight(settings.allowed_origins),
             problems,
             whole,
@@ -98,6 +106,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     for routes in (
         uploads.routes(admission),
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
+        PhotoJobsRoute(photos, jobs).routes(),
         FileRoute(photos, blobs).routes(),
         ThumbnailRoute(photos, thumbnailer).routes(),
         SimilarRoute(photos, Similar(redis)).routes(),

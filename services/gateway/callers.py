@@ -24,7 +24,8 @@ _READING: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, X-Socket-Id",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Traceparent, "
+    "X-Socket-Id",
     "Access-Control-Max-Age": "600",
 }
 

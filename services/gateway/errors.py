@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.gateway.metrics import PROBLEMS
 from shared.errors import NoRoomError, UnavailableError
 
 RETRY_AFTER_S: Final = 2
@@ -44,6 +45,7 @@ class Problem(Exception):
         self.members = members
 
     def response(self) -> web.Response:
+        PROBLEMS.labels(code=self.code).inc()
         body = {
             "type": f"urn:tagline:problem:{self.code}",
             "title": HTTPStatus(self.status).phrase,

@@ -23,6 +23,8 @@ from services.gateway.requests import (
     socket_id_in,
     word_in,
 )
+from services.gateway.tracing import traceparent_of
+from shared import tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original, thumbnails
 from shared.errors import UnavailableError
@@ -147,13 +149,14 @@ class PhotoRoutes:
     async def retag(self, request: web.Request) -> web.Response:
         record = await record_of(request, self._photos)
         body = await json_body(request, RetagBody, optional=True)
-        job_id = str(uuid.uuid4())
+        job_id, trace = str(uuid.uuid4()), traceparent_of(request)
         done = await self._photos.retag(
             record.id,
             job_id=job_id,
             priority=body.priority or "normal",
             fresh=body.fresh,
             socket_id=socket_id_in(request, None, lanes=self._lanes),
+            traceparent=trace,
         )
         match done:
             case Retag.MISSING:
@@ -165,7 +168,12 @@ class PhotoRoutes:
                     409, "in_work", "The photo is being analysed: cancel its job, or wait for it"
                 )
             case Retag.ACCEPTED:
-                logger.info("photo_retagged", photo_id=record.id, job_id=job_id)
+                logger.info(
+                    "photo_retagged",
+                    photo_id=record.id,
+                    job_id=job_id,
+                    trace_id=tracing.trace_id(trace, job_id),
+                )
                 accepted = Accepted(record.id, record.filename, job_id)
                 return json_response(
                     accepted_view(accepted, record.locale),

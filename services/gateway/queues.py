@@ -13,8 +13,9 @@ from dramatiq.errors import ConnectionClosed
 from services.gateway.errors import not_found
 from services.gateway.requests import json_response, only_queries
 from shared import keys
-from shared.broker import RedisStreamsBroker
+from shared.broker import QueueReport, RedisStreamsBroker
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 
 QUEUES: Final = (keys.TAGGING_QUEUE,)
 
@@ -57,12 +58,12 @@ class QueueRoutes:
         name = request.match_info["name"]
         if name not in QUEUES:
             raise not_found("queue")
-        await _run(lambda: change(name))
+        await blocking(lambda: change(name))
         logger.info(event, queue=name)
         return json_response(await self._view(name))
 
     async def _view(self, name: str) -> dict[str, Any]:
-        report = await _run(lambda: self._broker.inspect(name))
+        report = await blocking(lambda: self._broker.inspect(name))
         return {
             "name": name,
             "waiting": dict(report.waiting),
@@ -70,13 +71,20 @@ class QueueRoutes:
             "delayed": report.delayed,
             "dead": report.dead,
             "deadDropped": report.dead_dropped,
-            "workers": sum(each.idle_ms < ALIVE_MS for each in report.consumers),
+            "workers": alive(report),
             "paused": report.paused,
         }
 
 
-async def _run(call: Callable[[], T]) -> T:
+def alive(report: QueueReport) -> int:
+    """Return how many workers a queue has."""
+    return sum(each.idle_ms < ALIVE_MS for each in report.consumers)
+
+
+async def blocking(call: Callable[[], T]) -> T:
+    """Return what the broker says to `call`. Raises `UnavailableError`."""
     try:
         return await asyncio.to_thread(call)
     except ConnectionClosed as error:
+        REDIS_ERRORS.labels(error=type(error).__name__).inc()
         raise UnavailableError("redis") from error

@@ -13,6 +13,7 @@ from services.gateway.errors import Problem, bad_image, too_large, unsupported_i
 from services.gateway.headers import Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
 from services.gateway.parts import Part
+from shared import tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 
@@ -83,7 +84,8 @@ async def receive(part: Part, blobs: BlobStore, limits: Limits) -> Received:
     _check_size(width, height, limits)
     filename = f"photo-{ULID()}.{image_format.extension}"
     # A small photo is one write; a large one is never in memory as a whole.
-    await blobs.put(original(filename), head if ended else incoming.rest(head))
+    with tracing.span("store"):
+        await blobs.put(original(filename), head if ended else incoming.rest(head))
     return Received(
         filename=filename,
         original_name=as_data(part.filename),

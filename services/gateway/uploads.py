@@ -31,7 +31,8 @@ from services.gateway.requests import (
     locale_of,
     socket_id_in,
 )
-from shared import messages
+from services.gateway.tracing import traceparent_of
+from shared import messages, tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 from shared.broker import PRIORITIES
@@ -132,15 +133,22 @@ class Uploads:
         # From here on: where its answer is lost, nobody knows what it has done. What it has not
         # done leaves blobs without a record, which are swept.
         form.submitted = True
-        answer = await self._photos.submit(
-            [_new_photo(photo, locale=locale, priority=priority) for photo in form.photos],
-            owner=owner_of(request),
-            socket_id=socket_id,
-            request_id=key or request_id,
-            digest=form.digest,
-            kept_ms=IDEMPOTENCY_KEPT_MS if key else ANSWER_KEPT_MS,
-            batch_id=request_id if len(form.photos) > 1 else None,
-        )
+        trace = traceparent_of(request)
+        new = [
+            _new_photo(photo, locale=locale, priority=priority, traceparent=trace)
+            for photo in form.photos
+        ]
+        with tracing.span("submit", photos=len(new)):
+            answer = await self._photos.submit(
+                new,
+                owner=owner_of(request),
+                socket_id=socket_id,
+                request_id=key or request_id,
+                digest=form.digest,
+                kept_ms=IDEMPOTENCY_KEPT_MS if key else ANSWER_KEPT_MS,
+                batch_id=request_id if len(form.photos) > 1 else None,
+                traceparent=trace,
+            )
         if answer.digest != form.digest:
             form.submitted = False
             raise Problem(
@@ -151,7 +159,12 @@ class Uploads:
         if answer.new:
             UPLOAD_BYTES.inc(sum(photo.size_bytes for photo in form.photos))
             for photo in answer.photos:
-                logger.info("photo_accepted", photo_id=photo.id, job_id=photo.job_id)
+                logger.info(
+                    "photo_accepted",
+                    photo_id=photo.id,
+                    job_id=photo.job_id,
+                    trace_id=tracing.trace_id(trace, photo.job_id),
+                )
         else:
             await self._discard(form)
         return _accepted(answer, locale)
@@ -179,7 +192,8 @@ class Uploads:
 
     async def _receive(self, part: Part) -> Received:
         try:
-            return await receive(part, self._blobs, self._limits)
+            with tracing.span("receive"):
+                return await receive(part, self._blobs, self._limits)
         except Problem as problem:
             # One of many, maybe: say which.
             problem.members["file"] = as_data(part.filename)
@@ -217,7 +231,7 @@ def _refusal(error: Exception) -> tuple[str, str]:
             return "internal_error", "internal_error"
 
 
-def _new_photo(photo: Received, *, locale: str, priority: str) -> NewPhoto:
+def _new_photo(photo: Received, *, locale: str, priority: str, traceparent: str) -> NewPhoto:
     job_id = str(uuid.uuid4())
     fields = {
         "filename": photo.filename,
@@ -231,7 +245,7 @@ def _new_photo(photo: Received, *, locale: str, priority: str) -> NewPhoto:
         "locale": locale,
         "priority": priority,
     }
-    return NewPhoto(fields, tag_photo_entry(job_id, priority))
+    return NewPhoto(fields, tag_photo_entry(job_id, priority, traceparent=traceparent))
 
 
 def _accepted(answer: Answer, locale: str) -> web.Response:

@@ -21,7 +21,7 @@ some thousand objects, in no cycles: by default (700) that search took a sixth o
 def main() -> int:
     gc.set_threshold(COLLECT_AFTER)
     settings = load(NotifierSettings)
-    logging.configure("notifier", settings.log)
+    logging.configure("notifier", settings.log, settings.log_level)
     settings.warn_if_open()
     return serve(
         "notifier",
@@ -29,6 +29,7 @@ def main() -> int:
         bind=settings.bind,
         port=settings.port,
         grace_s=settings.grace_s,
+        otlp_endpoint=settings.otlp_endpoint,
         idle_s=Timing().connect_within_s,
         cancel_handlers=True,
     )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from services.notifier.closing import Close
+from services.notifier.deliveries import tell
 from services.notifier.metrics import CLOSED, EVENTS
 from shared.progress import LaneEntry, after
 
@@ -20,10 +21,11 @@ _SENT = {
 _SENT_OTHER = EVENTS.labels(event="other")
 
 
-def count(entries: Iterable[LaneEntry]) -> None:
-    """Count events that were sent."""
+def count(entries: Collection[LaneEntry]) -> None:
+    """Count events that were sent, and tell of them where somebody wants to know."""
     for event, times in Counter(each.event for each in entries).items():
         _SENT.get(event, _SENT_OTHER).inc(times)
+    tell(entries)
 
 
 class Transport(Protocol):

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
 import structlog
 from redis.exceptions import ResponseError
 
-from services.notifier.metrics import LANE_BREAKS, LANE_ENTRIES, LANE_READS
+from services.notifier.metrics import EVENT_DELAY, LANE_BREAKS, LANE_ENTRIES, LANE_READS
 from services.notifier.session import Session, count
 from shared.errors import UnavailableError
+from shared.metrics import REDIS_ERRORS
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 from shared.tasks import end
@@ -94,6 +96,8 @@ class Tailer:
                 try:
                     await self._read(reader)
                 except (*AWAY, UnavailableError, ResponseError) as error:
+                    if not isinstance(error, UnavailableError):
+                        REDIS_ERRORS.labels(error=type(error).__name__).inc()
                     if not self._away:
                         logger.warning("tailer_waits", lane=self.lane, why=str(error))
                     self._away = True
@@ -136,6 +140,8 @@ class Tailer:
                 self._on_notice(entry)
         self._deliver(due)
         self.position = page[-1].id
+        written_ms, _ = after(page[0].id)
+        EVENT_DELAY.observe(max(0.0, time.time() - written_ms / 1000))
 
     def _deliver(self, due: dict[bytes, list[LaneEntry]]) -> None:
         sent: list[LaneEntry] = []

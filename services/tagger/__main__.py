@@ -7,17 +7,19 @@ import sys
 
 import uvloop
 
-from services.tagger import worker
+from services.tagger import heap, worker
 from services.tagger.settings import TaggerSettings
-from shared import logging
+from shared import logging, tracing
 from shared.settings import load
 
 
 def main() -> int:
     settings = load(TaggerSettings)
-    logging.configure("tagger", settings.log)
+    logging.configure("tagger", settings.log, settings.log_level)
+    heap.give_pictures_back()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
+        tracing.start("tagger", settings.otlp_endpoint)
         worker.run(settings)
     except (ValueError, RuntimeError) as error:
         print(f"tagger: {error}", file=sys.stderr)  # noqa: T201
@@ -26,6 +28,8 @@ def main() -> int:
         address = f"{settings.bind}:{settings.port}"
         print(f"tagger: cannot serve on {address}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
+    finally:
+        tracing.stop()
     return 0
 
 

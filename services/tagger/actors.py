@@ -22,6 +22,7 @@ from services.tagger.metrics import ATTEMPTS, PICKUP_SECONDS
 from services.tagger.pipeline import Pipeline, Step
 from services.tagger.running import Running
 from services.tagger.stages.stage import Tools, Work
+from shared import tracing
 from shared.attempts import Claim
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
@@ -72,7 +73,9 @@ class Tagging:
 
     async def _tag(self, command: TagPhoto, message: StreamMessage) -> None:
         with structlog.contextvars.bound_contextvars(
-            photo_id=command.photo_id, job_id=command.job_id
+            photo_id=command.photo_id,
+            job_id=command.job_id,
+            trace_id=tracing.trace_id(command.traceparent, command.job_id),
         ):
             try:
                 record = await self._tools.attempts.claim(
@@ -83,7 +86,7 @@ class Tagging:
                         PICKUP_SECONDS.observe(record.waited_s)
                     # From here on the script that writes the outcome acknowledges the message.
                     message.settled = True
-                    await self._attempt(Work(record, self._tools), message)
+                    await self._traced(_work(record, self._tools, command, message), message)
                 else:
                     ATTEMPTS.labels(result="handed_over").inc()
                     logger.info("photo_not_ours", why=record.name.lower())
@@ -115,8 +118,27 @@ class Tagging:
             error = PermanentError("rejected", "No worker takes messages of this kind")
         # To claim it was no start of the work.
         starts = record.attempt - 1
-        await self._endings.fail(Work(record, self._tools), message, error, starts=starts)
+        work = _work(record, self._tools, command, message)
+        with structlog.contextvars.bound_contextvars(
+            photo_id=command.photo_id,
+            job_id=command.job_id,
+            trace_id=tracing.trace_id(command.traceparent, command.job_id),
+        ):
+            await self._endings.fail(work, message, error, starts=starts)
         message.settled = True
+
+    async def _traced(self, work: Work, message: StreamMessage) -> None:
+        record = work.record
+        under = tracing.of_job(work.traceparent, record.job_id)
+        ids: dict[str, Any] = {
+            "photo_id": record.id,
+            "job_id": record.job_id,
+            "attempt": record.attempt,
+        }
+        if record.waited_s is not None:
+            tracing.past("queue", record.waited_s, under=under, kind="consumer", **ids)
+        with tracing.span("attempt", under=under, kind="consumer", worker=work.worker, **ids):
+            await self._attempt(work, message)
 
     async def _attempt(self, work: Work, message: StreamMessage) -> None:
         started = time.perf_counter()
@@ -127,14 +149,17 @@ class Tagging:
             raise
         except Exception as error:  # noqa: BLE001  # a photo must end, whatever broke
             failure = self._failure_of(error)
+            tracing.note(error_code=failure.code)
             await work.settle()
-            if isinstance(failure, RetryableError):
-                await self._endings.fail_or_retry(work, message, failure)
-            else:
-                await self._endings.fail(work, message, failure)
+            with tracing.span("finish"):
+                if isinstance(failure, RetryableError):
+                    await self._endings.fail_or_retry(work, message, failure)
+                else:
+                    await self._endings.fail(work, message, failure)
         else:
             await work.settle()
-            await self._endings.complete(work, message)
+            with tracing.span("finish"):
+                await self._endings.complete(work, message)
             logger.info(
                 "photo_tagged",
                 tags=len(work.tags),
@@ -146,7 +171,7 @@ class Tagging:
         if 0 < self._max_age_s < work.record.age_s:
             raise PermanentError("expired", f"The photo has waited over {self._max_age_s:g} s")
         async with work.clock.limit(self._attempt_timeout_s):
-            await self._pipeline.run(work, lambda step: self._report(work.record, step))
+            await self._pipeline.run(work, lambda step: self._report(work, step))
 
     def _failure_of(self, error: Exception) -> TaggingError:
         """Return what a stage raised as a failure. Raises it again if Redis is away."""
@@ -170,8 +195,8 @@ class Tagging:
                 logger.error("attempt_broke", exc_info=error)
                 return RetryableError("internal_error", "Internal error")
 
-    async def _report(self, record: Record, step: Step) -> None:
-        stage = step.stage
+    async def _report(self, work: Work, step: Step) -> None:
+        record, stage = work.record, step.stage
         event = PhotoProgress(
             photo_id=record.id,
             job_id=record.job_id,
@@ -182,6 +207,7 @@ class Tagging:
             label=stage.labels[record.locale] if step.own else None,
             icon=stage.icon if step.own else None,
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
         if not await self._tools.attempts.step(
             record, stage=stage.id, progress=step.progress, event=event
@@ -206,6 +232,11 @@ class EndDeadPhotos(Middleware):
             except Exception:
                 # It is no message of a photo, say: a dead letter all the same.
                 logger.exception("dead_photo_not_ended")
+
+
+def _work(record: Record, tools: Tools, command: TagPhoto, message: StreamMessage) -> Work:
+    worker, _, _ = message.receipt.consumer.rpartition(":")
+    return Work(record, tools, worker=worker, traceparent=command.traceparent)
 
 
 def _give_back(message: StreamMessage) -> None:

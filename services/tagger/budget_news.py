@@ -59,5 +59,6 @@ class BudgetNews:
             message=messages.text("budget_spent", record.locale),
             attempt=record.attempt,
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
         await self._attempts.tell(record, stage=RECOGNIZE.id, waits_for="budget", event=event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,7 +12,7 @@ from dramatiq import Message
 from dramatiq.common import compute_backoff
 
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
-from services.tagger.metrics import ATTEMPTS, FAILURES
+from services.tagger.metrics import ATTEMPTS, FAILURES, PHOTO_SECONDS
 from services.tagger.outcomes import outcome_of, problem_of
 from services.tagger.pipeline import DONE
 from services.tagger.stages.stage import Work
@@ -56,7 +57,7 @@ class Endings:
             record = again
         if finish is Finish.LOST:
             raise LeaseLostError
-        ATTEMPTS.labels(result="complete").inc()
+        _count(work, "complete")
 
     async def fail(
         self,
@@ -79,6 +80,7 @@ class Endings:
             code=error.code,
             attempts=record.attempt if starts is None else starts,
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
         message.stuff_exception(error)
         letter = self._broker.dead_letter_for(message)
@@ -87,7 +89,7 @@ class Endings:
         if await self._finish(work, record, message, lambda _: ending) is not Finish.ENDED:
             raise LeaseLostError
         FAILURES.labels(code=error.code).inc()
-        ATTEMPTS.labels(result="error").inc()
+        _count(work, "error")
         logger.warning("photo_failed", code=error.code, why=error.text, attempt=record.attempt)
 
     async def fail_or_retry(
@@ -105,7 +107,7 @@ class Endings:
             delayed=self._broker.delayed_entry_for(_plain(message), deaths=message.deaths),
             delay_ms=delay_ms,
             counts=error.counts,
-            event=self._retrying(record, error, delay_ms),
+            event=self._retrying(work, error, delay_ms),
             outcome=outcome_of(work, "retry", error),
         ):
             raise LeaseLostError
@@ -113,7 +115,8 @@ class Endings:
         ATTEMPTS.labels(result="retry").inc()
         logger.warning("photo_retried", code=error.code, why=error.text, delay_ms=delay_ms)
 
-    def _retrying(self, record: Record, error: RetryableError, delay_ms: int) -> PhotoRetrying:
+    def _retrying(self, work: Work, error: RetryableError, delay_ms: int) -> PhotoRetrying:
+        record = work.record
         return PhotoRetrying(
             photo_id=record.id,
             attempt=record.attempt,
@@ -128,6 +131,7 @@ class Endings:
                 max_attempts=self._max_attempts,
             ),
             batch_id=record.batch_id,
+            traceparent=work.told_trace,
         )
 
     async def _finish(
@@ -152,14 +156,22 @@ def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete
             message=DONE["labels"][done.locale],
             attempt=done.attempt,
             batch_id=done.batch_id,
+            traceparent=work.told_trace,
         ),
         PhotoComplete(
             photo_id=done.id,
             photo=done.photo().view(),
             message=messages.text("complete", done.locale, count=len(work.tags)),
             batch_id=done.batch_id,
+            traceparent=work.told_trace,
         ),
     ]
+
+
+def _count(work: Work, result: str) -> None:
+    ATTEMPTS.labels(result=result).inc()
+    took_s = work.record.age_s + time.monotonic() - work.begun_s
+    PHOTO_SECONDS.labels(result=result).observe(took_s)
 
 
 def _plain(message: StreamMessage) -> Message[Any]:

@@ -6,12 +6,22 @@ from typing import Final
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from shared.metrics import from_zero
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+
+_LONG_SECONDS: Final = (*_SECONDS, 120, 300, 600, 1800, 3600, 14400)
 
 PICKUP_SECONDS: Final = Histogram(
     "tagline_pickup_seconds", "From when a photo could be begun to the start of its attempt.",
-    buckets=_SECONDS,
+    buckets=_LONG_SECONDS,
 )  # fmt: skip
+PHOTO_SECONDS: Final = Histogram(
+    "tagline_photo_seconds",
+    "The whole of a photo, from when it was queued to its end, by how it ended: complete, error.",
+    ["result"],
+    buckets=_LONG_SECONDS,
+)
 STAGE_SECONDS: Final = Histogram(
     "tagline_stage_seconds",
     "Time spent in a stage, without waiting for others.",
@@ -63,7 +73,10 @@ CACHE_LOOKUPS: Final = Counter(
     ["result"],
 )
 GATE_SECONDS: Final = Histogram(
-    "tagline_gate_wait_seconds", "What a call waited for its turn.", ["provider"], buckets=_SECONDS
+    "tagline_gate_wait_seconds",
+    "What a call waited for its turn.",
+    ["provider"],
+    buckets=_LONG_SECONDS,
 )
 GATE_STATE: Final = Gauge(
     "tagline_gate_state",
@@ -74,8 +87,15 @@ GATE_STATE: Final = Gauge(
 GATE_STATES: Final = {"": 0, "full": 0, "rate": 0, "held": 1, "down": 2, "budget": 3}
 """The figure for each reason to wait."""
 
+BUDGET: Final = Gauge(
+    "tagline_budget_usd", "The budget for a day, US dollars; not there without one.", ["provider"]
+)
 BUDGET_REMAINING: Final = Gauge(
     "tagline_budget_remaining_usd",
     "What is left of the day's budget, over all taggers, US dollars; not there without a budget.",
     ["provider"],
 )
+
+from_zero(ATTEMPTS, "complete", "error", "retry", "handed_over", "given_back", "unavailable")
+from_zero(PHOTO_SECONDS, "complete", "error")
+from_zero(CACHE_LOOKUPS, "hit", "shared", "miss", "fresh")

@@ -15,9 +15,14 @@ def outcome_of(work: Work, result: str, error: TaggingError | None = None) -> Ou
     """Return the outcome of `work`; `result`: `complete`, `error` or `retry`."""
     report: dict[str, Any] = {
         "result": result,
+        "worker": work.worker,
         "cached": work.cached,
         "stage_ms": {stage: round(took_ms, 1) for stage, took_ms in work.stage_ms.items()},
     }
+    if "provider" in work.fields:
+        report["provider"] = work.fields["provider"]
+    if work.clock.stood_s:
+        report["waited_ms"] = round(work.clock.stood_s * 1000, 1)
     counts: dict[str, int] = {"cache_hits": int(work.cached)}
     if error is not None:
         report["error"] = problem_of(error).model_dump()

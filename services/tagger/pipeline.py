@@ -14,8 +14,9 @@ import structlog
 
 from services.tagger.errors import RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
-from services.tagger.stages.stage import Stage, Work
+from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
+from shared import tracing
 from shared.errors import UnavailableError
 
 DONE: Final[dict[str, Any]] = {
@@ -76,13 +77,15 @@ class Pipeline:
 
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each before it begins."""
-        for step in self.steps:
+        for place, step in enumerate(self.steps, 1):
             await report(step)
             stage = step.stage
+            work.later = self._needed_from(place)
             started_s, stood_s = time.perf_counter(), work.clock.stood_s
             try:
-                async with work.clock.limit(stage.timeout_s):
-                    await _run(stage, work)
+                with tracing.span(f"stage {stage.id}"):
+                    async with work.clock.limit(stage.timeout_s):
+                        await _run(stage, work)
             except TimeoutError:
                 raise RetryableError(
                     "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
@@ -93,6 +96,9 @@ class Pipeline:
                 STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
+
+    def _needed_from(self, place: int) -> frozenset[Part]:
+        return frozenset(part for step in self.steps[place:] for part in step.stage.needs)
 
 
 def _check(stages: Sequence[Stage]) -> None:

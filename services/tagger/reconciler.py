@@ -140,8 +140,14 @@ class Reconciler:
             await self._note(keys=[keys.job(record.job_id)], args=[before, stream, entry])
 
     async def _put_back(self, record: Record) -> int:
-        entry = tag_photo_entry(record.job_id, record.priority, record.id)
         with away_is_unavailable():
+            trace: Any = await self._redis.hget(keys.job(record.job_id), "traceparent")
+            entry = tag_photo_entry(
+                record.job_id,
+                record.priority,
+                record.id,
+                traceparent=trace.decode() if trace else "",
+            )
             done = await self._requeue(
                 keys=[keys.photo(record.id), entry.stream],
                 args=[

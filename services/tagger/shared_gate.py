@@ -31,7 +31,13 @@ from services.tagger.errors import (
 from services.tagger.farewells import Farewells
 from services.tagger.gate import NO_BUDGET, WAIT_MOST_S, Budget, Gate, Limits
 from services.tagger.line import Asked, Line
-from services.tagger.metrics import BUDGET_REMAINING, GATE_SECONDS, GATE_STATE, GATE_STATES
+from services.tagger.metrics import (
+    BUDGET,
+    BUDGET_REMAINING,
+    GATE_SECONDS,
+    GATE_STATE,
+    GATE_STATES,
+)
 from services.tagger.providers.provider import Call
 from shared import gates, keys
 from shared.broker import PRIORITIES
@@ -283,6 +289,7 @@ class SharedGate(Gate):
             )
         if self._budget.nanousd:
             left_usd = max(0, self._budget.nanousd - spent) / NANOUSD_PER_USD
+            BUDGET.labels(provider=self._provider).set(self._budget.nanousd / NANOUSD_PER_USD)
             BUDGET_REMAINING.labels(provider=self._provider).set(left_usd)
         for token in gone:
             # One that has ended meanwhile has left by itself.

@@ -39,6 +39,11 @@ LAST_WORDS_S: Final = 10.0
 """How long a tagger may take, after its grace, to hand back what it holds and to say farewell. What
 Redis has not heard by then it finds out by itself, by leases that lapse."""
 
+NEVER_S: Final = 24 * 3600.0
+"""How often a worker's thread, while its photo is worked on, looks whether Dramatiq has interrupted
+it. Nothing does, without `TimeLimit` and `Shutdown`; and a thousand threads that look ten times a
+second have no time for photos."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -121,7 +126,7 @@ def _leave_after(seconds: float) -> None:
 @contextlib.contextmanager
 def _event_loop() -> Iterator[EventLoopThread]:
     """Run the loop on which all coroutines of this process run, actors and health alike."""
-    loop = EventLoopThread(logging.getLogger(__name__))
+    loop = EventLoopThread(logging.getLogger(__name__), interrupt_check_ival=NEVER_S)
     loop.start(timeout=5.0)
     set_event_loop_thread(loop)
     try:

@@ -29,6 +29,11 @@ class Room:
 
     async def check(self) -> None:
         """Raise `NoRoomError` if there is none, `UnavailableError` if the folder is away."""
+        if await self.free_bytes() < self._least_bytes:
+            raise NoRoomError(f"less than {self._least_bytes} bytes are free")
+
+    async def free_bytes(self) -> int:
+        """Return how much is free. Raises `UnavailableError` if the folder is away."""
         now_s = time.monotonic()
         if now_s - self._looked_s >= LOOK_EVERY_S:
             try:
@@ -37,5 +42,4 @@ class Room:
             except OSError as error:
                 raise UnavailableError("blobs") from error
             self._looked_s = now_s
-        if self._free_bytes < self._least_bytes:
-            raise NoRoomError(f"less than {self._least_bytes} bytes are free")
+        return self._free_bytes

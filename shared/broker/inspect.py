@@ -28,17 +28,22 @@ class QueueReport:
     """A queue at one moment.
 
     `waiting`: how many messages nobody has fetched, by stream: `front`, `high`, `normal`, `low`.
-    `active`: how many consumers hold. `dead_dropped`: how many dead letters the limit has
-    removed so far; it only grows, until the queue is flushed.
+    `held`: how many consumers hold, by the stream they came from. `dead_dropped`: how many dead
+    letters the limit has removed so far; it only grows, until the queue is flushed.
     """
 
     waiting: dict[str, int]
-    active: int
+    held: dict[str, int]
     delayed: int
     dead: int
     dead_dropped: int
     paused: bool
     consumers: tuple[ConsumerReport, ...]
+
+    @property
+    def active(self) -> int:
+        """How many consumers hold, of all streams."""
+        return sum(self.held.values())
 
 
 def inspect(client: redis.Redis, keys: QueueKeys) -> QueueReport:
@@ -48,10 +53,10 @@ def inspect(client: redis.Redis, keys: QueueKeys) -> QueueReport:
             keys=[keys.paused, keys.counts, keys.delayed, keys.dead, keys.wake, *keys.streams],
             args=[GROUP],
         )
-    waiting, active, delayed, dead, dropped, paused, consumers = reply
+    waiting, held, delayed, dead, dropped, paused, consumers = reply
     return QueueReport(
         waiting=dict(zip(STREAMS, waiting, strict=True)),
-        active=active,
+        held=dict(zip(STREAMS, held, strict=True)),
         delayed=delayed,
         dead=dead,
         dead_dropped=dropped,

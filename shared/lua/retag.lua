@@ -13,6 +13,7 @@
 -- ARGV[8]  of how many photos, at most, it is known that the socket watches them
 -- ARGV[9]  the message's field in a queue entry
 -- ARGV[10] the message
+-- ARGV[11] the trace it belongs to, a traceparent, or ''
 --
 -- Returns 1, also if this job was made before; 0 if the photo is in work; -1 if there is none;
 -- -2 if too many sockets watch it.
@@ -43,7 +44,7 @@ redis.call('HDEL', KEYS[1], 'error')
 redis.call('HSET', KEYS[1], 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh', ARGV[4],
   'earlier_jobs', table.concat(earlier, ' '))
 reopen_in_batch(prefix, photo)
-enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3]}, now)
+enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3], traceparent = ARGV[11]}, now)
 local entry = redis.call('XADD', KEYS[2], '*', ARGV[9], ARGV[10])
 redis.call('HSET', prefix .. ':job:' .. ARGV[2], 'stream', KEYS[2], 'entry', entry)
 count(prefix, photo.owner, {accepted = 1})

@@ -35,6 +35,7 @@ redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'position', '', 'updated
 redis.call('HINCRBY', KEYS[1], 'tries', ARGV[8])
 redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11],
   'member', ARGV[6], 'due_at_ms', due)
+redis.call('HDEL', job, 'worker:' .. photo.attempt)  -- the outcome says it
 redis.call('ZADD', prefix .. ':due', due, photo.job_id)
 redis.call('ZREM', prefix .. ':working', photo.id)
 redis.call('ZADD', KEYS[3], 'NX', due, ARGV[6])

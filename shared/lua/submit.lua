@@ -15,7 +15,8 @@
 -- ARGV[7]  what stands for the photo's id in a message
 -- ARGV[8]  the message's field in a queue entry
 -- ARGV[9]  batch id, or ''
--- ARGV[10..] per photo: its record (JSON object of strings), its message
+-- ARGV[10] the trace they belong to, a traceparent, or ''
+-- ARGV[11..] per photo: its record (JSON object of strings), its message
 --
 -- Returns {digest, JSON list of [id, file name, job id], batch id}, those of the first time.
 local known = redis.call('GET', KEYS[1])
@@ -26,7 +27,7 @@ end
 
 local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[9], now_ms()
 local accepted, ids, owner = {}, {}, nil
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
   local key = prefix .. ':photo:' .. id
@@ -39,7 +40,7 @@ for i = 10, #ARGV, 2 do
   redis.call('HSET', KEYS[4], record.filename, id)
   if socket ~= '' then note_watched(KEYS[6], id, ARGV[5], ARGV[6]) end
   local photo = {id = id, owner = owner, batch_id = batch ~= '' and batch or nil}
-  enqueue(prefix, photo, {id = record.job_id, priority = record.priority}, now)
+  enqueue(prefix, photo, {id = record.job_id, priority = record.priority, traceparent = ARGV[10]}, now)
   local start, stop = string.find(message, ARGV[7], 1, true)
   message = string.sub(message, 1, start - 1) .. id .. string.sub(message, stop + 1)
   local entry = redis.call('XADD', KEYS[5], '*', ARGV[8], message)

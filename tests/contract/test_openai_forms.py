@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from services.tagger.errors import PermanentError, RetryableError
-from services.tagger.providers.openai import MOST_BYTES, OpenAIProvider
+from services.tagger.providers.openai import OpenAIProvider
+from services.tagger.providers.openai_endpoint import MOST_BYTES
 from services.tagger.providers.provider import Call, Question, Usage
 from shared.decoding.picture import Picture
 from tests.support.openai_server import OpenAIServer, Reply, api_error, form_refused

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -29,7 +30,7 @@ from services.tagger.rules import Rules
 from services.tagger.shared_gate import SharedGate
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.save import SAVE
-from services.tagger.stages.stage import Tools, Work
+from services.tagger.stages.stage import Part, Tools, Work
 from services.tagger.vocabulary import Vocabulary
 from shared import keys
 from shared.decoding.picture import Picture
@@ -40,6 +41,7 @@ from shared.statistics import last_hour
 from shared.tags import Tags
 from shared.usage import Usage, usage_of
 from tests.support.openai_server import OpenAIServer, Reply
+from tests.support.waiting import wait_until
 
 GREY = Picture(8, 8, b"\x80" * 192)
 NOTHING = cast("Any", None)
@@ -307,3 +309,19 @@ def test_only_what_can_be_overrun_has_a_gate(tools: Tools) -> None:
 
     assert isinstance(tools.gate, SharedGate)
     assert isinstance(gate_for(local, NOTHING, Limits(), lease_ms=1), OpenGate)
+
+
+@pytest.mark.parametrize("later", [frozenset(), frozenset({"picture"})])
+async def test_a_picture_that_no_later_stage_needs_is_let_go_before_the_call(
+    tools: Tools, server: OpenAIServer, later: frozenset[Part]
+) -> None:
+    server.answering.clear()
+    asked = work(tools)
+    asked.later = later
+    asking = asyncio.ensure_future(RECOGNIZE.run(asked))
+    await wait_until(lambda: server.in_flight, what="the server has the request")
+    kept = asked.picture
+    server.answering.set()
+    await asking
+
+    assert kept == (GREY if later else None)

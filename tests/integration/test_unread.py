@@ -9,8 +9,9 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from shared.metrics import UNREAD
 from shared.server import Runner
-from shared.unread import UNREAD, Unread
+from shared.unread import Unread
 from tests.support.waiting import wait_until
 
 FAR_OFF_S = 1000.0

@@ -45,7 +45,7 @@ PYTHONS_OWN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 def clean_environment() -> dict[str, str]:
     """The environment without any setting of ours, so that a test does not depend on them."""
-    ours = ("TAGLINE_", "OPENAI_", "REDIS_URL")
+    ours = ("TAGLINE_", "OPENAI_", "OTEL_", "REDIS_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
 

@@ -126,7 +126,7 @@ async def test_the_colours_are_the_main_ones_the_most_common_first(decoder: Deco
     image.paste("white", (0, 0, 1, 1))
 
     assert (await facts(decoder, encoded(image, "PNG"))).colors == ("#dc1414", "#1414dc")
-    assert len((await facts(decoder, CAT.read_bytes())).colors) == 5
+    assert 3 <= len((await facts(decoder, CAT.read_bytes())).colors) <= 5
 
 
 async def test_the_same_photo_scaled_and_compressed_is_near_and_another_far(

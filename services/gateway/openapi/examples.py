@@ -77,10 +77,13 @@ _ATTEMPT: Final[Json] = {
     "endedAt": "2026-11-25T18:13:05.492Z",
     "result": "retry",
     "error": _JOB["error"],
+    "worker": "tagger-1:7",
+    "provider": "openai",
     "cached": False,
     "providerCalls": 1,
     "usage": None,
     "stageMs": {"analyzing": 41.2, "ai": 1308.7},
+    "waitedMs": 0.0,
 }
 
 EXAMPLES: Final[Json] = {
@@ -108,7 +111,7 @@ EXAMPLES: Final[Json] = {
         "photos": [{**_PHOTO, "batchId": _BATCH_ID}],
     },
     "Job": _JOB,
-    "JobDetails": {**_JOB, "attempts": [_ATTEMPT]},
+    "JobDetails": {**_JOB, "traceId": _JOB_ID.replace("-", ""), "attempts": [_ATTEMPT]},
     "Photo": _PHOTO,
     "PhotoPage": {"items": [_PHOTO], "nextCursor": str(_PHOTO_ID)},
     "Problem": {

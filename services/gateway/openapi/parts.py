@@ -67,6 +67,11 @@ SOCKET_ID: Final = in_header(
     "The socket ID that the notifier gave: where events go.",
     {"type": "string", "pattern": f"^({SOCKET_ID_PATTERN})?$"},
 )
+TRACEPARENT: Final = in_header(
+    "traceparent",
+    "The trace that the request belongs to (W3C Trace Context); any other text is ignored.",
+    {"type": "string"},
+)
 IF_NONE_MATCH: Final = in_header("If-None-Match", "ETags at hand.", {"type": "string"})
 CURSOR: Final = in_query(
     "cursor",

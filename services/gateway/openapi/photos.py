@@ -10,6 +10,7 @@ from services.gateway.openapi.parts import (
     LOCATION,
     SOCKET_ID,
     SOCKET_ID_PATTERN,
+    TRACEPARENT,
     Json,
     answer,
     in_header,
@@ -87,7 +88,7 @@ _EDIT_TAGS: Final = operation(
 _RETAG: Final = operation(
     "retagPhoto",
     "Analyse a photo again",
-    parameters=[ID, SOCKET_ID],
+    parameters=[ID, SOCKET_ID, TRACEPARENT],
     body={"required": False, "content": json_of("RetagBody")},
     answers={"202": answer("Accepted, as an upload is.", json_of("Accepted"), Location=LOCATION)},
     errors=[
@@ -114,10 +115,21 @@ _WATCH: Final = operation(
     errors=["bad_request", "not_found", "too_many_watchers", "unavailable"],
 )
 
+_JOBS: Final = operation(
+    "listPhotoJobs",
+    "All the work on a photo: its jobs and their attempts",
+    description="The first job first; each analysis is one. They are forgotten a week after their "
+    "end.",
+    parameters=[ID],
+    answers={"200": answer("The jobs.", json_of("PhotoJobList"))},
+    errors=["not_found", "unavailable"],
+)
+
 PATHS: Final[Json] = {
     "/api/photos": {"get": _LIST},
     "/api/photos/{id}": {"get": _GET, "delete": _DELETE},
     "/api/photos/{id}/tags": {"put": _EDIT_TAGS},
     "/api/photos/{id}/retag": {"post": _RETAG},
     "/api/photos/{id}/watch": {"post": _WATCH},
+    "/api/photos/{id}/jobs": {"get": _JOBS},
 }

@@ -133,6 +133,7 @@ _STATISTICS: Final[Json] = {
 _OTHERS: Final[Json] = {
     "PhotoPage": _page("Photo"),
     "JobPage": _page("Job"),
+    "PhotoJobList": _object(items={"type": "array", "items": ref("JobDetails")}),
     "SimilarList": _object(
         items={
             "type": "array",

@@ -10,6 +10,7 @@ from services.gateway.openapi.parts import (
     LOCATION,
     SOCKET_ID,
     SOCKET_ID_PATTERN,
+    TRACEPARENT,
     Json,
     answer,
     in_header,
@@ -55,7 +56,7 @@ PATHS: Final[Json] = {
             description="Answers before anyone has looked at the photo; its progress comes as "
             "events to the socket that is named. An accepted photo is never lost. A batch is all "
             "or nothing: one bad file refuses the whole request, and the problem names it.",
-            parameters=[SOCKET_ID, _IDEMPOTENCY_KEY, LANGUAGE],
+            parameters=[SOCKET_ID, _IDEMPOTENCY_KEY, LANGUAGE, TRACEPARENT],
             body={
                 "required": True,
                 "content": {

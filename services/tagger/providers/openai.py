@@ -10,14 +10,11 @@ import json
 import math
 import re
 import time
-from collections.abc import AsyncIterator
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import openai
 import structlog
-from httpx2 import AsyncByteStream, DecodingError, Response
-from openai import AsyncOpenAI
 from PIL import Image
 
 from services.tagger.errors import (
@@ -28,6 +25,7 @@ from services.tagger.errors import (
 )
 from services.tagger.metrics import REFUSED_FORMS
 from services.tagger.providers.openai_answer import ERROR_TEXT, recognition, usage
+from services.tagger.providers.openai_endpoint import Endpoint
 from services.tagger.providers.openai_question import (
     FORMS,
     Form,
@@ -47,8 +45,6 @@ from services.tagger.providers.provider import (
 from shared.decoding.picture import Picture
 
 JPEG_QUALITY: Final = 80
-MOST_BYTES: Final = 2**20
-"""Of a response. What is longer is cut off there, and is no answer then."""
 
 _ABOUT_THE_FORM: Final = re.compile(
     r"response.?format|json.?schema|json.?object|structured.?output|grammar", re.IGNORECASE
@@ -69,8 +65,7 @@ class OpenAIProvider:
     """Sends the picture, downscaled, in one request; retries nothing by itself."""
 
     name = "openai"
-    # The model looks at `low` detail at 512 px; a little more serves compatible servers.
-    picture_side_px = 768
+    picture_side_px = 512  # as large as the model looks at in `low` detail
 
     def __init__(
         self,
@@ -87,7 +82,7 @@ class OpenAIProvider:
         self.model = model
         self._wanted = wanted
         self._timeout_s = timeout_s
-        self._client: AsyncOpenAI | None = None
+        self._server: Endpoint | None = None
         self._form: Form = FORMS[0]
         self.price = price
         self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
@@ -106,17 +101,8 @@ class OpenAIProvider:
         return _digest(self._base_url or "", self.model, *asked)
 
     async def start(self) -> None:
-        """Make the client; nothing is sent."""
-        self._client = AsyncOpenAI(
-            api_key=self._api_key,
-            base_url=self._base_url,
-            timeout=self._timeout_s,
-            # The SDK would sleep here and retry what must not be; we decide by kind of error.
-            max_retries=0,
-            # What is compressed may be of any size once it is not.
-            default_headers={"Accept-Encoding": "identity"},
-            http_client=openai.DefaultAsyncHttpxClient(event_hooks={"response": [_bounded]}),
-        )
+        """Nothing is sent."""
+        self._server = Endpoint(api_key=self._api_key, base_url=self._base_url)
 
     async def recognize(
         self, picture: Picture, question: Question, *, turn: Turn = at_once
@@ -125,15 +111,15 @@ class OpenAIProvider:
 
         A form that is refused costs a call; the next one that works is kept to.
         """
-        if self._client is None:
+        if self._server is None:
             raise RuntimeError("start the provider first")
-        messages = _messages(
-            prompt(question, self._wanted), await asyncio.to_thread(_data_url, picture)
-        )
+        image_url = await asyncio.to_thread(_data_url, picture)
+        del picture  # not for as long as the call takes
+        messages = _messages(prompt(question, self._wanted), image_url)
         for form in FORMS[FORMS.index(self._form) :]:
             try:
                 async with turn() as call:
-                    response = await self._ask(self._client, messages, form, question)
+                    response = await self._ask(self._server, messages, form, question)
                     call.usage = usage(response)
             except _FormRefusedError:
                 continue
@@ -141,15 +127,14 @@ class OpenAIProvider:
             return recognition(response, question.locale)
         raise PermanentError("provider_rejected", ERROR_TEXT)
 
-    async def _ask(
-        self, client: AsyncOpenAI, messages: Any, form: Form, question: Question
-    ) -> bytes:
-        wanted: Any = response_format(form, question)
+    async def _ask(self, server: Endpoint, messages: Any, form: Form, question: Question) -> bytes:
+        wanted = response_format(form, question)
+        asked: dict[str, Any] = {"model": self.model, "messages": messages}
+        if wanted:
+            asked["response_format"] = wanted
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await client.chat.completions.with_raw_response.create(
-                    model=self.model, messages=messages, response_format=wanted or openai.omit
-                )
+                return await server.complete(asked)
         except TimeoutError:
             raise RetryableError("provider_timeout", ERROR_TEXT) from None
         except openai.OpenAIError as error:
@@ -157,7 +142,6 @@ class OpenAIProvider:
                 REFUSED_FORMS.labels(provider=self.name, form=form).inc()
                 raise _FormRefusedError from None
             raise _failure(error) from None
-        return response.content
 
     def _keep_to(self, form: Form) -> None:
         # Only once it has worked: the errors of some servers quote the whole request, and would
@@ -168,8 +152,8 @@ class OpenAIProvider:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client is not None:
-            await self._client.close()
+        if self._server is not None:
+            await self._server.close()
 
 
 def _messages(text: str, image_url: str) -> Any:
@@ -187,31 +171,6 @@ def _data_url(picture: Picture) -> str:
     jpeg = io.BytesIO()
     image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
-
-
-class _Cut(AsyncByteStream):
-    """The first `MOST_BYTES` of a response's body."""
-
-    def __init__(self, body: AsyncByteStream) -> None:
-        self._body = body
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        left = MOST_BYTES
-        async for part in self._body:
-            yield part[:left]
-            left -= len(part)
-            if left <= 0:
-                return
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
-
-
-async def _bounded(response: Response) -> None:
-    """Bound what is read of a response, errors included."""
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise DecodingError("compressed, though asked not to be")
-    response.stream = _Cut(cast("AsyncByteStream", response.stream))
 
 
 def _about_the_form(error: openai.OpenAIError) -> bool:

@@ -16,6 +16,8 @@ from services.tagger.gate import Gate, OpenGate
 from services.tagger.metrics import PROVIDER_CALLS, PROVIDER_COST, PROVIDER_TOKENS
 from services.tagger.providers.provider import Call, Provider, Question, Recognition, Usage
 from services.tagger.stages.stage import Stage, Work
+from shared import tracing
+from shared.decoding.picture import Picture
 
 
 async def _run(work: Work) -> None:
@@ -41,11 +43,22 @@ async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
 
 
 async def _recognize(work: Work, provider: Provider, gate: Gate, question: Question) -> Recognition:
-    if work.picture is None:
-        raise RuntimeError("the stage `ai` needs the picture that `analyzing` makes")
     return await provider.recognize(
-        work.picture, question, turn=lambda: _turn(work, provider, gate)
+        _taken_picture(work), question, turn=lambda: _turn(work, provider, gate)
     )
+
+
+def _taken_picture(work: Work) -> Picture:
+    """Return the picture, which `work` lets go of if nobody else will look at it.
+
+    A call takes seconds, and pixels are most of what an attempt holds.
+    """
+    picture = work.picture
+    if picture is None:
+        raise RuntimeError("the stage `ai` needs the picture that `analyzing` makes")
+    if "picture" not in work.later and work.tools.fallback is None:
+        work.picture = None
+    return picture
 
 
 @asynccontextmanager
@@ -55,7 +68,8 @@ async def _turn(work: Work, provider: Provider, gate: Gate) -> AsyncIterator[Cal
         work.calls += 1
         result = "dropped"
         try:
-            yield call
+            with tracing.span("call", kind="client", provider=provider.name, model=provider.model):
+                yield call
             result = "ok"
         except PermanentError:
             result = "rejected"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
@@ -20,6 +21,7 @@ from services.tagger.clock import Clock
 from services.tagger.gate import Gate
 from services.tagger.providers.provider import FoundTag, Provider, Recognition, Usage
 from services.tagger.vocabulary import Vocabulary
+from shared import tracing
 from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
@@ -82,6 +84,7 @@ class Work:
     """Fields of the record that change when the photo is complete."""
 
     clock: Clock = field(default_factory=Clock)
+    begun_s: float = field(default_factory=time.monotonic)
     stage_ms: dict[str, float] = field(default_factory=dict)
     """How long each stage took that has begun, by its id, without what it waited for others."""
 
@@ -108,6 +111,20 @@ class Work:
 
     stage: str = ""
     """The id of the stage that runs."""
+
+    later: frozenset[Part] = PARTS
+    """What stages after that one need."""
+
+    worker: str = ""
+    """Host and process that do it."""
+
+    traceparent: str = ""
+    """The trace it belongs to, if that is not its job's own; see `shared.tracing`."""
+
+    @property
+    def told_trace(self) -> str | None:
+        """The trace as events tell it."""
+        return tracing.passed_on(self.traceparent) or None
 
     added: list[FoundTag] = field(default_factory=list)
     """Tags of stages; the provider's are in `recognition`."""

@@ -8,14 +8,14 @@
 -- KEYS[6..]  streams  front, high, normal, low
 -- ARGV[1]    group
 --
--- Returns {waiting in each stream, …}, the number of entries held, of delayed messages, of dead
--- letters, of dead letters that the limit removed, 1 if the queue is paused else 0, and
+-- Returns {waiting in each stream, …}, {held of each stream, …}, the number of delayed messages, of
+-- dead letters, of dead letters that the limit removed, 1 if the queue is paused else 0, and
 -- {{consumer, entries it holds, ms since it was heard of}, …}.
-local waiting, active = {}, 0
+local waiting, taken = {}, {}
 for i = 6, #KEYS do
   local summary = redis.pcall('XPENDING', KEYS[i], ARGV[1])
   local pending = summary.err and 0 or summary[1]  -- an error: no such stream or group
-  active = active + pending
+  taken[#taken + 1] = pending
   -- Not the group's own `lag`, which is unknown once an entry has been deleted.
   waiting[#waiting + 1] = math.max(0, redis.call('XLEN', KEYS[i]) - pending)
 end
@@ -41,5 +41,5 @@ for _, name in ipairs(names) do
 end
 
 local dropped = tonumber(redis.call('HGET', KEYS[2], 'dead_dropped')) or 0
-return {waiting, active, redis.call('ZCARD', KEYS[3]), redis.call('XLEN', KEYS[4]), dropped,
+return {waiting, taken, redis.call('ZCARD', KEYS[3]), redis.call('XLEN', KEYS[4]), dropped,
   redis.call('EXISTS', KEYS[1]), consumers}

@@ -35,7 +35,8 @@ local function join_line(prefix, photo_id, priority, sequence)
 end
 
 -- Has a job, whose photo's record is written, wait; its entry is the caller's to add.
--- `job`: `id`, `priority`, and, where it goes on as before, `sequence` and `enqueued_at_ms`.
+-- `job`: `id`, `priority`, `traceparent` if it has one, and, where it goes on as before, `sequence`
+-- and `enqueued_at_ms`.
 local function enqueue(prefix, photo, job, now)
   local key = prefix .. ':job:' .. job.id
   local sequence = job.sequence or redis.call('INCR', prefix .. ':job-sequence')
@@ -43,6 +44,7 @@ local function enqueue(prefix, photo, job, now)
   redis.call('HSET', key, 'id', job.id, 'photo_id', photo.id, 'owner', photo.owner, 'sequence',
     sequence, 'priority', job.priority, 'enqueued_at_ms', enqueued_at_ms)
   if photo.batch_id then redis.call('HSET', key, 'batch_id', photo.batch_id) end
+  if (job.traceparent or '') ~= '' then redis.call('HSET', key, 'traceparent', job.traceparent) end
   redis.call('PERSIST', key)
   set_status(prefix, photo, 'queued')
   set_state(prefix, job.id, 'waiting')

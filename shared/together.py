@@ -1,0 +1,125 @@
+"""A client whose scripts, when many call them, go to the server together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import redis.exceptions
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+
+from shared.tasks import end
+
+MOST_WRITES: Final = 2
+"""How many may be under way before others wait for each other: a round trip, and the next."""
+
+MOST_CALLS: Final = 100
+"""How many calls one write holds at most; the rest goes with the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    script: _Script
+    keys: Sequence[Any]
+    args: Sequence[Any]
+    reply: asyncio.Future[Any]
+
+
+class Together(Redis):
+    """Runs what is called while `MOST_WRITES` are under way in one write, and one read.
+
+    Each call is answered as it would be alone: what the server refuses is sent again by itself,
+    and what a lost connection leaves open is sent again by redis-py, so a script has to be the
+    same when run twice. One whose caller is cancelled is run all the same.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._waiting: deque[_Call] = deque()
+        self._writes = 0
+        self._sending: set[asyncio.Task[None]] = set()
+
+    def register_script(self, script: Any) -> Any:
+        """Return a script of this client."""
+        return _Script(self, script)
+
+    async def run(self, script: _Script, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        """Return what `script` returns, run alone or with others."""
+        if self._writes < MOST_WRITES:
+            self._writes += 1
+            try:
+                return await script.alone(keys, args)
+            finally:
+                self._written()
+        call = _Call(script, keys, args, asyncio.get_running_loop().create_future())
+        self._waiting.append(call)
+        return await call.reply
+
+    async def aclose(self, *args: Any, **kwargs: Any) -> None:
+        """Close the connections; nobody waits for what is under way any more."""
+        for task in list(self._sending):
+            await end(task)
+        await super().aclose(*args, **kwargs)
+
+    def _written(self) -> None:
+        self._writes -= 1
+        calls = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLS))]
+        if calls:
+            self._writes += 1
+            task = asyncio.create_task(self._send(calls))
+            self._sending.add(task)
+            task.add_done_callback(self._sending.discard)
+
+    async def _send(self, calls: Sequence[_Call]) -> None:
+        try:
+            pipeline = self.pipeline(transaction=False)
+            for call in calls:
+                pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
+            replies = await pipeline.execute(raise_on_error=False)
+        except Exception as error:  # noqa: BLE001  # it is the callers' to judge
+            replies = [error] * len(calls)
+        finally:
+            self._written()
+        refused = list[_Call]()
+        for call, reply in zip(calls, replies, strict=True):
+            if isinstance(reply, redis.exceptions.ResponseError):
+                refused.append(call)
+            else:
+                _answer(call, reply)
+        await asyncio.gather(*map(_run_alone, refused))
+
+
+class _Script(AsyncScript):
+    registered_client: Together
+
+    async def __call__(
+        self,
+        keys: Iterable[Any] | None = None,
+        args: Iterable[Any] | None = None,
+        client: Any = None,  # noqa: ARG002  # of redis-py's signature
+    ) -> Any:
+        return await self.registered_client.run(self, list(keys or ()), list(args or ()))
+
+    async def alone(self, keys: Sequence[Any], args: Sequence[Any]) -> Any:
+        return await super().__call__(keys, args)
+
+
+async def _run_alone(call: _Call) -> None:
+    try:
+        reply = await call.script.alone(call.keys, call.args)
+    except Exception as error:  # noqa: BLE001  # it is the caller's to judge
+        reply = error
+    _answer(call, reply)
+
+
+def _answer(call: _Call, reply: Any) -> None:
+    if call.reply.done():  # its caller was cancelled
+        return
+    if isinstance(reply, Exception):
+        call.reply.set_exception(reply)
+    else:
+        call.reply.set_result(reply)

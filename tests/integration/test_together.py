@@ -1,0 +1,96 @@
+"""Scripts that are called while others are under way: each is answered as it would be alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import redis.exceptions
+from redis.asyncio import Redis
+
+from shared.redis import closing, connect
+
+COUNT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
+CALLS = 300
+
+
+@pytest_asyncio.fixture
+async def client(redis_url: str) -> AsyncIterator[Redis]:
+    async with closing(connect(redis_url)) as client:
+        yield client
+
+
+async def test_calls_at_once_run_once_each_and_have_answers_of_their_own(client: Redis) -> None:
+    count = client.register_script(COUNT)
+    sums = await asyncio.gather(*(count(keys=["n"], args=[1]) for _ in range(CALLS)))
+
+    assert sorted(sums) == list(range(1, CALLS + 1))
+
+
+async def test_calls_at_once_take_few_writes(client: Redis) -> None:
+    count = client.register_script(COUNT)
+    await count(keys=["n"], args=[1])
+    before: Any = await client.info("stats")
+    await asyncio.gather(*(count(keys=["n"], args=[1]) for _ in range(CALLS)))
+    after: Any = await client.info("stats")
+
+    assert after["total_reads_processed"] - before["total_reads_processed"] < CALLS // 4
+
+
+async def test_what_the_server_refuses_is_the_matter_of_its_caller_alone(client: Redis) -> None:
+    count, broken = client.register_script(COUNT), client.register_script("return nothing()")
+    calls = [(broken if number % 10 == 0 else count)(keys=["n"], args=[1]) for number in range(100)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    refused = [answer for answer in answers if isinstance(answer, redis.exceptions.ResponseError)]
+    assert len(refused) == 10
+    assert sorted(answer for answer in answers if isinstance(answer, int)) == list(range(1, 91))
+
+
+async def test_a_server_that_has_forgotten_the_scripts_is_told_them_again(client: Redis) -> None:
+    count = client.register_script(COUNT)
+    await count(keys=["n"], args=[1])
+    await client.script_flush()
+    sums = await asyncio.gather(*(count(keys=["n"], args=[1]) for _ in range(50)))
+
+    assert sorted(sums) == list(range(2, 52))
+
+
+async def test_a_caller_that_is_cancelled_keeps_no_other_from_its_answer(client: Redis) -> None:
+    count = client.register_script(COUNT)
+    calls = [asyncio.ensure_future(count(keys=["n"], args=[1])) for _ in range(50)]
+    await asyncio.sleep(0)
+    for call in calls[::2]:
+        call.cancel()
+    for call in calls[::2]:
+        with suppress(asyncio.CancelledError):
+            await call
+
+    assert len({await call for call in calls[1::2]}) == 25
+
+
+async def test_a_connection_that_is_cut_is_no_matter(client: Redis, redis_url: str) -> None:
+    seen = client.register_script("return redis.call('SADD', KEYS[1], ARGV[1]) and ARGV[1]")
+    async with closing(connect(redis_url)) as other:
+        calls = [asyncio.ensure_future(seen(keys=["s"], args=[n])) for n in range(CALLS)]
+        await asyncio.sleep(0)
+        await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        answers = await asyncio.gather(*calls)
+
+    assert answers == [str(number).encode() for number in range(CALLS)]
+    assert await client.scard("s") == CALLS
+
+
+@pytest.mark.parametrize("others", [1, 20])
+async def test_a_server_that_is_away_is_told_to_every_caller(others: int) -> None:
+    async with closing(connect("redis://127.0.0.1:1", retry_for_s=0.1)) as client:
+        count = client.register_script(COUNT)
+        answers = await asyncio.gather(
+            *(count(keys=["n"], args=[1]) for _ in range(others)), return_exceptions=True
+        )
+
+    assert all(isinstance(each, redis.exceptions.ConnectionError) for each in answers)
