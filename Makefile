@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check web-check format docs bench eval chaos screenshots manifests lock sbom clean
+.PHONY: help run test check web-check format docs bench eval chaos screenshots images try-images \
+	manifests try-manifests lock sbom clean
 
 # The Python that .venv is made from, 3.11 or newer; the first of these that is, unless given.
 PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
@@ -24,14 +25,14 @@ NPM := $(if $(NODE),,PATH="$(CURDIR)/$(VENV)/bin:$$PATH") npm --prefix web
 PAGE := $(shell find web/src web/public) web/index.html web/vite.config.ts
 
 help: ## what there is to do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # The shell becomes the program (exec), so that signals reach it; and should make itself be
 # killed, the program is told to end (tied).
 run: $(VENV)/.local web/dist/.made ## start Tagline here: page, services and their Redis; Ctrl-C stops it all
 	@exec $(PY) -m deploy.local.tied $$PPID TERM $(PY) -m deploy.local.run
 
-test: $(VENV)/.dev web/dist/.made ## run all tests, against a real Redis-compatible server
+test: $(VENV)/.dev $(VENV)/s3/.made web/dist/.made ## run all tests, against a real Redis-compatible server
 	@$(PY) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev web-check ## format, lint, types and imports; edits nothing
@@ -67,8 +68,29 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes \
 screenshots: $(VENV)/.dev web/dist/.made ## take pictures of the page's states into var/screenshots
 	@$(PY) -m tests.screenshots
 
+# podman or docker; what names begin with, a registry maybe; their tag; more arguments to build with.
+CONTAINER ?= $(shell command -v podman || command -v docker)
+IMAGES ?= localhost/tagline
+TAG ?= $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
+BUILD_ARGS ?=
+
+images: ## build the images of the three services, by podman or Docker
+	@test -n '$(CONTAINER)' || { echo 'Images are built by podman or Docker: install one.' >&2; exit 1; }
+	@for service in gateway tagger notifier; do \
+		echo "Building $(IMAGES)-$$service:$(TAG)"; \
+		$(CONTAINER) build --quiet --file deploy/Dockerfile --build-arg SERVICE=$$service \
+			--build-arg VERSION=$(TAG) --build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null) \
+			--tag $(IMAGES)-$$service:$(TAG) $(BUILD_ARGS) . || exit; \
+	done
+
+try-images: $(VENV)/.dev ## run what `make images` has built: read-only, as nobody, without capabilities
+	@$(PY) -m tests.images --images '$(IMAGES)-{}:$(TAG)' --engine '$(CONTAINER)' $(ARGS)
+
 manifests: $(VENV)/.dev $(VENV)/manifests/.made ## render what is in deploy/kubernetes, and hold it to its rules
 	@$(PY) -m tests.manifests $(ARGS)
+
+try-manifests: $(VENV)/.dev $(VENV)/manifests/.made ## roll, drain and cut a cluster under load; ARGS=--help
+	@$(PY) -m tests.cluster --kustomize '$(VENV)/manifests/bin/kubectl kustomize' $(ARGS)
 
 lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	@$(PY) -c 'import uv' 2>/dev/null || { echo 'Installing uv into $(VENV)'; $(PIP) install uv; }
@@ -78,7 +100,7 @@ lock: $(VENV)/.made ## write requirements/*.txt anew from pyproject.toml
 	done
 	@echo 'Locking requirements/embedded.txt'
 	@$(PY) -m $(LOCK) --no-deps requirements/embedded.in -o requirements/embedded.txt
-	@for tool in web sbom manifests; do \
+	@for tool in web sbom manifests s3; do \
 		echo "Locking requirements/$$tool.txt"; \
 		$(PY) -m $(LOCK) requirements/$$tool.in -o requirements/$$tool.txt || exit; \
 	done
@@ -120,7 +142,7 @@ $(VENV)/.web: requirements/web.txt $(VENV)/.made
 	@touch $@
 
 # Apart from the rest: what they need is in nobody's way.
-$(VENV)/sbom/.made $(VENV)/manifests/.made: $(VENV)/%/.made: requirements/%.txt $(VENV)/.made
+$(VENV)/sbom/.made $(VENV)/manifests/.made $(VENV)/s3/.made: $(VENV)/%/.made: requirements/%.txt $(VENV)/.made
 	@echo 'Installing requirements/$*.txt into $(VENV)/$*'
 	@$(PY) -m venv $(VENV)/$*
 	@PIP_DISABLE_PIP_VERSION_CHECK=1 $(VENV)/$*/bin/python -m pip --quiet install --require-hashes -r $<

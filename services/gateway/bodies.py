@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from typing import Any, Final, cast
 
 from aiohttp import StreamReader, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from services.gateway.errors import timed_out, too_long
+from services.gateway.errors import timed_out
 
 LEAST_BYTES_PER_S: Final = 500
 """What a body has to come with on average, as in Apache's `mod_reqtimeout`: a byte now and then
@@ -20,11 +19,9 @@ WHOLE_BODY_S: Final = 1800.0
 photos of a batch for orphans, while the last still come."""
 
 ENVELOPE_BYTES: Final = 64 * 1024
-"""What a form may hold besides the photos' parts, and so what may come of it in lines, boundaries
-and headers, before the next bytes of a part."""
+"""What a form may hold besides the photos' parts: boundaries, headers, fields."""
 
 _AWAITED: Final = web.RequestKey("awaited", bool)
-_BODY: Final = web.RequestKey("body", object)
 
 _PASSED_ON: Final = frozenset(
     {"at_eof", "exception", "is_eof", "set_exception", "set_read_chunk_size", "total_raw_bytes"}
@@ -40,12 +37,6 @@ async def continue_when_read(request: web.Request) -> None:
     request[_AWAITED] = request.headers[hdrs.EXPECT].lower() == "100-continue"
 
 
-def taken_bytes(request: web.Request) -> int:
-    """Return how many bytes of the body have been read."""
-    body = request.get(_BODY)
-    return body.taken_bytes if isinstance(body, _TimedBody) else 0
-
-
 def timed(timeout_s: float, *, whole_s: float = WHOLE_BODY_S) -> Middleware:
     """Make the middleware that answers 408 to bodies that do not come.
 
@@ -55,7 +46,7 @@ def timed(timeout_s: float, *, whole_s: float = WHOLE_BODY_S) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.body_exists:
-            request[_BODY] = body = _TimedBody(request, timeout_s, whole_s)
+            body = _TimedBody(request, timeout_s, whole_s)
             # aiohttp has no such limit for servers. Here it holds for every way to read a body.
             request._payload = cast("StreamReader", body)  # noqa: SLF001
         return await handler(request)
@@ -76,51 +67,34 @@ class _TimedBody:
         self._timeout_s = timeout_s
         self._waited_s = 0.0
         self._whole_s = whole_s
-        self._ends_at = asyncio.get_running_loop().time() + whole_s
-        self._lines_bytes = 0
-        self.taken_bytes = 0
-
-    async def read(self, n: int = -1) -> bytes:
-        self._lines_bytes = 0
-        return await self._in_time(self._content.read(n))
+        self._clock = asyncio.get_running_loop().time
+        self._ends_at = self._clock() + whole_s
 
     async def readany(self) -> bytes:
-        return await self._in_time(self._content.readany())
-
-    async def readline(self, *, max_line_length: int | None = None) -> bytes:
-        line = await self._in_time(self._content.readline(max_line_length=max_line_length))
-        self._lines_bytes += len(line)
-        if self._lines_bytes > ENVELOPE_BYTES:
-            raise too_long(ENVELOPE_BYTES, "besides its photos")
-        return line
-
-    def unread_data(self, data: bytes) -> None:
-        self.taken_bytes -= len(data)
-        self._content.unread_data(data)
+        """Return what has come, at least a byte; nothing at the end."""
+        content = self._content.read_nowait() or await self._in_time()
+        if self._clock() >= self._ends_at:  # also where nobody had to wait
+            raise timed_out(self._whole_s)
+        return content
 
     def __getattr__(self, name: str) -> Any:
         if name not in _PASSED_ON:
             raise AttributeError(name)
         return getattr(self._content, name)
 
-    async def _in_time(self, reading: Awaitable[bytes]) -> bytes:
+    async def _in_time(self) -> bytes:
         if self._request.get(_AWAITED):
             self._request[_AWAITED] = False
             await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._request.writer.output_size = 0  # the answer has not begun
         earned_s = self._content.total_raw_bytes / LEAST_BYTES_PER_S
-        clock = asyncio.get_running_loop().time
-        started = clock()
+        started = self._clock()
         ends_at = started + self._timeout_s + min(0.0, earned_s - self._waited_s)
         try:
             async with asyncio.timeout_at(min(ends_at, self._ends_at)):
-                content = await reading
+                return await self._content.readany()
         except TimeoutError:
-            late = clock() >= self._ends_at
+            late = self._clock() >= self._ends_at
             raise timed_out(self._whole_s if late else self._timeout_s) from None
         finally:
-            self._waited_s += clock() - started
-        if clock() >= self._ends_at:  # it was there, and nobody had to wait
-            raise timed_out(self._whole_s)
-        self.taken_bytes += len(content)
-        return content
+            self._waited_s += self._clock() - started

@@ -7,18 +7,19 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from aiohttp import BodyPartReader
 from ulid import ULID
 
 from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
 from services.gateway.headers import Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
-from services.gateway.parts import read_chunk
+from services.gateway.parts import Part
 from shared import tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original
 
 CHUNK_BYTES: Final = 256 * 1024
+"""Up to this size a photo is written at once."""
+
 HEADER_BYTES: Final = 8 * 2**20
 """How far into a file its dimensions may stand."""
 
@@ -50,7 +51,7 @@ class Limits:
 class _Bytes:
     """The bytes of a part as they come: counted, hashed, refused when too many."""
 
-    def __init__(self, part: BodyPartReader, limits: Limits) -> None:
+    def __init__(self, part: Part, limits: Limits) -> None:
         self._part = part
         self._limits = limits
         self._hash = hashlib.sha256()
@@ -58,7 +59,7 @@ class _Bytes:
 
     async def next(self) -> bytes:
         """Return the next piece, empty at the end."""
-        chunk = await read_chunk(self._part, CHUNK_BYTES)
+        chunk = await self._part.read()
         self.size_bytes += len(chunk)
         if self.size_bytes > self._limits.max_bytes:
             raise too_large(self._limits.max_bytes)
@@ -75,7 +76,7 @@ class _Bytes:
         return self._hash.hexdigest()
 
 
-async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Received:
+async def receive(part: Part, blobs: BlobStore, limits: Limits) -> Received:
     """Store the photo in `part`. Raises `Problem`; nothing is stored then."""
     incoming = _Bytes(part, limits)
     head, image_format, (width, height), ended = await _look(incoming)
@@ -86,7 +87,7 @@ async def receive(part: BodyPartReader, blobs: BlobStore, limits: Limits) -> Rec
         await blobs.put(original(filename), head if ended else incoming.rest(head))
     return Received(
         filename=filename,
-        original_name=as_data(part.filename or ""),
+        original_name=as_data(part.filename),
         content_type=image_format.content_type,
         size_bytes=incoming.size_bytes,
         width=width,
@@ -124,8 +125,8 @@ async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
     while (size := _size(header, image_format, head, ended=ended)) is None:
         head += (chunk := await incoming.next())
         ended = not chunk
-    if not ended and len(head) < CHUNK_BYTES:
-        # Most likely all there is: one more read saves a streamed write.
+    # Most likely all there is: a few more reads save a streamed write.
+    while not ended and len(head) < CHUNK_BYTES:
         head += (chunk := await incoming.next())
         ended = not chunk
     return bytes(head), image_format, size, ended

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
-from aiohttp import BodyPartReader, MultipartReader, web
+from aiohttp import hdrs, web
 
 from services.gateway.admission import Admission
-from services.gateway.bodies import ENVELOPE_BYTES, continue_when_read, taken_bytes
+from services.gateway.bodies import ENVELOPE_BYTES, continue_when_read
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_long, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS, UPLOADS_REFUSED
-from services.gateway.parts import read_chunk, well_formed
+from services.gateway.parts import PART_BYTES, Part, Parts
 from services.gateway.receiving import Limits, Received, as_data, receive
 from services.gateway.requests import (
     accepted_view,
@@ -43,9 +43,6 @@ from shared.photos import ANSWER_KEPT_MS, IDEMPOTENCY_KEPT_MS, Answer, NewPhoto,
 FIELDS: Final = frozenset({"socketId", "priority", "locale"})
 FIELD_BYTES: Final = 1024
 """Most bytes of a form field that is not the photo."""
-
-PART_BYTES: Final = 1024
-"""What a photo's part may hold besides its bytes: boundary and headers."""
 
 MOST_FIELDS: Final = 100
 """Most parts that are no photos; a form may have some that we do not know."""
@@ -137,9 +134,13 @@ class Uploads:
         # done leaves blobs without a record, which are swept.
         form.submitted = True
         trace = traceparent_of(request)
-        with tracing.span("submit", photos=len(form.photos)):
+        new = [
+            _new_photo(photo, locale=locale, priority=priority, traceparent=trace)
+            for photo in form.photos
+        ]
+        with tracing.span("submit", photos=len(new)):
             answer = await self._photos.submit(
-                [_new_photo(each, locale, priority, trace) for each in form.photos],
+                new,
                 owner=owner_of(request),
                 socket_id=socket_id,
                 request_id=key or request_id,
@@ -175,11 +176,9 @@ class Uploads:
         if (request.content_length or 0) > most_bytes:
             raise too_long(most_bytes)
         fields = 0
-        with well_formed():
-            parts = await request.multipart()
-        while (part := await _next(parts)) is not None:
-            _check_envelope(request, form)
-            if not isinstance(part, BodyPartReader):
+        parts = Parts(request.content, request.headers[hdrs.CONTENT_TYPE], of="photo")
+        while (part := await parts.next()) is not None:
+            if part.is_form:
                 raise bad_request("A part of the form is a multipart body itself")
             if part.name != "photo":
                 fields += 1
@@ -191,18 +190,18 @@ class Uploads:
             else:
                 raise too_many(self._max_batch)
 
-    async def _receive(self, part: BodyPartReader) -> Received:
+    async def _receive(self, part: Part) -> Received:
         try:
             with tracing.span("receive"):
                 return await receive(part, self._blobs, self._limits)
         except Problem as problem:
             # One of many, maybe: say which.
-            problem.members["file"] = as_data(part.filename or "")
+            problem.members["file"] = as_data(part.filename)
             raise
 
-    async def _read_field(self, part: BodyPartReader, form: _Form) -> None:
+    async def _read_field(self, part: Part, form: _Form) -> None:
         value = b""
-        while chunk := await read_chunk(part, FIELD_BYTES):
+        while chunk := await part.read():
             value += chunk
             if len(value) > FIELD_BYTES:
                 raise bad_request(f"A field is longer than {FIELD_BYTES} bytes")
@@ -215,11 +214,6 @@ class Uploads:
             await self._blobs.delete([original(photo.filename) for photo in form.photos])
         except UnavailableError:
             logger.warning("blobs_left_for_the_sweep", photos=len(form.photos))
-
-
-async def _next(parts: MultipartReader) -> MultipartReader | BodyPartReader | None:
-    with well_formed():
-        return await parts.next()
 
 
 def _refusal(error: Exception) -> tuple[str, str]:
@@ -237,13 +231,7 @@ def _refusal(error: Exception) -> tuple[str, str]:
             return "internal_error", "internal_error"
 
 
-def _check_envelope(request: web.Request, form: _Form) -> None:
-    photo_bytes = sum(photo.size_bytes + PART_BYTES for photo in form.photos)
-    if taken_bytes(request) - photo_bytes > ENVELOPE_BYTES:
-        raise too_long(ENVELOPE_BYTES, "besides its photos")
-
-
-def _new_photo(photo: Received, locale: str, priority: str, traceparent: str) -> NewPhoto:
+def _new_photo(photo: Received, *, locale: str, priority: str, traceparent: str) -> NewPhoto:
     job_id = str(uuid.uuid4())
     fields = {
         "filename": photo.filename,

@@ -12,21 +12,43 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
+
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, NoRoomError, UnavailableError
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
+PARTS_AT_A_TIME: Final = 2
+"""Parts of 5 MiB that an upload to a bucket sends at once: they are what it holds in memory."""
+
 _PROBE: Final = "probe"
+
+_HTTP: Final[ClientConfig] = {
+    "connect_timeout": timedelta(seconds=3),
+    "timeout": timedelta(seconds=15),
+}
+"""Of one request to a bucket: until it is connected, and as a whole."""
+_RETRIES: Final[RetryConfig] = {
+    "max_retries": 3,
+    "retry_timeout": timedelta(seconds=10),
+    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2)},
+}
+"""Whoever waits is told within 25 s that a bucket is away: by itself obstore tries for 3 minutes,
+longer than a stage may take or a client waits."""
+
+_NO_BUCKET: Final = "NoSuchBucket"
+"""The code in an answer of 404 that says nothing of the blob."""
 
 _FULL: Final = re.compile(
     rf"\(os error ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\)",
@@ -74,10 +96,28 @@ class BlobStore:
         source = None if isinstance(content, bytes) else _Source(content)
         try:
             with _translated(name):
-                await obstore.put_async(self._store, name, source or content)
+                if source is None:
+                    await obstore.put_async(self._store, name, content)
+                else:
+                    await self._put_in_parts(name, source)
         except UnavailableError:
             if source is not None and source.error is not None:
                 raise source.error from None
+            raise
+
+    async def _put_in_parts(self, name: str, source: _Source) -> None:
+        # Cancelled itself, obstore would leave its parts in the bucket: it removes them only when
+        # its source breaks.
+        writing = asyncio.ensure_future(
+            obstore.put_async(self._store, name, source, max_concurrency=PARTS_AT_A_TIME)
+        )
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            source.stop()
+            await asyncio.wait([writing])
+            if not writing.cancelled():
+                writing.exception()  # looked at, so that nobody reports it
             raise
 
     async def get(self, name: str) -> bytes:
@@ -123,11 +163,14 @@ class BlobStore:
                     yield Blob(meta["path"], meta["size"], meta["last_modified"])
 
     async def check(self) -> str:
-        """Ask for a blob that is not there; `ok` if the store says so, and has room."""
+        """Ask for a blob that is not there; `ok` if the store says so, and has room.
+
+        By GET: the answer to a HEAD would not tell a bucket that is missing.
+        """
         await self.check_room()
         try:
             with _translated(_PROBE):
-                await obstore.head_async(self._store, _PROBE)
+                await obstore.get_async(self._store, _PROBE)
         except BlobMissingError:
             pass
         return "ok"
@@ -157,11 +200,22 @@ class _Source:
     def __init__(self, chunks: AsyncIterator[bytes]) -> None:
         self._chunks = chunks
         self.error: BaseException | None = None
+        self._reader: asyncio.Task[Any] | None = None
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Break it off, also while it waits for a chunk."""
+        self._stopped = True
+        if self._reader is not None:
+            self._reader.cancel()
 
     def __aiter__(self) -> _Source:
         return self
 
     async def __anext__(self) -> bytes:
+        if self._stopped:
+            raise asyncio.CancelledError
+        self._reader = asyncio.current_task()
         try:
             return await anext(self._chunks)
         except StopAsyncIteration:
@@ -169,13 +223,17 @@ class _Source:
         except BaseException as error:
             self.error = error
             raise
+        finally:
+            self._reader = None
 
 
 @contextmanager
 def _translated(name: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if _NO_BUCKET in str(error):
+            raise UnavailableError("blobs") from error
         raise BlobMissingError(name) from None
     except (BaseError, OSError) as error:
         if _FULL.search(str(error)):
@@ -211,7 +269,8 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
                 parts.netloc,
                 prefix=parts.path.strip("/") or None,
                 endpoint=endpoint,
-                client_options={"allow_http": (endpoint or "").startswith("http://")},
+                client_options={**_HTTP, "allow_http": (endpoint or "").startswith("http://")},
+                retry_config=_RETRIES,
                 **options,  # type: ignore[arg-type]
             )
         except (BaseError, ValueError, TypeError) as error:

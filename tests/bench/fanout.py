@@ -2,16 +2,19 @@
 
 From the first XADD to the last arrival, events published as fast as the server takes them.
 The publisher and the clients share the machine's cores with what is measured: so the cores that
-each has had are told, and what is met is judged only where they could have shown it.
+each has had are told, and what is met is judged only where they could have shown it. The limit: a
+process that has the frames ready, and writes them to the same clients.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 
+from tests.bench.asked import Asked
 from tests.bench.figures import Case, Figure, Sizes
-from tests.bench.notifiers import Setup, running
+from tests.bench.notifiers import LOAD, Setup, running
 
 FEW = 100
 LEAST_A_SECOND = 40_000
@@ -41,14 +44,14 @@ class Run:
 
 
 def measure(sizes: Sizes) -> list[Figure]:
-    few_sockets = min(FEW, sizes.sockets)
+    few_sockets = min(FEW, sizes.fanned)
     few = _run(few_sockets, 1, sizes.events)
-    many = _run(sizes.sockets, 1, sizes.events)
-    two = _run(sizes.sockets, 2, sizes.events)
+    many = _run(sizes.fanned, 1, sizes.events)
+    two = _run(sizes.fanned, 2, sizes.events)
     return [
-        *_figures(f"to {few_sockets} sockets", few),
-        *_figures(f"to {sizes.sockets} sockets", many),
-        *_figures(f"to {sizes.sockets} on two notifiers", two, judged=False),
+        *_figures(f"to {few_sockets} sockets", few, _bare(few_sockets, sizes.events)),
+        *_figures(f"to {sizes.fanned} sockets", many, _bare(sizes.fanned, sizes.events)),
+        *_figures(f"to {sizes.fanned} on two notifiers", two),
         *_of_two(many, two),
     ]
 
@@ -76,14 +79,32 @@ def _strays(setup: Setup, before: list[int], events: int) -> int:
     return sum(read) - events
 
 
-def _figures(where: str, run: Run, *, judged: bool = True) -> list[Figure]:
+def _bare(sockets: int, events: int) -> float:
+    """Return how many frames a second reach the same clients if nobody has to find out whose."""
+    with (
+        Asked("tests.bench.bare_sockets") as bare,
+        Asked(LOAD, "sockets", str(bare.said()["port"])) as clients,
+    ):
+        clients.ask(sockets)
+        clients.ask(None)
+        first_ns, received = bare.ask(events)["first_ns"], 0
+        last_ns = first_ns
+        while received < events:
+            told = clients.ask(None)
+            received, last_ns = received + told["received"], told["last_ns"]
+            time.sleep(0.01)
+    return float(events / ((last_ns - first_ns) / 1e9))
+
+
+def _figures(where: str, run: Run, limit: float | None = None) -> list[Figure]:
+    """With a limit, it is judged."""
     goal, met = "", None
-    if judged:
+    if limit:
         goal = f"{LEAST_A_SECOND}, if so many are published"
         if max(run.delivered, run.published) >= LEAST_A_SECOND:
             met = run.delivered >= LEAST_A_SECOND
     return [
-        Figure(where, "a second", run.delivered, goal=goal, met=met),
+        Figure(where, "a second", run.delivered, limit=limit, more=True, goal=goal, met=met),
         Figure("  published", "a second", run.published),
         Figure("  by a whole core of a notifier", "a second", run.by_a_core),
         *(Figure(f"  {name}", "cores", cores) for name, cores in run.cores.items()),
@@ -111,4 +132,6 @@ def _of_two(one: Run, two: Run) -> list[Figure]:
     ]  # fmt: skip
 
 
-CASE = Case("fanout", "Events from XADD to sockets", "", measure)
+CASE = Case(
+    "fanout", "Events from XADD to sockets", "", measure, limit="ready frames, no server between"
+)

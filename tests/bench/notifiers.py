@@ -5,54 +5,23 @@ On few cores they all share them, so the CPU time of each is told, too.
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import redis
 
-from tests.support.processes import ROOT, ServiceProcess, clean_environment, wait_until
+from tests.bench.asked import Asked
+from tests.bench.costs import cpu_s
+from tests.support.processes import ServiceProcess, wait_until
 from tests.support.redis_server import temporary_server
 
+LOAD = "tests.bench.realtime_load"
 DATA_BYTES = 80
-TICKS_A_SECOND = 100
 PAGE_BYTES = 4096
-
-
-class Load:
-    """One process of `tests.bench.realtime_load`; it is asked, and answers."""
-
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.realtime_load", *arguments],
-            cwd=ROOT, env=clean_environment(), text=True,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
-
-    def ask(self, question: object) -> dict[str, Any]:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(json.dumps(question) + "\n")
-        self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return answer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.kill()
-        self._process.wait()
-        self._process.stdin.close()
-        self._process.stdout.close()
 
 
 @dataclass(frozen=True)
@@ -73,8 +42,8 @@ class Setup:
 
     notifiers: list[ServiceProcess]
     client: redis.Redis
-    sockets: Load
-    publisher: Load
+    sockets: Asked
+    publisher: Asked
     ids: list[str] = field(default_factory=list)
     publisher_s: float = 0.0
 
@@ -143,8 +112,8 @@ def running(notifiers: int = 1) -> Iterator[Setup]:
         setup = Setup(
             started,
             stack.enter_context(redis.Redis.from_url(server.url)),
-            stack.enter_context(Load("sockets", ports)),
-            stack.enter_context(Load("publish", path)),
+            stack.enter_context(Asked(LOAD, "sockets", ports)),
+            stack.enter_context(Asked(LOAD, "publish", path)),
         )
         # Alone, as sockets come in life: Python learns from the first objects of a class what
         # they have in common, and those that follow a crowd would take more for ever.
@@ -155,13 +124,6 @@ def running(notifiers: int = 1) -> Iterator[Setup]:
 
 def resident_bytes(process: ServiceProcess) -> int:
     return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
-
-
-def cpu_s(pid: int) -> float:
-    """Return the CPU time that a process has had so far, all its threads together."""
-    text = Path(f"/proc/{pid}/stat").read_text()
-    user, system = text[text.rindex(")") + 2 :].split()[11:13]
-    return (int(user) + int(system)) / TICKS_A_SECOND
 
 
 def _counted(notifier: ServiceProcess, name: str) -> int:

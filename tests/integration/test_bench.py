@@ -8,12 +8,29 @@ from pathlib import Path
 import pytest
 
 from tests.bench import __main__ as bench
-from tests.bench import backlog, fanout, listing, pickup, rates, returning, similar, sockets
+from tests.bench import (
+    backlog,
+    fanout,
+    flight,
+    latency,
+    listing,
+    local,
+    photos,
+    pickup,
+    rates,
+    returning,
+    similar,
+    sockets,
+    starting,
+    stored,
+    uploads,
+)
 from tests.bench.figures import Case, Sizes
 
 SMALL = Sizes(
     pickups=3, messages=20, rounds=1, depths=(5, 50),
-    sockets=10, events=1000, steady_s=1, before_s=0.2,
+    sockets=10, fanned=10, events=1000, steady_s=1, before_s=0.2,
+    warm_up=2, photos=3, uploads=40, large_uploads=4, followed=6, in_flight=12, tagged=4, stored=60,
 )  # fmt: skip
 
 
@@ -26,6 +43,19 @@ def test_a_case_measures_both_brokers(case: Case) -> None:
     assert all(figure.ours > 0 for figure in figures)
     assert all(figure.beside > 0 for figure in figures if figure.beside is not None)
     assert sum(figure.met is not None for figure in figures) >= 1
+
+
+@pytest.mark.parametrize(
+    "case",
+    [each.CASE for each in (uploads, latency, photos, flight, stored, local, starting)],
+    ids=lambda case: case.name,
+)
+def test_a_case_measures_the_system_beside_the_least_that_could_do_it(case: Case) -> None:
+    figures = case.measure(SMALL)
+
+    assert sum(bool(figure.limit) for figure in figures) >= 1
+    lost = [figure.ours for figure in figures if figure.name.startswith("lost")]
+    assert not any(lost)
 
 
 def test_all_photos_are_listed_and_pages_compared() -> None:

@@ -105,8 +105,11 @@ class OpenAIServer:
     Of the forms of `response_format` it takes only `forms`.
     """
 
-    def __init__(self, *, delay_s: float = 0.0, key: str = "sk-test", port: int = 0) -> None:
+    def __init__(
+        self, *, delay_s: float = 0.0, key: str = "sk-test", host: str = "127.0.0.1", port: int = 0
+    ) -> None:
         self.key = key
+        self.host = host
         self.delay_s = delay_s
         self.port = port
         self.tags = TAGS
@@ -133,7 +136,7 @@ class OpenAIServer:
         # Cancelled with its client: `in_flight` counts who still waits.
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        site = web.TCPSite(self._runner, self.host, self.port)
         await site.start()
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}/v1"
@@ -239,17 +242,18 @@ def _well_formed(asked: dict[str, Any]) -> bool:
     return bool(asked["model"]) and jpeg and fits
 
 
-async def _serve(*, port: int, key: str, delay_s: float) -> None:
+async def _serve(*, host: str, port: int, key: str, delay_s: float) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with OpenAIServer(port=port, key=key, delay_s=delay_s) as server:
+    async with OpenAIServer(host=host, port=port, key=key, delay_s=delay_s) as server:
         print(server.url, flush=True)  # noqa: T201 - how whoever started it learns the port
         await ended.wait()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="A stand-in for the OpenAI API.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to answer at")
     parser.add_argument("--port", type=int, default=0, help="0: any that is free")
     parser.add_argument("--key", default="sk-test", help="the only key it accepts")
     parser.add_argument("--delay-s", type=float, default=0.0, help="before each answer")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.figures import Case, Figure, as_json, percentile, table
+from tests.bench.figures import Case, Figure, as_json, markdown, percentile, table
 
 CASE = Case("waits", "Waiting", "theirs", lambda _: [])
 
@@ -15,7 +15,7 @@ def test_a_line_says_both_values_how_many_times_better_and_whether_the_goal_was_
     ]
 
     assert [line.split() for line in table(CASE, figures).splitlines()] == [
-        ["Waiting", "ours", "theirs", "better", "goal"],
+        ["Waiting", "ours", "theirs", "limit", "better", "share", "goal"],
         ["p50,", "ms", "2.00", "60.00", "30.0x", "at", "most", "3", "met"],
         ["drained,", "a", "second", "4", "500", "1", "500", "3.0x", "4", "times", "MISSED"],
         ["urgent,", "ms", "0.50"],
@@ -31,6 +31,29 @@ def test_where_measuring_was_given_up_the_value_is_a_bound() -> None:
 
     _, line = table(CASE, [figure]).splitlines()
     assert line.split() == ["again,", "s", "15.00", ">", "30.00", ">", "2.0x"]
+
+
+def test_a_figure_reads_as_a_share_of_the_limit() -> None:
+    figures = [
+        Figure("uploads", "a second", 1000.0, limit=4000.0, more=True),
+        Figure("p50", "ms", 8.0, limit=2.0),
+    ]
+
+    limited = Case("waits", "Waiting", "theirs", lambda _: [], limit="a bare write")
+    assert [line.split()[-1] for line in table(limited, figures).splitlines()[1:3]] == ["25%"] * 2
+    assert table(limited, figures).endswith("limit: a bare write")
+
+
+def test_the_table_is_had_as_markdown_too() -> None:
+    figures = [Figure("p50", "ms", 2.0, 60.0, limit=1.0, goal="at most 3", met=True)]
+
+    assert markdown(CASE, figures).splitlines() == [
+        "### `waits`: Waiting",
+        "",
+        "|  | ours | theirs | limit | better | of the limit | goal |",
+        "| --- | --: | --: | --: | --: | --: | --- |",
+        "| p50, ms | 2.00 | 60.00 | 1.00 | 30.0x | 50% | at most 3 |",
+    ]
 
 
 def test_json_has_every_figure_with_its_unit_and_comparison() -> None:

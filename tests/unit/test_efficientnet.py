@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from services.tagger.providers import efficientnet
+from services.tagger.providers.runtime import onnxruntime
 from tests.support import efficientnet_numpy
 
 if TYPE_CHECKING:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import pytest
 from PIL import Image
 
 from services.tagger.providers import yunet
+from services.tagger.providers.runtime import onnxruntime
 from shared.decoding.picture import Picture
 
 PHOTOS = Path(__file__).parents[1] / "photos"

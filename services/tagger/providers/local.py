@@ -17,7 +17,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import structlog
 from PIL import Image
 
@@ -32,6 +31,7 @@ from services.tagger.providers.provider import (
     Turn,
     at_once,
 )
+from services.tagger.providers.runtime import onnxruntime
 from shared.decoding.picture import Picture
 
 logger = structlog.stdlib.get_logger()

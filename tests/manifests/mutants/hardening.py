@@ -52,7 +52,7 @@ MUTANTS: Final = (
     Mutant(
         hardening.spread,
         "spread among others",
-        of_pod("topologySpreadConstraints", 1, "labelSelector", "matchLabels", NAME, value="x"),
+        of_pod("topologySpreadConstraints", 0, "labelSelector", "matchLabels", NAME, value="x"),
     ),
     Mutant(hardening.budgets, "no budget", without("PodDisruptionBudget", "tagline-tagger")),
     Mutant(

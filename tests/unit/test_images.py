@@ -1,0 +1,89 @@
+"""The Dockerfile and the compose file say what the services know."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic import AliasChoices
+
+from deploy.image.health import PORTS
+from services.gateway.settings import GatewaySettings
+from services.notifier.settings import NotifierSettings
+from services.tagger.settings import TaggerSettings
+from shared.settings import Settings
+from tests.support.processes import ROOT
+
+SETTINGS: dict[str, type[Settings]] = {
+    "gateway": GatewaySettings,
+    "tagger": TaggerSettings,
+    "notifier": NotifierSettings,
+}
+NOT_OURS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "OPENAI_BASE_URL"}
+COMPOSE = ROOT / "deploy/compose.yaml"
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
+LAST_WORDS_S = 10
+
+
+def names_of(settings: type[Settings]) -> dict[str, Any]:
+    """Every variable that the settings are read from, with its default."""
+    found: dict[str, Any] = {}
+    for field in settings.model_fields.values():
+        alias = field.validation_alias
+        for name in alias.choices if isinstance(alias, AliasChoices) else [alias]:
+            found[str(name)] = field.default
+    return found
+
+
+@pytest.fixture(scope="module")
+def services() -> dict[str, Any]:
+    composed: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return composed
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_compose_gives_each_service_settings_that_it_has(
+    service: str, services: dict[str, Any]
+) -> None:
+    unknown = set(services[service]["environment"]) - set(names_of(SETTINGS[service]))
+    assert unknown <= NOT_OURS
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_compose_waits_for_as_long_as_a_service_may_take_to_end(
+    service: str, services: dict[str, Any]
+) -> None:
+    grace_s = int(services[service]["environment"]["TAGLINE_GRACE_S"])
+    assert int(services[service]["stop_grace_period"].removesuffix("s")) >= grace_s + LAST_WORDS_S
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_each_service_runs_with_no_more_than_it_needs(
+    service: str, services: dict[str, Any]
+) -> None:
+    given = services[service]
+    assert given["read_only"]
+    assert given["cap_drop"] == ["ALL"]
+    assert given["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_files_that_compose_mounts_are_there(services: dict[str, Any]) -> None:
+    for service in services.values():
+        for volume in service.get("volumes", []):
+            if volume.startswith("./"):
+                assert (COMPOSE.parent / Path(volume.partition(":")[0])).exists(), volume
+
+
+@pytest.mark.parametrize("service", SETTINGS)
+def test_the_health_check_asks_where_the_service_listens(service: str) -> None:
+    assert names_of(SETTINGS[service])[f"TAGLINE_{service.upper()}_PORT"] == PORTS[service]
+    assert str(PORTS[service]) in re.search(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[1].split()  # type: ignore[index]
+
+
+def test_the_dockerfile_sets_what_every_service_knows_or_ignores() -> None:
+    told = set(re.findall(r"\b(TAGLINE_[A-Z_]+)=", DOCKERFILE))
+    known = set().union(*(names_of(each) for each in SETTINGS.values()))
+    assert told <= known
