@@ -16,7 +16,8 @@ from shared.settings import load
 def main() -> int:
     settings = load(TaggerSettings)
     logging.configure("tagger", settings.log, settings.log_level)
-    heap.give_pictures_back()
+    if settings.threads >= heap.MANY:
+        heap.give_pictures_back()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
         tracing.start("tagger", settings.otlp_endpoint)

@@ -8,6 +8,9 @@ from typing import Final
 PICTURE_BYTES: Final = 256 * 1024
 """Less than a picture that a provider looks at has, more than what an attempt keeps."""
 
+MANY: Final = 100
+"""Photos in work at a time, from which on it is worth its price: 1 ms of CPU a photo."""
+
 _M_MMAP_THRESHOLD: Final = -3  # malloc.h of glibc
 
 
