@@ -144,13 +144,14 @@ def _facts(
     width, height = original
     if _orientation(image) in _ON_ITS_SIDE:
         width, height = height, width
-    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX, reducing_gap=1.5)
+    smaller = small.reduce(2)  # as good for what is vague, in half the time
     return {
         "width": width,
         "height": height,
-        "colors": colors_of(small),
+        "colors": colors_of(smaller),
         "phash": hash_of(small),
-        "blurhash": blurhash_of(small, wide=width >= height),
+        "blurhash": blurhash_of(smaller, wide=width >= height),
         **exif_of(image),
     }
 
