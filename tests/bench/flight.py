@@ -17,7 +17,7 @@ LEAST_SHARE = 0.9
 
 def measure(sizes: Sizes) -> list[Figure]:
     flight = sizes.in_flight
-    settings = {"TAGLINE_THREADS": str(flight)}
+    settings = {"TAGLINE_THREADS": str(flight), "TAGLINE_MAX_UPLOADS": str(2 * flight)}
     with running_system(settings, delay_s=DELAY_S) as system, photo_clients() as clients:
         question = {
             "follow": system.url, "socket": system.socket_url,
