@@ -70,6 +70,17 @@ def test_each_service_runs_with_no_more_than_it_needs(
     assert given["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_what_others_have_built_gets_what_its_image_wants_to_start_and_no_more(
+    services: dict[str, Any],
+) -> None:
+    assert all(each["cap_drop"] == ["ALL"] and each["read_only"] for each in services.values())
+    assert {name: each["cap_add"] for name, each in services.items() if "cap_add" in each} == {
+        "proxy": ["NET_BIND_SERVICE"]
+    }
+    # As root the image's script calls setpriv, which fails without capabilities.
+    assert services["redis"]["user"] == "999:999"
+
+
 def test_the_files_that_compose_mounts_are_there(services: dict[str, Any]) -> None:
     for service in services.values():
         for volume in service.get("volumes", []):
