@@ -98,3 +98,11 @@ def test_the_dockerfile_sets_what_every_service_knows_or_ignores() -> None:
     told = set(re.findall(r"\b(TAGLINE_[A-Z_]+)=", DOCKERFILE))
     known = set().union(*(names_of(each) for each in SETTINGS.values()))
     assert told <= known
+
+
+def test_what_the_dockerfile_installs_is_locked() -> None:
+    assert "EXTRA=otel" in DOCKERFILE
+    named = re.findall(r"requirements/([a-z]+)\.txt", DOCKERFILE)
+    assert "otel" in named
+    for name in {*named, *SETTINGS}:
+        assert "--hash=sha256:" in (ROOT / "requirements" / f"{name}.txt").read_text(), name
