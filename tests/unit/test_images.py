@@ -22,7 +22,7 @@ SETTINGS: dict[str, type[Settings]] = {
     "tagger": TaggerSettings,
     "notifier": NotifierSettings,
 }
-NOT_OURS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "OPENAI_BASE_URL"}
+NOT_OURS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 COMPOSE = ROOT / "deploy/compose.yaml"
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text()
 LAST_WORDS_S = 10
