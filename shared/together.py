@@ -14,11 +14,10 @@ from redis.commands.core import AsyncScript
 
 from shared.tasks import end
 
-MOST_WRITES: Final = 2
-"""How many may be under way before others wait for each other: a round trip, and the next."""
-
 MOST_CALLS: Final = 100
 """How many calls one write holds at most; the rest goes with the next."""
+
+_CLOSED: Final = "the client was closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class _Call:
 
 
 class Together(Redis):
-    """Runs what is called while `MOST_WRITES` are under way in one write, and one read.
+    """Runs what is called at once, or while a write is under way, in one write and one read.
 
     Each call is answered as it would be alone: what the server refuses is sent again by itself,
     and what a lost connection leaves open is sent again by redis-py, so a script has to be the
@@ -40,8 +39,7 @@ class Together(Redis):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: deque[_Call] = deque()
-        self._writes = 0
-        self._sending: set[asyncio.Task[None]] = set()
+        self._writing: asyncio.Task[None] | None = None
 
     def register_script(self, script: Any) -> Any:
         """Return a script of this client."""
@@ -49,32 +47,42 @@ class Together(Redis):
 
     async def run(self, script: _Script, keys: Sequence[Any], args: Sequence[Any]) -> Any:
         """Return what `script` returns, run alone or with others."""
-        if self._writes < MOST_WRITES:
-            self._writes += 1
-            try:
-                return await script.alone(keys, args)
-            finally:
-                self._written()
         call = _Call(script, keys, args, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
+        if self._writing is None:
+            # It begins once those have run that are about to, and may call a script as well.
+            self._writing = asyncio.create_task(self._write_all())
         return await call.reply
 
     async def aclose(self, *args: Any, **kwargs: Any) -> None:
         """Close the connections; nobody waits for what is under way any more."""
-        for task in list(self._sending):
-            await end(task)
+        await end(self._writing)
+        while self._waiting:
+            _answer(self._waiting.popleft(), redis.exceptions.ConnectionError(_CLOSED))
         await super().aclose(*args, **kwargs)
 
-    def _written(self) -> None:
-        self._writes -= 1
-        calls = [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_CALLS))]
-        if calls:
-            self._writes += 1
-            task = asyncio.create_task(self._send(calls))
-            self._sending.add(task)
-            task.add_done_callback(self._sending.discard)
+    async def _write_all(self) -> None:
+        try:
+            while self._waiting:
+                count = min(len(self._waiting), MOST_CALLS)
+                await self._send([self._waiting.popleft() for _ in range(count)])
+                # Whoever has been answered runs first: its next call goes along.
+                await asyncio.sleep(0)
+        finally:
+            self._writing = None
 
     async def _send(self, calls: Sequence[_Call]) -> None:
+        try:
+            if len(calls) == 1:
+                await _run_alone(calls[0])
+            else:
+                await self._run_together(calls)
+        finally:
+            for call in calls:
+                if not call.reply.done():
+                    _answer(call, redis.exceptions.ConnectionError(_CLOSED))
+
+    async def _run_together(self, calls: Sequence[_Call]) -> None:
         try:
             pipeline = self.pipeline(transaction=False)
             for call in calls:
@@ -82,8 +90,6 @@ class Together(Redis):
             replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001  # it is the callers' to judge
             replies = [error] * len(calls)
-        finally:
-            self._written()
         refused = list[_Call]()
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, redis.exceptions.ResponseError):

@@ -14,6 +14,7 @@ import structlog
 
 from services.tagger.errors import RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
+from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
@@ -70,6 +71,7 @@ class Pipeline:
     def __init__(self, stages: Sequence[Stage]) -> None:
         _check(stages)
         self.steps = tuple(_laid_out(stages))
+        self.pixels = any("picture" in stage.needs for stage in stages if stage is not RECOGNIZE)
 
     def described(self) -> list[dict[str, Any]]:
         """Return what clients are told of the stages, labels by locale."""
@@ -77,6 +79,7 @@ class Pipeline:
 
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each before it begins."""
+        work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
             await report(step)
             stage = step.stage

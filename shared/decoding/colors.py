@@ -9,9 +9,6 @@ from PIL import Image
 
 from shared.decoding.protocol import MOST_COLORS
 
-_REDUCED: Final = 2
-"""Of so many points in a row one is made: the cut goes over fewer then, in a sixth of the time."""
-
 _CUT_INTO: Final = 16
 _ALIKE: Final = 48
 """How far apart two colours are that are told as one; black and white are 442 apart."""
@@ -21,7 +18,7 @@ _LEAST_SHARE: Final = 0.02
 
 def colors_of(small: Image.Image) -> list[str]:
     """Return the main colours of a picture in RGB as `#rrggbb`, the most common first."""
-    cut = small.reduce(_REDUCED).quantize(_CUT_INTO, Image.Quantize.MEDIANCUT, kmeans=1)
+    cut = small.quantize(_CUT_INTO, Image.Quantize.MEDIANCUT, kmeans=1)
     levels = cut.getpalette() or []
     palette = [tuple(levels[start : start + 3]) for start in range(0, len(levels), 3)]
     counted = zip(cut.histogram(), palette, strict=False)  # of 256 places, most are not used

@@ -69,16 +69,20 @@ class Decoder:
         reply = await self._ask(data, form=Form.PIXELS, longest_side_px=longest_side_px)
         return Picture(width=reply.width, height=reply.height, rgb=reply.body)
 
-    async def read(self, data: bytes, *, longest_side_px: int) -> tuple[Picture, Facts]:
+    async def read(
+        self, data: bytes, *, longest_side_px: int, as_jpeg: bool = False
+    ) -> tuple[Picture, Facts]:
         """Return the same, and what else the bytes say of the photo, found in the same decode.
 
-        Raises what `decode` raises.
+        `as_jpeg`: the picture has its `jpeg`, and no `rgb`. Raises what `decode` raises.
         """
-        reply = await self._ask(data, form=Form.PHOTO, longest_side_px=longest_side_px)
+        form = Form.SHOWN if as_jpeg else Form.PHOTO
+        reply = await self._ask(data, form=form, longest_side_px=longest_side_px)
         if reply.facts is None:
             raise RuntimeError("a photo came without its facts")
         facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
-        return Picture(width=reply.width, height=reply.height, rgb=reply.body), facts
+        rgb, jpeg = (b"", reply.body) if as_jpeg else (reply.body, b"")
+        return Picture(reply.width, reply.height, rgb, jpeg), facts
 
     async def thumbnail(self, data: bytes, *, form: Form, longest_side_px: int) -> bytes:
         """Return the same as a file of the format `form`, with nothing of the original's metadata.

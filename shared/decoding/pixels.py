@@ -23,7 +23,7 @@ from shared.decoding.blurhash import blurhash_of
 from shared.decoding.colors import colors_of
 from shared.decoding.exif import exif_of
 from shared.decoding.likeness import SIDE_PX, hash_of
-from shared.decoding.protocol import Form
+from shared.decoding.protocol import SHOWN_QUALITY, Form
 from shared.errors import BadImageError
 
 # Pillow opens 43 formats; each is code that reads what strangers send.
@@ -51,6 +51,7 @@ _ON_ITS_SIDE = (5, 6, 7, 8)
 _SAVED: dict[Form, dict[str, int | bool]] = {
     Form.JPEG: {"quality": 80, "progressive": True, "optimize": True},
     Form.WEBP: {"quality": 80, "method": 4},
+    Form.SHOWN: {"quality": SHOWN_QUALITY},
 }
 
 _SRGB = ImageCms.createProfile("sRGB")
@@ -77,7 +78,7 @@ def decode(
 ) -> tuple[int, int, bytes]:
     """Return width, height and the picture as `form`: for pixels, `height * width * 3` bytes.
 
-    For a photo, the facts follow them.
+    For a photo, the facts follow it.
 
     The longest side is at most `longest_side_px`; a smaller image keeps its size.
     Of an animation, the first frame. Raises `BadImageError`, and `MemoryError`
@@ -92,8 +93,9 @@ def decode(
             original = image.size
             picture = _picture(image, longest_side_px)
             body = _written(picture, form)
-            if form is Form.PHOTO:
-                body += json.dumps(_facts(image, original, picture)).encode()
+            if form in (Form.PHOTO, Form.SHOWN):
+                end = b"" if form is Form.PHOTO else b"\n"
+                body += end + json.dumps(_facts(image, original, picture)).encode()
             return picture.width, picture.height, body
     except (MemoryError, BadImageError):
         raise
@@ -144,13 +146,14 @@ def _facts(
     width, height = original
     if _orientation(image) in _ON_ITS_SIDE:
         width, height = height, width
-    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX)
+    small = picture.resize((SIDE_PX, SIDE_PX), Image.Resampling.BOX, reducing_gap=1.5)
+    smaller = small.reduce(2)  # as good for what is vague, in half the time
     return {
         "width": width,
         "height": height,
-        "colors": colors_of(small),
+        "colors": colors_of(smaller),
         "phash": hash_of(small),
-        "blurhash": blurhash_of(small, wide=width >= height),
+        "blurhash": blurhash_of(smaller, wide=width >= height),
         **exif_of(image),
     }
 
@@ -160,7 +163,7 @@ def _written(picture: Image.Image, form: Form) -> bytes:
         return picture.tobytes()
     picture.info.clear()  # of the original: a comment would go with it
     file = io.BytesIO()
-    picture.save(file, form.name, **_SAVED[form])
+    picture.save(file, "WEBP" if form is Form.WEBP else "JPEG", **_SAVED[form])
     return file.getvalue()
 
 

@@ -28,6 +28,8 @@ class Form(enum.IntEnum):
     WEBP = 2
     PHOTO = 3
     """The pixels, and after them the facts of the photo: a JSON object, see `facts.py`."""
+    SHOWN = 4
+    """A JPEG to show to a model, and after it, on a line of its own, the same facts."""
 
 
 class Status(enum.IntEnum):
@@ -37,6 +39,9 @@ class Status(enum.IntEnum):
     OUT_OF_MEMORY = 4
     """The child ends after saying so: libraries that ran out of memory are not trusted again."""
 
+
+SHOWN_QUALITY = 80
+"""Of a JPEG that a model looks at."""
 
 FACTS_MAX_BYTES = 2048
 CAMERA_CHARS = 64

@@ -87,6 +87,7 @@ class Fallback:
     name, model, price = "local", "m", FREE
     endpoint: str | None = None
     picture_side_px = 8
+    takes_jpeg = False
 
     def fingerprint(self, question: Question) -> str:
         return question.locale

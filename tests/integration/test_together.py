@@ -94,3 +94,14 @@ async def test_a_server_that_is_away_is_told_to_every_caller(others: int) -> Non
         )
 
     assert all(isinstance(each, redis.exceptions.ConnectionError) for each in answers)
+
+
+async def test_who_still_waits_as_the_client_is_closed_is_told_so(redis_url: str) -> None:
+    async with closing(connect(redis_url)) as client:
+        count = client.register_script(COUNT)
+        calls = [asyncio.ensure_future(count(keys=["n"], args=[1])) for _ in range(CALLS)]
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    assert all(isinstance(each, int | redis.exceptions.ConnectionError) for each in answers)
+    assert any(isinstance(each, redis.exceptions.ConnectionError) for each in answers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import sys
@@ -15,6 +16,8 @@ from PIL import ExifTags, Image
 
 from shared.decoding.decoder import Decoder
 from shared.decoding.facts import Facts, Place
+from shared.decoding.picture import Picture
+from shared.decoding.protocol import SHOWN_QUALITY
 from shared.errors import BadImageError
 from tests.support.clients import PHOTOS
 from tests.support.photographs import PARIS, PLACE, exif, revealing
@@ -86,6 +89,19 @@ async def test_the_pixels_are_those_that_a_mere_decode_gives(decoder: Decoder) -
     )
 
 
+async def test_a_picture_to_show_is_the_same_and_so_are_its_facts(decoder: Decoder) -> None:
+    data = revealing(Image.open(CAT).convert("RGB"))
+    pixels, found = await decoder.read(data, longest_side_px=224)
+    shown, told = await decoder.read(data, longest_side_px=224, as_jpeg=True)
+    file = io.BytesIO()
+    Image.frombytes("RGB", (pixels.width, pixels.height), pixels.rgb).save(
+        file, "JPEG", quality=SHOWN_QUALITY
+    )
+
+    assert told == found
+    assert shown == Picture(pixels.width, pixels.height, b"", file.getvalue())
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
 async def test_width_and_height_are_those_of_the_picture_upright(
     decoder: Decoder, kind: str
@@ -107,7 +123,7 @@ async def test_a_picture_that_says_nothing_has_its_looks_all_the_same(decoder: D
 
     assert (found.taken_at, found.camera, found.place) == (None, None, None)
     # The reference encoder says the same of these pixels.
-    assert found.blurhash == "LzHLJ72owuX4mDWUjrf5gGfhfPfk"
+    assert found.blurhash == "LvHLM52=wuovqkWBjre:f|fhfPfi"
     assert found.phash == "80031f3f3e787971"
 
 
@@ -256,8 +272,11 @@ async def test_whatever_stands_in_the_exif_the_photo_is_decoded_and_its_facts_ho
         assert {found.width, found.height} == {32, 16}
 
 
+@pytest.mark.parametrize("as_jpeg", [False, True])
 async def test_a_child_that_says_something_else_is_replaced(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    as_jpeg: bool,  # noqa: FBT001
 ) -> None:
     liar = tmp_path / "python"
     liar.write_text(LIAR.format(python=sys.executable))
@@ -267,7 +286,7 @@ async def test_a_child_that_says_something_else_is_replaced(
         patched.setattr("sys.executable", str(liar))
         await liars.start()
     with pytest.raises(BadImageError, match="crashed the decoder"):
-        await facts(liars, CAT.read_bytes())
+        await liars.read(CAT.read_bytes(), longest_side_px=224, as_jpeg=as_jpeg)
     found = await facts(liars, CAT.read_bytes())
     await liars.close()
 

@@ -16,7 +16,8 @@ from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.pipeline import MOST_OWN, Pipeline, Step
 from services.tagger.providers.provider import Recognition
 from services.tagger.stages.choose import BUILT_IN
-from services.tagger.stages.stage import Stage, Work
+from services.tagger.stages.stage import Part, Stage, Work
+from shared.decoding.picture import Picture
 from shared.errors import UnavailableError
 from tests.support.stages import stage, work
 
@@ -224,6 +225,21 @@ async def test_a_stage_that_does_not_make_what_it_says_has_failed() -> None:
     await run(
         stage("eager", recognize, makes=("recognition",)), stage("next", needs=("recognition",))
     )
+
+
+@pytest.mark.parametrize("needs", [(), ("picture",)])
+async def test_only_a_stage_besides_the_provider_has_pixels_made(needs: tuple[Part, ...]) -> None:
+    wanted: list[bool] = []
+
+    def analyze(on: Work) -> None:
+        wanted.append(on.pixels)
+        on.picture = Picture(1, 1, b"rgb")
+
+    await run(stage("analyzing", analyze, makes=("picture",)), stage("next", needs=needs))
+
+    assert wanted == [bool(needs)]
+    assert RECOGNIZE.needs == ("picture",)
+    assert not Pipeline((ANALYZE, RECOGNIZE, SAVE)).pixels
 
 
 async def test_a_function_that_blocks_for_ever_is_left_alone_after_its_time() -> None:

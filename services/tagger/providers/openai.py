@@ -43,8 +43,7 @@ from services.tagger.providers.provider import (
     at_once,
 )
 from shared.decoding.picture import Picture
-
-JPEG_QUALITY: Final = 80
+from shared.decoding.protocol import SHOWN_QUALITY
 
 _ABOUT_THE_FORM: Final = re.compile(
     r"response.?format|json.?schema|json.?object|structured.?output|grammar", re.IGNORECASE
@@ -66,6 +65,7 @@ class OpenAIProvider:
 
     name = "openai"
     picture_side_px = 512  # as large as the model looks at in `low` detail
+    takes_jpeg = True
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class OpenAIProvider:
             prompt(question, self._wanted),
             json.dumps(schema(question)),
             str(self.picture_side_px),
-            str(JPEG_QUALITY),
+            str(SHOWN_QUALITY),
         )
         return _digest(self._base_url or "", self.model, *asked)
 
@@ -113,8 +113,9 @@ class OpenAIProvider:
         """
         if self._server is None:
             raise RuntimeError("start the provider first")
-        image_url = await asyncio.to_thread(_data_url, picture)
-        del picture  # not for as long as the call takes
+        jpeg = picture.jpeg or await asyncio.to_thread(_jpeg, picture)
+        image_url = "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()
+        del picture, jpeg  # not for as long as the call takes
         messages = _messages(prompt(question, self._wanted), image_url)
         for form in FORMS[FORMS.index(self._form) :]:
             try:
@@ -166,11 +167,11 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _data_url(picture: Picture) -> str:
+def _jpeg(picture: Picture) -> bytes:
     image = Image.frombytes("RGB", (picture.width, picture.height), picture.rgb)
     jpeg = io.BytesIO()
-    image.save(jpeg, "JPEG", quality=JPEG_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode()
+    image.save(jpeg, "JPEG", quality=SHOWN_QUALITY)
+    return jpeg.getvalue()
 
 
 def _about_the_form(error: openai.OpenAIError) -> bool:

@@ -136,6 +136,9 @@ class Provider(Protocol):
     picture_side_px: int
     """The longest side a `Picture` for this provider needs."""
 
+    takes_jpeg: bool = False
+    """Whether a `Picture` that has no `rgb`, but a `jpeg`, does as well: it costs less."""
+
     endpoint: str | None
     """Stands for the other side and our account there: what limits on calls are kept by, over
     all taggers. A short hash, so that it tells no key. None where the calls leave no process."""

@@ -14,9 +14,12 @@ async def _run(work: Work) -> None:
         data = await work.tools.blobs.get(original(work.record.filename))
     except BlobMissingError:
         raise PermanentError("blob_missing", "The file of the photo is gone") from None
+    provider, fallback = work.tools.provider, work.tools.fallback
     try:
         work.picture, facts = await work.tools.decoder.read(
-            data, longest_side_px=work.tools.provider.picture_side_px
+            data,
+            longest_side_px=provider.picture_side_px,
+            as_jpeg=provider.takes_jpeg and fallback is None and not work.pixels,
         )
     except BadImageError as error:
         raise PermanentError("bad_image", str(error)) from None

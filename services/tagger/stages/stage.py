@@ -115,6 +115,9 @@ class Work:
     later: frozenset[Part] = PARTS
     """What stages after that one need."""
 
+    pixels: bool = True
+    """Whether stages look at the picture, besides the provider."""
+
     worker: str = ""
     """Host and process that do it."""
 
