@@ -76,7 +76,7 @@ def _add_trace(commands: Commands) -> None:
         help="tell a photo's life: what happened when, and where it is now",
         epilog="example: python -m cli trace 123",
     )
-    trace.add_argument("photo", type=int, metavar="PHOTO", help="its id")
+    trace.add_argument("photo", type=int, metavar="PHOTO", help="its id, as `upload` prints it")
     trace.add_argument("--url", default="http://127.0.0.1:8888", help="the gateway")
     trace.add_argument(
         "--key", default=os.environ.get("TAGLINE_KEY"), help="API key; else TAGLINE_KEY"

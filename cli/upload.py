@@ -198,6 +198,6 @@ def tag_table(photos: list[Followed]) -> Table:
             tag["name"] if tag["confidence"] is None else f"{tag['name']} {tag['confidence']:.0%}"
             for tag in photo.tags
         )
-        text = tags or photo.error or photo.status
+        text = tags or photo.error or ("no tags" if photo.status == "complete" else photo.status)
         table.add_row(escape(str(photo.path)), str(photo.id or ""), escape(text))
     return table

@@ -38,7 +38,8 @@ def start(service: str, endpoint: str | None) -> None:
         from shared.spans import Spans  # noqa: PLC0415  # an extra, seldom wanted
     except ImportError as error:
         raise ValueError(
-            f"OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry ({error}): install the extra `otel`"
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs OpenTelemetry, that is requirements/otel.txt:"
+            f" {error}"
         ) from None
     _spans = Spans(service)
 

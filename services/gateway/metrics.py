@@ -80,7 +80,8 @@ REDIS_MEMORY_MOST: Final = Gauge(
     "tagline_redis_memory_max_bytes", "Its `maxmemory`; NaN without one."
 )
 BLOBS_FREE: Final = Gauge(
-    "tagline_blobs_free_bytes", "What is free where the photos' folder is; NaN of a bucket."
+    "tagline_blobs_free_bytes",
+    "What is free where the photos' folder is; NaN of a bucket, and where none has to stay free.",
 )
 
 from_zero(UPLOADS, "accepted", "unavailable", "internal_error")

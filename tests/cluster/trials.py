@@ -19,7 +19,7 @@ EATS: Final = """
 import os, time
 for pid in filter(str.isdecimal, os.listdir('/proc')):
     with open(f'/proc/{pid}/cmdline') as f:
-        if 'services.tagger' in f.read().split('\\0'):
+        if 'deploy.image.start' in f.read().split('\\0'):
             with open(f'/proc/{pid}/oom_score_adj', 'w') as score:
                 score.write('1000')
 for _ in range(64):
@@ -36,7 +36,7 @@ STOPS: Final = """
 import os, signal
 for pid in filter(str.isdecimal, os.listdir('/proc')):
     with open(f'/proc/{pid}/cmdline') as f:
-        if 'services.gateway' in f.read().split('\\0'):
+        if 'deploy.image.start' in f.read().split('\\0'):
             os.kill(int(pid), signal.SIGSTOP)
 """
 

@@ -95,7 +95,7 @@ async def test_what_a_photo_says_of_its_place_reaches_its_owner_alone_and_can_be
     assert told["place"] == PARIS
     assert (told["width"], told["height"]) == (451, 300)
     assert len(told["blurhash"]) == 28
-    assert len(told["colors"]) == 5
+    assert 3 <= len(told["colors"]) <= 5
     similar = (await gateway.get(f"/api/photos/{first}/similar")).json
     assert [each["photo"]["id"] for each in similar["items"]] == [second]
 

@@ -37,7 +37,8 @@ Percentiles are of the sum over replicas, as in
 `histogram_quantile(0.95, sum by (le) (rate(tagline_pickup_seconds_bucket[5m])))`.
 
 [deploy/prometheus](../deploy/prometheus) has a configuration, the alerts below and their tests
-(`promtool test rules`); [deploy/grafana](../deploy/grafana) a dashboard and how it is provisioned.
+(`promtool test rules deploy/prometheus/rules_test.yml`); [deploy/grafana](../deploy/grafana) a
+dashboard and how it is provisioned.
 `tests/e2e/test_monitoring.py` tries them with a real Prometheus on the running services.
 """
 

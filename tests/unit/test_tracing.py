@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
 import orjson
 import pytest
@@ -14,6 +13,7 @@ from shared import tracing
 from shared.broker import MESSAGE
 from shared.commands import TagPhoto, tag_photo_entry
 from tests.support.processes import free_port
+from tests.support.waiting import wait_until
 
 JOB = "0b9f2c1e-6a3d-4a52-9a6e-2f6d1c0b7a55"
 GIVEN = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -66,7 +66,7 @@ def test_without_tracing_nothing_that_sends_spans_is_imported() -> None:
     assert (found.returncode, found.stdout) == (0, "[]\n"), found.stderr
 
 
-def test_spans_that_nobody_takes_harm_nothing_and_are_told_of_once(
+async def test_spans_that_nobody_takes_harm_nothing_and_are_told_of_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     endpoint = f"http://127.0.0.1:{free_port()}"
@@ -81,9 +81,8 @@ def test_spans_that_nobody_takes_harm_nothing_and_are_told_of_once(
                     assert tracing.passed_on("")[:36] == GIVEN[:36]
         finally:
             tracing.stop()
+        # What the stop did not wait for is still at work.
+        await wait_until(lambda: logs, timeout_s=60, what="it is told")
 
     assert not tracing.on()
-    deadline = time.monotonic() + 20
-    while not logs and time.monotonic() < deadline:
-        time.sleep(0.05)
     assert [line["event"] for line in logs] == ["spans_not_exported"]

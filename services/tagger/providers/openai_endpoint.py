@@ -19,15 +19,18 @@ from openai import AsyncOpenAI
 MOST_BYTES: Final = 2**20
 """Of a response. What is longer is cut off there, and is no answer then."""
 
+OPENAI: Final = "https://api.openai.com/v1"
+
 _OURS: Final = ("OpenAI-Organization", "OpenAI-Project")
 
 
 class Endpoint:
-    """Connections to one server; as many as there are calls at a time."""
+    """Connections to one server; as many as there are calls at a time. `base_url`: or OpenAI's."""
 
     def __init__(self, *, api_key: str, base_url: str | None) -> None:
-        known = AsyncOpenAI(api_key=api_key, base_url=base_url)
-        self._url = str(known.base_url).rstrip("/") + "/chat/completions"
+        # Told of none, the SDK would take an OPENAI_BASE_URL that is set and empty for an address.
+        known = AsyncOpenAI(api_key=api_key, base_url=base_url or OPENAI)
+        self.url = str(known.base_url).rstrip("/") + "/chat/completions"
         named = {name: known.default_headers[name] for name in _OURS}
         self._session = aiohttp.ClientSession(
             headers={
@@ -50,7 +53,7 @@ class Endpoint:
         Raises the SDK's `APIStatusError` and `APIConnectionError`.
         """
         try:
-            async with self._session.post(self._url, data=orjson.dumps(asked)) as response:
+            async with self._session.post(self.url, data=orjson.dumps(asked)) as response:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise self._no_answer("compressed, though asked not to be")
                 body = await _bounded(response)
@@ -65,14 +68,14 @@ class Endpoint:
         await self._session.close()
 
     def _no_answer(self, why: str) -> openai.APIConnectionError:
-        return openai.APIConnectionError(message=why, request=Request("POST", self._url))
+        return openai.APIConnectionError(message=why, request=Request("POST", self.url))
 
     def _refusal(self, response: aiohttp.ClientResponse, body: bytes) -> openai.APIStatusError:
         told = Response(
             response.status,
             headers=list(response.headers.items()),
             content=body,
-            request=Request("POST", self._url),
+            request=Request("POST", self.url),
         )
         try:
             said = json.loads(body)
