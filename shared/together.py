@@ -57,6 +57,7 @@ class Together(Redis):
     async def aclose(self, *args: Any, **kwargs: Any) -> None:
         """Close the connections; nobody waits for what is under way any more."""
         await end(self._writing)
+        self._writing = None  # one that was ended before it began has not said so
         while self._waiting:
             _answer(self._waiting.popleft(), redis.exceptions.ConnectionError(_CLOSED))
         await super().aclose(*args, **kwargs)

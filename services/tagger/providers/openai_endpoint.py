@@ -21,6 +21,10 @@ MOST_BYTES: Final = 2**20
 
 OPENAI: Final = "https://api.openai.com/v1"
 
+KEPT_S: Final = 4.0
+"""How long a connection is kept without a call: less than servers do (uvicorn's, 5 s), which may
+close it at the moment when a call is sent on it."""
+
 _OURS: Final = ("OpenAI-Organization", "OpenAI-Project")
 
 
@@ -41,7 +45,7 @@ class Endpoint:
                 "Accept-Encoding": "identity",
             },
             auto_decompress=False,
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),  # who asks has a deadline
             trust_env=True,
