@@ -1,14 +1,14 @@
 """What an earlier version has written is read by this one: both run during an upgrade.
 
 `golden/VERSION.json` holds the keys of a server that a gateway and a tagger of that version have
-left: photo 1 is complete, photo 2 waits in the queue. A change of format adds a file and changes none.
+left: photo 1 is complete, photo 2 waits in the queue. A change of format adds a file and changes
+none.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def restore(client: redis.Redis, written: dict[str, Any], more: dict[str, str]) 
                 ours = key.startswith((keys.photo(0)[:-1], keys.job("")))
                 client.hset(key, mapping={**value, **(more if ours else {})})
             case "zset":
-                client.zadd(key, {member: score for member, score in value})
+                client.zadd(key, dict(value))
             case "set":
                 client.sadd(key, *value)
             case "list":
@@ -56,7 +56,7 @@ def more(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture(params=GOLDEN, ids=lambda path: path.stem)
 def left(
     request: pytest.FixtureRequest, more: dict[str, str], redis_url: str, tmp_path: Path
-) -> Iterator[dict[str, str]]:
+) -> dict[str, str]:
     """The settings of services that take over what was left."""
     written = json.loads(request.param.read_text())
     with redis.Redis.from_url(redis_url) as client:
@@ -66,7 +66,7 @@ def left(
         path = blobs / original(written[key]["value"]["filename"])
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PHOTOS / photo, path)
-    yield {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": blobs.as_uri(), "TAGLINE_PROVIDER": "local"}
+    return {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": blobs.as_uri(), "TAGLINE_PROVIDER": "local"}
 
 
 async def test_what_was_accepted_is_tagged_and_what_was_tagged_is_found(
