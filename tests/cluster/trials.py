@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.cluster.kubectl import Kubectl, is_ready, until
+from tests.cluster.overlay import SERVICES
 
 AWAY_S: Final = 40.0
 """How long a node is cut off: past the lease, and until the cluster has given it up."""
@@ -123,6 +124,12 @@ def _restarts(pod: dict[str, Any]) -> int:
     return sum(each["restartCount"] for each in pod["status"].get("containerStatuses", []))
 
 
+async def _spread(cluster: Cluster) -> None:
+    """Have each service on every node again: nobody moves back to a node by himself."""
+    for service in SERVICES:
+        await _rolled(f"deployment/tagline-{service}")(cluster)
+
+
 async def _drained(cluster: Cluster) -> None:
     node = await cluster.other()
     await cluster.kubectl.call(
@@ -132,6 +139,7 @@ async def _drained(cluster: Cluster) -> None:
         await cluster.all_ready()
     finally:
         await cluster.kubectl.call("uncordon", node)
+    await _spread(cluster)
 
 
 async def _cut(cluster: Cluster) -> None:

@@ -35,7 +35,7 @@ def restore(client: redis.Redis, written: dict[str, Any], more: dict[str, str]) 
                 client.set(key, value)
             case "hash":
                 ours = key.startswith((keys.photo(0)[:-1], keys.job("")))
-                client.hset(key, mapping={**value, **(more if ours else {})})
+                client.hset(key, mapping=value | (more if ours else {}))
             case "zset":
                 client.zadd(key, dict(value))
             case "set":
@@ -44,7 +44,7 @@ def restore(client: redis.Redis, written: dict[str, Any], more: dict[str, str]) 
                 client.rpush(key, *value)
             case "stream":
                 for entry_id, fields in value:
-                    client.xadd(key, {**fields, **more}, id=entry_id)
+                    client.xadd(key, fields | more, id=entry_id)
 
 
 @pytest.fixture(params=[{}, LATER], ids=["as it was", "with fields of a later version"])
