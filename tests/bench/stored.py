@@ -113,6 +113,7 @@ def _gateway(exits: ExitStack, stored: int, waiting: int) -> Gateway:
     exits.callback(gateway.connection.close)
     gateway.ask("named", "PUT", "/api/photos/1/tags", TAGS, "application/json")
     del gateway.took_ms["named"]
+    gateway.connection.close()  # made anew: until the other one is full, this would be closed
     return gateway
 
 
