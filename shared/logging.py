@@ -26,17 +26,6 @@ def configure(
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: list[structlog.typing.Processor] = (
-        [
-            structlog.dev.ConsoleRenderer(
-                colors=sys.stderr.isatty(),
-                # The default one prints the locals of every frame: keys and photos among them.
-                exception_formatter=structlog.dev.plain_traceback,
-            )
-        ]
-        if console
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-    )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -47,7 +36,10 @@ def configure(
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderer(console=console),
+            ],
         )
     )
     root = logging.getLogger()
@@ -58,3 +50,15 @@ def configure(
     for noisy in ("aiohttp.access", "httpx2", "httpcore2", "openai", "socketio", "engineio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+
+
+def _renderer(*, console: bool) -> list[structlog.typing.Processor]:
+    if not console:
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            # The default one prints the locals of every frame: keys and photos among them.
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ class Together(Redis):
                 pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
             replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001  # it is the callers' to judge
-            replies = [error] * len(calls)
+            # Each its own: where it is raised is written into it.
+            replies = [copy.copy(error) for _ in calls]
         refused = list[_Call]()
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, redis.exceptions.ResponseError):

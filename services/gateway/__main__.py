@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 import warnings
-from typing import Final
 
 from aiohttp import BadContentDispositionHeader, BadContentDispositionParam
 
@@ -16,13 +14,8 @@ from shared import logging
 from shared.serve import serve
 from shared.settings import load
 
-COLLECT_AFTER: Final = 20_000
-"""After how many more objects Python looks for cycles among the newest. A request is some hundred
-objects, in no cycles: by default (700) that search took a twentieth of all time."""
-
 
 def main() -> int:
-    gc.set_threshold(COLLECT_AFTER)
     settings = load(GatewaySettings)
     logging.configure("gateway", settings.log, settings.log_level)
     # aiohttp warns of headers in forms, and Python keeps every warning it has shown: strangers'

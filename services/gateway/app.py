@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
 from aiohttp import web
 from prometheus_client import REGISTRY
+from redis.asyncio import Redis
 
 from services.gateway.admission import Admission
 from services.gateway.batches import BatchRoutes
@@ -35,8 +36,9 @@ from services.gateway.tracing import traced
 from services.gateway.uploads import Uploads
 from shared import keys
 from shared.batches import Batches
-from shared.blobs import open_store
+from shared.blobs import BlobStore, open_store
 from shared.broker import RedisStreamsBroker
+from shared.callers import ApiKeys
 from shared.decoding.decoder import Decoder
 from shared.health import Health
 from shared.jobs import Jobs
@@ -60,25 +62,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     photos = Photos(redis, retention_s=settings.retention_s)
     jobs = Jobs(redis, retention_s=settings.retention_s)
     tags = Tags(redis)
-    uploads = Uploads(
-        photos,
-        blobs,
-        limits=Limits(
-            max_bytes=settings.max_upload_bytes,
-            max_pixels=settings.max_pixels,
-            max_side=settings.max_side,
-        ),
-        max_batch=settings.max_batch,
-        lanes=settings.lanes,
-        locale=settings.locale,
-    )
     broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
-    admission = Admission(
-        redis,
-        per_minute=settings.rate_limit,
-        at_a_time=settings.max_uploads,
-        proxies=settings.trusted_proxies,
-    )
     thumbnailer = Thumbnailer(
         blobs,
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
@@ -89,22 +73,9 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         REGISTRY,
         look=Survey(redis, broker, blobs).look,
     )
-
-    app = web.Application(
-        middlewares=[
-            traced,
-            preflight(settings.allowed_origins),
-            problems,
-            whole,
-            same_origin(settings.allowed_origins),
-            timed(settings.body_timeout_s),
-            keyed(api_keys),
-        ]
-    )
-    app.on_response_prepare.append(cross_origin(settings.allowed_origins))
-    app.on_response_prepare.append(harden)
+    app = _application(settings, api_keys)
     for routes in (
-        uploads.routes(admission),
+        _uploads(settings, photos, blobs).routes(_admission(settings, redis)),
         PhotoRoutes(photos, tags, blobs, lanes=settings.lanes).routes(),
         PhotoJobsRoute(photos, jobs).routes(),
         FileRoute(photos, blobs).routes(),
@@ -129,6 +100,48 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     if settings.api_keys_file:
         app.cleanup_ctx.append(KeyFile(settings.api_keys_file, api_keys).watched)
     return app, health
+
+
+def _application(settings: GatewaySettings, api_keys: ApiKeys) -> web.Application:
+    """Return what every request goes through, without routes."""
+    app = web.Application(
+        middlewares=[
+            traced,
+            preflight(settings.allowed_origins),
+            problems,
+            whole,
+            same_origin(settings.allowed_origins),
+            timed(settings.body_timeout_s),
+            keyed(api_keys),
+        ]
+    )
+    app.on_response_prepare.append(cross_origin(settings.allowed_origins))
+    app.on_response_prepare.append(harden)
+    return app
+
+
+def _uploads(settings: GatewaySettings, photos: Photos, blobs: BlobStore) -> Uploads:
+    return Uploads(
+        photos,
+        blobs,
+        limits=Limits(
+            max_bytes=settings.max_upload_bytes,
+            max_pixels=settings.max_pixels,
+            max_side=settings.max_side,
+        ),
+        max_batch=settings.max_batch,
+        lanes=settings.lanes,
+        locale=settings.locale,
+    )
+
+
+def _admission(settings: GatewaySettings, redis: Redis) -> Admission:
+    return Admission(
+        redis,
+        per_minute=settings.rate_limit,
+        at_a_time=settings.max_uploads,
+        proxies=settings.trusted_proxies,
+    )
 
 
 def _running(

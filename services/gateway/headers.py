@@ -95,10 +95,8 @@ class _Jpeg:
     def size(self, head: bytearray) -> Size | None:
         while (found := self._segment(head)) is not None:
             marker, segment = found
-            if marker in _FRAMES and self._exif:
-                return _measured(b"\xff\xd8" + self._exif + segment)
             if marker in _FRAMES:
-                return _above_zero(_number(segment[7:9]), _number(segment[5:7]))
+                return _measured(b"\xff\xd8" + self._exif + segment)
             if marker == _EXIF and not self._exif and segment[4:10] == b"Exif\0\0":
                 self._exif = segment
         return None
@@ -228,12 +226,8 @@ class _Heif:
         ]
 
 
-def _number(content: bytes) -> int:
-    return int.from_bytes(content, "big")
-
-
 def _quotient(box: bytes, at: int) -> int:
-    above, below = (_number(box[start : start + 4]) for start in (at, at + 4))
+    above, below = (int.from_bytes(box[start : start + 4], "big") for start in (at, at + 4))
     return above // below if below else 0
 
 

@@ -121,14 +121,7 @@ class Uploads:
         key = idempotency_key(request)
         await self._blobs.check_room()
         await self._read(request, form)
-        if not form.photos:
-            raise bad_request("The form has no part named photo")
-        socket_id = socket_id_in(request, form.fields.get("socketId"), lanes=self._lanes)
-        priority = form.fields.get("priority", "normal")
-        if priority not in PRIORITIES:
-            raise bad_request(f"priority must be one of {', '.join(PRIORITIES)}")
-        locale = locale_of(request, form.fields.get("locale"), default=self._locale)
-
+        socket_id, priority, locale = self._options(request, form)
         request_id = str(uuid.uuid4())
         # From here on: where its answer is lost, nobody knows what it has done. What it has not
         # done leaves blobs without a record, which are swept.
@@ -157,17 +150,24 @@ class Uploads:
                 "This Idempotency-Key was used with other bytes; take a new key for a new photo",
             )
         if answer.new:
-            UPLOAD_BYTES.inc(sum(photo.size_bytes for photo in form.photos))
-            for photo in answer.photos:
-                logger.info(
-                    "photo_accepted",
-                    photo_id=photo.id,
-                    job_id=photo.job_id,
-                    trace_id=tracing.trace_id(trace, photo.job_id),
-                )
+            _tell(answer, form, trace)
         else:
             await self._discard(form)
         return _accepted(answer, locale)
+
+    def _options(self, request: web.Request, form: _Form) -> tuple[str | None, str, str]:
+        """Return the socket ID, the priority and the language that are asked for."""
+        if not form.photos:
+            raise bad_request("The form has no part named photo")
+        socket_id = socket_id_in(request, form.fields.get("socketId"), lanes=self._lanes)
+        priority = form.fields.get("priority", "normal")
+        if priority not in PRIORITIES:
+            raise bad_request(f"priority must be one of {', '.join(PRIORITIES)}")
+        return (
+            socket_id,
+            priority,
+            locale_of(request, form.fields.get("locale"), default=self._locale),
+        )
 
     async def _read(self, request: web.Request, form: _Form) -> None:
         if request.content_type != "multipart/form-data":
@@ -246,6 +246,18 @@ def _new_photo(photo: Received, *, locale: str, priority: str, traceparent: str)
         "priority": priority,
     }
     return NewPhoto(fields, tag_photo_entry(job_id, priority, traceparent=traceparent))
+
+
+def _tell(answer: Answer, form: _Form, traceparent: str) -> None:
+    """Count and log what was accepted for the first time."""
+    UPLOAD_BYTES.inc(sum(photo.size_bytes for photo in form.photos))
+    for photo in answer.photos:
+        logger.info(
+            "photo_accepted",
+            photo_id=photo.id,
+            job_id=photo.job_id,
+            trace_id=tracing.trace_id(traceparent, photo.job_id),
+        )
 
 
 def _accepted(answer: Answer, locale: str) -> web.Response:

@@ -8,6 +8,7 @@ from typing import Final
 
 from aiohttp import web
 from prometheus_client import REGISTRY
+from redis.asyncio import Redis
 
 from services.notifier.admission import Admission
 from services.notifier.callers import admitted, cross_origin
@@ -36,14 +37,7 @@ async def build(
     timing = timing or Timing()
     redis = connect(settings.redis_url)
     await check_keeps_all(redis)
-    hub = Hub(
-        Lanes(redis, retention_s=settings.retention_s),
-        Photos(redis, retention_s=settings.retention_s),
-        redis_url=settings.redis_url,
-        lane_count=settings.lanes,
-        retention_s=settings.retention_s,
-        home_lane=_home_lane(settings),
-    )
+    hub = _hub(settings, redis)
     admission = Admission(settings.limits)
     api_keys = settings.keys()
     health = Health({"redis": lambda: durability(redis)}, REGISTRY)
@@ -84,6 +78,17 @@ async def build(
     app.on_shutdown.append(drain)
     app.on_cleanup.append(close_redis)
     return app, health
+
+
+def _hub(settings: NotifierSettings, redis: Redis) -> Hub:
+    return Hub(
+        Lanes(redis, retention_s=settings.retention_s),
+        Photos(redis, retention_s=settings.retention_s),
+        redis_url=settings.redis_url,
+        lane_count=settings.lanes,
+        retention_s=settings.retention_s,
+        home_lane=_home_lane(settings),
+    )
 
 
 def _home_lane(settings: NotifierSettings) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
 from typing import Any, Final
 
 import structlog
@@ -72,11 +73,7 @@ class Tagging:
             raise
 
     async def _tag(self, command: TagPhoto, message: StreamMessage) -> None:
-        with structlog.contextvars.bound_contextvars(
-            photo_id=command.photo_id,
-            job_id=command.job_id,
-            trace_id=tracing.trace_id(command.traceparent, command.job_id),
-        ):
+        with _named_in_logs(command):
             try:
                 record = await self._tools.attempts.claim(
                     command.photo_id, command.job_id, message.receipt
@@ -119,11 +116,7 @@ class Tagging:
         # To claim it was no start of the work.
         starts = record.attempt - 1
         work = _work(record, self._tools, command, message)
-        with structlog.contextvars.bound_contextvars(
-            photo_id=command.photo_id,
-            job_id=command.job_id,
-            trace_id=tracing.trace_id(command.traceparent, command.job_id),
-        ):
+        with _named_in_logs(command):
             await self._endings.fail(work, message, error, starts=starts)
         message.settled = True
 
@@ -232,6 +225,14 @@ class EndDeadPhotos(Middleware):
             except Exception:
                 # It is no message of a photo, say: a dead letter all the same.
                 logger.exception("dead_photo_not_ended")
+
+
+def _named_in_logs(command: TagPhoto) -> AbstractContextManager[object]:
+    return structlog.contextvars.bound_contextvars(
+        photo_id=command.photo_id,
+        job_id=command.job_id,
+        trace_id=tracing.trace_id(command.traceparent, command.job_id),
+    )
 
 
 def _work(record: Record, tools: Tools, command: TagPhoto, message: StreamMessage) -> Work:

@@ -13,6 +13,7 @@ from aiohttp import web
 from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
+from redis.asyncio import Redis
 
 from services.tagger import duties
 from services.tagger.accounts import Accounts
@@ -22,7 +23,7 @@ from services.tagger.cache import Cache
 from services.tagger.choose_gate import gate_for
 from services.tagger.endings import Endings
 from services.tagger.favourites import Favourites
-from services.tagger.gate import Budget, Limits
+from services.tagger.gate import Budget, Gate, Limits
 from services.tagger.pipeline import Pipeline
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
@@ -94,6 +95,36 @@ def check_price(settings: TaggerSettings, provider: Provider) -> None:
         logger.warning("price_unknown", model=provider.model, counted_usd=0, set=price)
 
 
+def vocabulary_of(settings: TaggerSettings, favourites: Favourites | None = None) -> Vocabulary:
+    """Return the vocabulary by the settings; `favourites`: None where there are no galleries."""
+    return Vocabulary(
+        settings.vocabulary,
+        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
+        max_tags=settings.max_tags,
+        min_confidence=settings.min_confidence,
+        favourites=favourites,
+    )
+
+
+def _gate(
+    settings: TaggerSettings, redis: Redis, provider: Provider, fallback: Provider | None
+) -> Gate:
+    return gate_for(
+        provider,
+        redis,
+        Limits(
+            max_calls=settings.max_calls,
+            requests_per_minute=settings.requests_per_minute,
+            tokens_per_minute=settings.tokens_per_minute,
+        ),
+        # Free again before the photos of a killed tagger come to others.
+        lease_ms=settings.claim_after_ms * 4 // 5,
+        budget=Budget(
+            round(settings.daily_budget_usd * NANOUSD_PER_USD), fallback.name if fallback else ""
+        ),
+    )
+
+
 @asynccontextmanager
 async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
     """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
@@ -110,30 +141,11 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
     redis = connect(
         settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
     )
-    gate = gate_for(
-        provider,
-        redis,
-        Limits(
-            max_calls=settings.max_calls,
-            requests_per_minute=settings.requests_per_minute,
-            tokens_per_minute=settings.tokens_per_minute,
-        ),
-        # Free again before the photos of a killed tagger come to others.
-        lease_ms=settings.claim_after_ms * 4 // 5,
-        budget=Budget(
-            round(settings.daily_budget_usd * NANOUSD_PER_USD), fallback.name if fallback else ""
-        ),
-    )
+    gate = _gate(settings, redis, provider, fallback)
     cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
     accounts = Accounts(redis)
     tags = Tags(redis)
-    vocabulary = Vocabulary(
-        settings.vocabulary,
-        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
-        max_tags=settings.max_tags,
-        min_confidence=settings.min_confidence,
-        favourites=Favourites(tags),
-    )
+    vocabulary = vocabulary_of(settings, Favourites(tags))
     async with closing(redis):
         try:
             await decoder.start()

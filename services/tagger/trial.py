@@ -22,9 +22,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from services.tagger.app import chosen_provider
+from services.tagger.app import chosen_provider, vocabulary_of
 from services.tagger.errors import TaggingError
-from services.tagger.providers.labels import read_concepts
 from services.tagger.providers.provider import FREE, Call, Provider, Usage
 from services.tagger.settings import TaggerSettings
 from services.tagger.vocabulary import Vocabulary
@@ -107,21 +106,11 @@ async def opened(settings: Sequence[Mapping[str, str]]) -> AsyncIterator[list[Co
         for given in settings:
             loaded = load(TrialSettings, **given)
             provider = chosen_provider(loaded, loaded.provider)
-            column = Column(loaded, provider, _vocabulary(loaded))
+            column = Column(loaded, provider, vocabulary_of(loaded))
             stack.push_async_callback(column.provider.close)
             await column.provider.start()
             columns.append(column)
         yield columns
-
-
-def _vocabulary(settings: TaggerSettings) -> Vocabulary:
-    """Return the vocabulary, without what a gallery prefers: there is none."""
-    return Vocabulary(
-        settings.vocabulary,
-        known=[{"fr": concept.fr, "en": concept.en} for concept in read_concepts()],
-        max_tags=settings.max_tags,
-        min_confidence=settings.min_confidence,
-    )
 
 
 async def run(request: Request, write: Callable[[Any], None]) -> None:
