@@ -19,8 +19,8 @@ from shared import keys
 from shared.blobs.names import original
 from tests.support.api import Api
 from tests.support.clients import PHOTOS
+from tests.support.openai_stack import until_complete
 from tests.support.processes import ServiceProcess
-from tests.support.waiting import wait_until
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 LATER = {"of_a_later_version": "1"}
@@ -75,11 +75,7 @@ async def test_what_was_accepted_is_tagged_and_what_was_tagged_is_found(
     with ServiceProcess("gateway", left) as gateway, ServiceProcess("tagger", left) as tagger:
         api = Api(gateway.wait_ready().url)
         tagger.wait_ready(timeout_s=60)
-
-        async def complete() -> bool:
-            return bool((await api.get("/api/photos/2")).json["status"] == "complete")
-
-        await wait_until(complete, timeout_s=60)
+        await until_complete(gateway, [2], timeout_s=60)
         photos = (await api.get("/api/photos?tag=cat")).json["items"]
         job = (await api.get(f"/api/jobs/{photos[0]['jobId']}")).json
 

@@ -197,21 +197,8 @@ class System:
         with redis.Redis.from_url(url) as client:
             left = await asyncio.to_thread(remains, client, retagged)
         blobs = await swept(url, self.stack.blobs)
-        return check(
-            History(
-                uploads=[upload for sender in self.senders for upload in sender.uploads],
-                orders=orders,
-                frames={follower.name: follower.frames for follower in self.followers},
-                lanes=left.lanes,
-                photos=left.photos,
-                letters=left.letters,
-                left={**left.counts, "staged": blobs.staged},
-                originals=blobs.originals,
-                thumbnails=blobs.thumbnails,
-                disagreement=left.disagreement,
-                misbehaved=list(self._misbehaved()),
-            )
-        )
+        misbehaved = list(self._misbehaved())
+        return check(History.of(self.senders, self.followers, left, blobs, misbehaved))
 
     def _misbehaved(self) -> list[str]:
         told = [fault for each in self.senders for fault in each.troubles]

@@ -11,7 +11,9 @@ import redis
 
 from tests.e2e.stack import running_stack
 from tests.support.clients import PHOTOS, get, upload
+from tests.support.openai_stack import until_complete
 from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
 
 BEFORE = 10
 
@@ -35,8 +37,7 @@ async def test_what_was_accepted_before_a_backup_is_tagged_where_it_is_restored(
 
         stack.tagger.terminate()
         sending = asyncio.create_task(uploads())
-        while len(photo_ids) < BEFORE:
-            await asyncio.sleep(0.01)
+        await wait_until(lambda: len(photo_ids) >= BEFORE, timeout_s=60)
         accepted = list(photo_ids)
         # Redis first: a photo's file is there before its record is.
         with redis.Redis.from_url(server.url) as client:
@@ -59,12 +60,7 @@ async def test_what_was_accepted_before_a_backup_is_tagged_where_it_is_restored(
         with running_stack(
             elsewhere.url, tmp_path / "there", tmp_path / "cache", settings
         ) as stack:
-            async with asyncio.timeout(90):
-                for photo_id in accepted:
-                    while (await get(f"{stack.gateway.url}/api/photos/{photo_id}"))[1][
-                        "processing"
-                    ]:
-                        await asyncio.sleep(0.05)
+            await until_complete(stack.gateway, accepted, timeout_s=90)
             _, listed = await get(f"{stack.gateway.url}/api/photos?limit=200")
             restored = {photo["id"]: photo["status"] for photo in listed["items"]}
             assert set(accepted) <= set(restored) <= set(photo_ids) | {max(photo_ids) + 1}

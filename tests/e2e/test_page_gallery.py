@@ -24,6 +24,7 @@ from tests.support.clients import PHOTOS, get, upload, upload_batch
 from tests.support.openai_server import OpenAIServer, api_error
 from tests.support.photographs import revealing
 from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -233,8 +234,11 @@ async def test_many_are_selected_by_keys_deleted_undone_and_deleted_for_good(
     await expect(page.get_by_text("dès que vous quittez la page").first).to_be_visible()
     assert (await _photo(stack, photos[3]))["id"] == photos[3]
     await page.goto("/queue")
-    while await _status(stack, photos[3]) != 404:
-        await asyncio.sleep(0.05)
+
+    async def is_gone() -> bool:
+        return await _status(stack, photos[3]) == 404
+
+    await wait_until(is_gone)
     await page.goto("/")
     await expect(card(page, photos[0])).to_be_visible()
     await expect(card(page, photos[3])).to_have_count(0)

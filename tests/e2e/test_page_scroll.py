@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -23,6 +22,7 @@ from tests.support.browser import chromium, running_browser, visitor
 from tests.support.clients import PHOTOS, get, upload_batch
 from tests.support.many_photos import copy_photos
 from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
 
@@ -80,8 +80,12 @@ async def test_scrolling_through_all_photos_holds_memory_flat(
     stack: Stack, server: EmbeddedServer, browser: Browser
 ) -> None:
     await upload_batch(stack.gateway.url, sorted(PHOTOS.glob("*.jpg")))
-    while (await get(f"{stack.gateway.url}/api/photos?status=complete"))[1]["items"][6:] == []:
-        await asyncio.sleep(0.1)
+
+    async def tagged() -> bool:
+        _, listed = await get(f"{stack.gateway.url}/api/photos?status=complete")
+        return len(listed["items"]) > 6
+
+    await wait_until(tagged, timeout_s=60)
     copy_photos(server.url, COUNT)
     async with visitor(browser, stack.gateway.url) as someone:
         page = someone.page

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ FULL = "TAGLINE_TEST_PROVIDER_FULL" in os.environ
 
 LATE_S = 0.5
 """What was sent before a refusal was known may come so long after it."""
+
+
+def called_for(openai: OpenAIServer, photos: int) -> bool:
+    return len(openai.calls) >= photos
 
 
 async def test_four_calls_in_flight_over_three_taggers_whoever_is_killed(
@@ -43,8 +48,11 @@ async def test_four_calls_in_flight_over_three_taggers_whoever_is_killed(
                 while not over.is_set():
                     await upload(gateway.url, photo(number))
                     number += 1
-                    while number - len(openai.calls) > 40:
-                        await asyncio.sleep(0.05)
+                    await wait_until(
+                        partial(called_for, openai, number - 40),
+                        timeout_s=60,
+                        what="all but 40 have been called for",
+                    )
 
             uploading = asyncio.create_task(keep_uploading())
             await wait_until(lambda: openai.in_flight == 4, timeout_s=20, what="four in flight")
@@ -52,7 +60,7 @@ async def test_four_calls_in_flight_over_three_taggers_whoever_is_killed(
                 victim = chance.choice(taggers)
                 victim.kill()
                 victim.start()
-                await asyncio.sleep(0.1)  # so that the provider has seen it
+                await asyncio.sleep(0.1)  # at least, to have calls made and cut off meanwhile
                 await wait_until(
                     lambda: openai.in_flight == 4, timeout_s=20, what="four in flight again"
                 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 
 from tests.e2e.stack import running_stack
 from tests.support.clients import PHOTOS, get, socket_io, upload, websocket
+from tests.support.openai_stack import until_complete
 
 ANSWER_FIELDS = {"id", "filename", "tags", "processing", "jobId", "message"}
 
@@ -212,7 +212,4 @@ async def test_everything_is_still_there_after_a_stop(
     with running_stack(redis_url, tmp_path, cache) as stack:
         _, photo = await get(f"{stack.gateway.url}/api/photos/{done['id']}")
         assert "chat" in [tag["name"] for tag in photo["tags"]]
-        url = f"{stack.gateway.url}/api/photos/{waiting['id']}"
-        async with asyncio.timeout(30):
-            while (await get(url))[1]["status"] != "complete":
-                await asyncio.sleep(0.05)
+        await until_complete(stack.gateway, [waiting["id"]], timeout_s=30)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.stack import running_stack
+from tests.support.cli import run_cli
 from tests.support.clients import PHOTOS, get, upload, websocket
 from tests.support.openai_server import OpenAIServer, api_error
 from tests.support.otlp_receiver import OtlpReceiver
-from tests.support.processes import ROOT, ServiceProcess
+from tests.support.processes import ServiceProcess
 from tests.support.waiting import wait_until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -23,15 +22,6 @@ STAGES = ["stage analyzing", "stage ai", "stage saving"]
 def logged(service: ServiceProcess, trace_id: str) -> set[str]:
     lines = [json.loads(line) for line in service.output.splitlines() if line.startswith("{")]
     return {line["event"] for line in lines if line.get("trace_id") == trace_id}
-
-
-async def told(*arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", "trace", *arguments, cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_a_photo_whose_tagger_is_killed_is_one_trace_from_upload_to_socket(
@@ -62,8 +52,10 @@ async def test_a_photo_whose_tagger_is_killed_is_one_trace_from_upload_to_socket
                 openai.answering.set()
                 stack.tagger.start()
                 await heard.until("photo:complete", timeout_s=60)
-            code, life, _ = await told(str(answer["id"]), "--url", stack.gateway.url, "--json")
-            _, printed, _ = await told(str(answer["id"]), "--url", stack.gateway.url)
+            code, life, _ = await run_cli(
+                "trace", str(answer["id"]), "--url", stack.gateway.url, "--json"
+            )
+            _, printed, _ = await run_cli("trace", str(answer["id"]), "--url", stack.gateway.url)
             _, page = await get(f"{stack.gateway.url}/api/photos/{answer['id']}/jobs")
             for service in (stack.gateway, stack.tagger, stack.notifier):
                 assert service.terminate() == 0, service.output
@@ -141,9 +133,9 @@ async def test_what_cannot_be_traced_is_one_line_and_exit_code_2(
     environment = {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
     with ServiceProcess("gateway", {**environment, "TAGLINE_API_KEYS": "ann:s3cret-a"}) as gateway:
         gateway.wait_ready()
-        keyless = await told("1", "--url", gateway.url)
-        unknown = await told("1", "--url", gateway.url, "--key", "s3cret-a")
-    away = await told("1", "--url", gateway.url)
+        keyless = await run_cli("trace", "1", "--url", gateway.url)
+        unknown = await run_cli("trace", "1", "--url", gateway.url, "--key", "s3cret-a")
+    away = await run_cli("trace", "1", "--url", gateway.url)
 
     assert keyless[0] == unknown[0] == away[0] == 2
     assert keyless[1] + unknown[1] + away[1] == ""

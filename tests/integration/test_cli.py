@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,19 +16,11 @@ from cli.upload import Upload
 from tests.e2e.stack import running_stack
 from tests.integration.conftest import Bench, Keyed
 from tests.support.barrier import barrier_to
+from tests.support.cli import run_cli
 from tests.support.clients import PHOTOS
 from tests.support.notifier import notifier
-from tests.support.processes import ROOT, free_port
+from tests.support.processes import free_port
 from tests.support.waiting import wait_until
-
-
-async def run(*arguments: str) -> tuple[int | None, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cli", *arguments, cwd=ROOT, env={**os.environ, "COLUMNS": "100"},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    out, err = await process.communicate()
-    return process.returncode, out.decode(), err.decode()
 
 
 async def test_photos_are_uploaded_followed_and_their_tags_printed(
@@ -40,8 +30,8 @@ async def test_photos_are_uploaded_followed_and_their_tags_printed(
     text.write_text("no photo\n" * 20)
     with running_stack(redis_url, tmp_path, tmp_path / "cache") as stack:
         servers = ("--url", stack.gateway.url, "--notifier", stack.notifier.url)
-        cat = await run("upload", *servers, "--json", "--locale", "en", str(PHOTOS / "cat.jpg"))
-        refused = await run("upload", *servers, str(PHOTOS / "coffee.jpg"), str(text))
+        cat = await run_cli("upload", *servers, "--json", "--locale", "en", str(PHOTOS / "cat.jpg"))
+        refused = await run_cli("upload", *servers, str(PHOTOS / "coffee.jpg"), str(text))
 
     assert cat[0] == 0, cat[2]
     photo = json.loads(cat[1])
@@ -57,7 +47,7 @@ async def test_photos_are_uploaded_followed_and_their_tags_printed(
 @pytest.mark.parametrize("service", ["--notifier", "--url"])
 async def test_a_server_that_is_not_there_is_one_line_and_exit_code_2(service: str) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    code, _, error = await run("upload", "--notifier", address, service, address, "cat.jpg")
+    code, _, error = await run_cli("upload", "--notifier", address, service, address, "cat.jpg")
 
     assert code == 2
     assert error.count("\n") == 1

@@ -14,6 +14,7 @@ from shared.blobs import open_store
 from shared.errors import BlobMissingError, UnavailableError
 from tests.e2e.stack import running_stack
 from tests.support.clients import PHOTOS, get, upload
+from tests.support.openai_stack import until_complete
 from tests.support.processes import ServiceProcess, wait_until
 from tests.support.s3_server import S3Server, temporary_s3
 
@@ -117,7 +118,7 @@ async def test_photos_are_tagged_from_a_bucket_and_wait_while_it_is_away(
     with temporary_s3() as s3:
         settings = {"TAGLINE_BLOB_URL": s3.url()}
         with running_stack(redis_url, tmp_path, tmp_path / "cache", settings) as stack:
-            await ends_complete(stack.gateway, await accepted(stack.gateway))
+            await until_complete(stack.gateway, [await accepted(stack.gateway)], timeout_s=60)
 
             stack.tagger.terminate()
             waiting = await accepted(stack.gateway)
@@ -129,7 +130,7 @@ async def test_photos_are_tagged_from_a_bucket_and_wait_while_it_is_away(
             stack.tagger.start()
             wait_until(lambda: "photo_retried" in stack.tagger.output, "it tries", timeout_s=60)
             s3.start()
-            await ends_complete(stack.gateway, waiting)
+            await until_complete(stack.gateway, [waiting], timeout_s=60)
             stack.gateway.wait_ready()
             _, listed = await get(f"{stack.gateway.url}/api/photos")
             assert len(listed["items"]) == 2
@@ -140,13 +141,3 @@ async def accepted(gateway: ServiceProcess) -> int:
     status, answer = await upload(gateway.url, PHOTOS / "cat.jpg")
     assert status == 202, answer
     return int(answer["id"])
-
-
-async def ends_complete(gateway: ServiceProcess, photo_id: int) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            _, photo = await get(f"{gateway.url}/api/photos/{photo_id}")
-            if not photo["processing"]:
-                assert photo["status"] == "complete"
-                return
-            await asyncio.sleep(0.1)

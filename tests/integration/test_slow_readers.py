@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -98,6 +99,9 @@ class Healthy:
         self.waited_s: list[float] = []
         self.rounds = 0
 
+    def has_heard(self, number: int) -> bool:
+        return self.rounds >= number
+
     async def listen(self) -> None:
         while True:
             data = (await self.socket.hear())["data"]
@@ -122,8 +126,9 @@ async def flood(redis: Redis, socket_ids: list[str], healthy: Healthy) -> None:
                 await pipeline.execute()
         # Never so far ahead of the notifier that the lane is cut under it
         await tell(redis, healthy.socket.socket_id, {"round": number})
-        while healthy.rounds < number:
-            await asyncio.sleep(0.005)
+        await wait_until(
+            partial(healthy.has_heard, number), timeout_s=60, what="the round is heard"
+        )
 
 
 def batched(ids: list[str], size: int) -> list[list[str]]:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from aiohttp import web
 
@@ -61,6 +62,10 @@ async def take(client: socket.socket, size_bytes: int) -> None:
         size_bytes -= len(await loop.sock_recv(client, size_bytes))
 
 
+def taken_since(unread: Unread, before: int) -> bool:
+    return before - unread._held_bytes() >= 500_000
+
+
 async def test_a_client_is_kept_as_long_as_it_takes_some() -> None:
     async with sent(20_000_000) as (kept, transport, client):
         unread = Unread(transport, every_s=FAR_OFF_S)
@@ -69,8 +74,7 @@ async def test_a_client_is_kept_as_long_as_it_takes_some() -> None:
             before = unread._left_bytes
             await take(client, 1_000_000)
             # Of which the system may know a little later
-            while before - unread._held_bytes() < 500_000:
-                await asyncio.sleep(0.01)
+            await wait_until(partial(taken_since, unread, before))
             unread._look()
             assert not transport.is_closing()
         ended = UNREAD._value.get()

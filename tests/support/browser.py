@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+
+from tests.support.needs import missing
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS: Final = (
@@ -26,10 +26,7 @@ def chromium() -> str:
     """Return the path of a Chromium. Without one a test is skipped; on CI it fails."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        missing = "there is no Chromium: install one, such as Debian's package chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        missing("there is no Chromium: install one, such as Debian's package chromium")
     return found
 
 

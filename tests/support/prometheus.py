@@ -6,7 +6,6 @@ What takes minutes there takes as many seconds here: windows and waits are divid
 from __future__ import annotations
 
 import math
-import os
 import re
 import shutil
 import subprocess
@@ -16,11 +15,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
-import pytest
 import yaml
 
 from deploy.local.server import free_port
 from deploy.local.tied import tied
+from tests.support.needs import missing
 from tests.support.processes import ROOT
 
 FOLDER: Final = ROOT / "deploy" / "prometheus"
@@ -31,7 +30,7 @@ def program(name: str) -> str:
     """Return where a program is. CI has to have it; elsewhere the test is skipped."""
     found = shutil.which(name)
     if found is None:
-        (pytest.fail if "CI" in os.environ else pytest.skip)(f"no {name} here")
+        missing(f"no {name} here")
     return found
 
 

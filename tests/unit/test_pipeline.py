@@ -20,6 +20,7 @@ from services.tagger.stages.stage import Part, Stage, Work
 from shared.decoding.picture import Picture
 from shared.errors import UnavailableError
 from tests.support.stages import stage, work
+from tests.support.waiting import wait_until
 
 ANALYZE, RECOGNIZE, SAVE = BUILT_IN.values()
 
@@ -265,8 +266,7 @@ async def test_a_blocking_function_does_not_hold_up_other_photos_and_can_be_canc
 
     blocked = asyncio.create_task(run(stage("slow", block)))
     try:
-        while not begun.is_set():
-            await asyncio.sleep(0.01)
+        await wait_until(begun.is_set)
         await run(stage("quick"))
         blocked.cancel()
         with pytest.raises(asyncio.CancelledError):

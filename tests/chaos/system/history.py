@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 from tests.chaos.system.notes import Frame, Order, Upload
+
+if TYPE_CHECKING:
+    from tests.chaos.system.follower import Follower
+    from tests.chaos.system.sender import Sender
+    from tests.chaos.system.state import Blobs, Remains
 
 Fields = Mapping[str, str]
 
@@ -74,6 +79,30 @@ class History:
     recovery_s: float | None = None
     disagreement: str = ""
     misbehaved: Sequence[str] = ()
+
+    @classmethod
+    def of(
+        cls,
+        senders: Sequence[Sender],
+        followers: Sequence[Follower],
+        left: Remains,
+        blobs: Blobs,
+        misbehaved: Sequence[str],
+    ) -> Self:
+        """Return what clients have noted, and what is left of it."""
+        return cls(
+            uploads=[upload for sender in senders for upload in sender.uploads],
+            orders=[order for sender in senders for order in sender.orders],
+            frames={follower.name: follower.frames for follower in followers},
+            lanes=left.lanes,
+            photos=left.photos,
+            letters=left.letters,
+            left={**left.counts, "staged": blobs.staged},
+            originals=blobs.originals,
+            thumbnails=blobs.thumbnails,
+            disagreement=left.disagreement,
+            misbehaved=misbehaved,
+        )
 
     def gone(self) -> set[int]:
         """Return the photos that somebody wanted removed, or may have."""

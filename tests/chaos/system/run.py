@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import redis
@@ -148,16 +149,20 @@ class Run:
         scene, left = self._scene, self._remains
         blobs = await swept(scene.server.url, scene.blobs)
         senders, slots = scene.senders, scene.all_slots
-        return History(
-            uploads=[upload for sender in senders for upload in sender.uploads],
-            orders=[order for sender in senders for order in sender.orders],
-            frames={follower.name: follower.frames for follower in scene.followers},
-            lanes=left.lanes,
-            photos=left.photos,
-            letters=left.letters,
-            left={**left.counts, "staged": blobs.staged},
-            originals=blobs.originals,
-            thumbnails=blobs.thumbnails,
+        history = History.of(
+            senders,
+            scene.followers,
+            left,
+            blobs,
+            [
+                *self._troubles,
+                *(trouble for each in senders for trouble in each.troubles),
+                *(trouble for each in scene.followers for trouble in each.troubles),
+                *(fault for slot in slots for fault in slot.misbehaved),
+            ],
+        )
+        return replace(
+            history,
             samples=watcher.samples,
             stranded=watcher.stranded,
             deaths=watcher.deaths,
@@ -166,13 +171,6 @@ class Run:
             peaks_mb=scales.peaks_mb,
             recoveries=list(self._recoveries(deaths, faults)),
             recovery_s=self._plan.recovery_s,
-            disagreement=left.disagreement,
-            misbehaved=[
-                *self._troubles,
-                *(trouble for each in senders for trouble in each.troubles),
-                *(trouble for each in scene.followers for trouble in each.troubles),
-                *(fault for slot in slots for fault in slot.misbehaved),
-            ],
         )
 
     def _recoveries(self, deaths: recovery.Deaths, faults: Faults) -> list[Recovery]:
