@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -18,7 +20,6 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from deploy.local.server import free_port
 from deploy.local.tied import tied
 from tests.support.processes import ROOT, wait_until
 
@@ -26,7 +27,9 @@ PROGRAM: Final = ROOT / ".venv" / "s3" / "bin" / "weed"
 BUCKET: Final = "tagline"
 KEYS: Final = {"AWS_ACCESS_KEY_ID": "tests", "AWS_SECRET_ACCESS_KEY": "a secret of the tests"}
 START_S: Final = 60.0
-LAST_PORT: Final = 55_000
+PARTS: Final = ("master", "volume", "filer", "s3")
+PORTS: Final = range(12_000, 32_000)
+"""Below those that the kernel gives to whoever asks for any: nobody takes one before it is used."""
 
 
 class S3Server:
@@ -34,8 +37,9 @@ class S3Server:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        ports = _free_ports()
         self._ports = {
-            part: _port() for part in ("master.port", "volume.port", "filer.port", "s3.port")
+            f"{part}.{kind}": next(ports) for part in PARTS for kind in ("port", "port.grpc")
         }
         self._process: subprocess.Popen[bytes] | None = None
         identity = {
@@ -81,6 +85,7 @@ class S3Server:
             "ip": "127.0.0.1",
             "ip.bind": "127.0.0.1",
             **self._ports,
+            "master.telemetry": "false",
             "master.volumeSizeLimitMB": 64,
             "master.electionTimeout": "1s",
             "volume.max": 20,
@@ -123,13 +128,18 @@ class S3Server:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        for part in PARTS:  # it has no setting for where these are
+            port = self._ports[f"{part}.port.grpc"]
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
-def _port() -> int:
-    """A free port whose twin for gRPC is a port at all."""
-    while (port := free_port()) > LAST_PORT:
-        pass
-    return port
+def _free_ports() -> Iterator[int]:
+    for port in random.sample(PORTS, len(PORTS)):
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        yield port
 
 
 @contextmanager
