@@ -98,7 +98,7 @@ class S3Server:
         options = [f"-{name}={value}" for name, value in settings.items()]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                tied([str(PROGRAM), "server", *options, "-filer", "-s3"]),
+                tied([str(PROGRAM), "-logtostderr=true", "server", *options, "-filer", "-s3"]),
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
