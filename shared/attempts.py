@@ -43,6 +43,8 @@ class Ending:
     outcome: Outcome
     tag_ids: Sequence[int] | None = None
     letter: DeadLetter | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the photo's bytes said, where nobody had looked: fields of the record."""
 
 
 class Claim(enum.Enum):
@@ -65,11 +67,19 @@ class Finish(enum.Enum):
 
 
 class Attempts:
-    """The attempts at the photos of one shard. Raises `UnavailableError` when Redis is away."""
+    """The attempts at the photos of one shard. Raises `UnavailableError` when Redis is away.
 
-    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+    `looks_for`: what is looked for in a photo's bytes, a word; what they said is found again by
+    it for `facts_kept_s`. Empty: it is not kept.
+    """
+
+    def __init__(
+        self, redis: Redis, *, retention_s: int, looks_for: str = "", facts_kept_s: int = 0
+    ) -> None:
         self._redis = redis
         self._retention_ms = retention_s * 1000
+        self._looks_for = looks_for
+        self._facts_kept_ms = facts_kept_s * 1000
         self._claim = script(redis, "claim")
         self._step = script(redis, "step")
         self._tell = script(redis, "tell")
@@ -88,11 +98,13 @@ class Attempts:
                     receipt.consumer,
                     receipt.entry_id,
                     uuid.uuid4().hex,
+                    self._looks_for,
                 ],
             )
         match reply:
-            case [b"started", flat]:
-                return Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+            case [b"started", flat, facts]:
+                record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+                return record.knowing(orjson.loads(facts)) if facts else record
             case [b"over"]:
                 return Claim.OVER
             case _:
@@ -158,6 +170,9 @@ class Attempts:
                     orjson.dumps([[event.name, event.data()] for event in ending.events]),
                     orjson.dumps(dict(ending.outcome.report)),
                     orjson.dumps(dict(ending.outcome.counts)),
+                    self._looks_for if ending.facts else "",
+                    orjson.dumps(dict(ending.facts)),
+                    self._facts_kept_ms,
                     *letter_fields,
                 ],
             )

@@ -160,6 +160,8 @@ async def _run(stage: Stage, work: Work) -> None:
         else:
             await in_thread(lambda: stage.run(work))
         missing = [part for part in stage.makes if getattr(work, part) is None]
+        if work.undecoded and "picture" in missing:
+            missing.remove("picture")
         if missing:
             raise RuntimeError(f"made no {missing[0]}")  # noqa: TRY301
     except asyncio.CancelledError:

@@ -9,19 +9,24 @@
 -- ARGV[4]  consumer
 -- ARGV[5]  entry id
 -- ARGV[6]  id of this claim
+-- ARGV[7]  what is looked for in a photo's bytes, or ''
 --
--- Returns {'started', the record}, also if this claim was made before; {'over'} if there is
--- nothing left to do; or {'lost'} if another worker holds the entry, or has begun the job by
--- another. An entry that is not needed any more is acknowledged.
+-- Returns {'started', the record, what the same bytes have said, JSON or ''}, also if this claim was
+-- made before; {'over'} if there is nothing left to do; or {'lost'} if another worker holds the
+-- entry, or has begun the job by another. An entry that is not needed any more is acknowledged.
 local prefix, job = ARGV[1], ARGV[1] .. ':job:' .. ARGV[2]
-local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by')
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by', 'sha256')
 if photo.job_id ~= ARGV[2] or ENDED[photo.status] then
   settle(KEYS[2], ARGV[3], ARGV[5])
   return {'over'}
 end
-if photo.status == 'processing' and photo.claimed_by == ARGV[6] then
-  return {'started', redis.call('HGETALL', KEYS[1])}
+
+local function started()
+  local facts = ARGV[7] ~= '' and redis.call('HGET', prefix .. ':facts:' .. photo.sha256, ARGV[7])
+  return {'started', redis.call('HGETALL', KEYS[1]), facts or ''}
 end
+
+if photo.status == 'processing' and photo.claimed_by == ARGV[6] then return started() end
 if not is_held(KEYS[2], ARGV[3], ARGV[5], ARGV[4]) then return {'lost'} end
 -- A job has one message; should there be a second one, it does not disturb who works on the first.
 local begun = read(job, 'stream', 'entry')
@@ -53,4 +58,4 @@ redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, '
   'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
-return {'started', redis.call('HGETALL', KEYS[1])}
+return started()

@@ -16,7 +16,7 @@
 -- Returns 1, or 0 if there is no such photo.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'filename', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'earlier_jobs', 'phash')
+  'batch_id', 'batch_open', 'earlier_jobs', 'phash', 'sha256')
 if not photo.id then return 0 end
 if not ENDED[photo.status] then
   emit(prefix, photo.watchers, ARGV[2], ARGV[4], ARGV[5])
@@ -36,5 +36,5 @@ redis.call('HDEL', KEYS[3], photo.filename)
 for earlier in string.gmatch(photo.earlier_jobs or '', '%S+') do
   redis.call('DEL', prefix .. ':job:' .. earlier)
 end
-redis.call('DEL', KEYS[1], job)
+redis.call('DEL', KEYS[1], job, prefix .. ':facts:' .. (photo.sha256 or ''))
 return 1

@@ -16,13 +16,16 @@
 -- ARGV[10] JSON list of [event, data]
 -- ARGV[11] JSON object: how the attempt ended, for the job
 -- ARGV[12] JSON object of numbers: what to count
--- ARGV[13..] fields and values of the dead letter
+-- ARGV[13] what was looked for in the photo's bytes, '' if it was known
+-- ARGV[14] what they said, JSON
+-- ARGV[15] how long it is kept, ms
+-- ARGV[16..] fields and values of the dead letter
 --
 -- Returns 1, 0 if the token is not current or the photo has ended otherwise, or -1 if tags are
 -- given and have been edited since.
 local prefix, status, now = ARGV[1], ARGV[6], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'started_at_ms', 'phash')
+  'batch_id', 'batch_open', 'started_at_ms', 'phash', 'sha256')
 if not holds(photo, ARGV[2]) then return 0 end
 -- The same attempt ended it so before: its reply was lost.
 if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
@@ -40,8 +43,13 @@ for _, event in ipairs(cjson.decode(ARGV[10])) do
 end
 redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11])
 redis.call('HDEL', job, 'worker:' .. photo.attempt)  -- the outcome says it
-if ARGV[13] then
-  redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
+if ARGV[13] ~= '' then
+  local facts = prefix .. ':facts:' .. photo.sha256
+  redis.call('HSET', facts, ARGV[13], ARGV[14])
+  redis.call('PEXPIRE', facts, ARGV[15])
+end
+if ARGV[16] then
+  redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 16)))
 end
 end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now,
   changes.updated_at_ms)

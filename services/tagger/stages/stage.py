@@ -118,6 +118,9 @@ class Work:
     pixels: bool = True
     """Whether stages look at the picture, besides the provider."""
 
+    undecoded: bool = False
+    """Whether its picture is made only if the provider has to be asked: the facts are known."""
+
     worker: str = ""
     """Host and process that do it."""
 
