@@ -78,25 +78,25 @@ class Pipeline:
         return [*(step.described() for step in self.steps), DONE]
 
     async def run(self, work: Work, report: Report) -> None:
-        """Take `work` through all stages; `report` is told of each before it begins."""
+        """Take `work` through all stages; `report` is told of each as it begins.
+
+        The word of one is out before that of the next, and before this returns or raises.
+        """
         work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
-            await report(step)
-            stage = step.stage
             work.later = self._needed_from(place)
-            started_s, stood_s = time.perf_counter(), work.clock.stood_s
+            # It goes to Redis together with what the stage asks there first.
+            work.told = telling = asyncio.ensure_future(report(step))
             try:
-                with tracing.span(f"stage {stage.id}"):
-                    async with work.clock.limit(stage.timeout_s):
-                        await _run(stage, work)
-            except TimeoutError:
-                raise RetryableError(
-                    "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
-                ) from None
-            finally:
-                took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
-                work.stage_ms[stage.id] = took_s * 1000
-                STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
+                await _timed(step.stage, work)
+            except asyncio.CancelledError:
+                telling.cancel()
+                raise
+            except BaseException:
+                await asyncio.wait([telling])
+                telling.exception()  # whoever ends the attempt finds out, too
+                raise
+            await telling
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
 
@@ -149,6 +149,22 @@ def _between(begin: int, end: int, share: int, stages: Sequence[Stage]) -> Itera
         progress = min(max(place, progress + 1), end - left)
         yield Step(stage, progress)
         share += stage.share
+
+
+async def _timed(stage: Stage, work: Work) -> None:
+    started_s, stood_s = time.perf_counter(), work.clock.stood_s
+    try:
+        with tracing.span(f"stage {stage.id}"):
+            async with work.clock.limit(stage.timeout_s):
+                await _run(stage, work)
+    except TimeoutError:
+        raise RetryableError(
+            "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
+        ) from None
+    finally:
+        took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
+        work.stage_ms[stage.id] = took_s * 1000
+        STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
 
 
 async def _run(stage: Stage, work: Work) -> None:

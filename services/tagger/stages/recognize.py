@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -44,6 +45,9 @@ async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
 
 
 async def _recognize(work: Work, provider: Provider, gate: Gate, question: Question) -> Recognition:
+    if work.told is not None:
+        # Nobody pays for a photo that has been cancelled, or is another's by now.
+        await asyncio.shield(work.told)
     return await provider.recognize(
         await _taken_picture(work), question, turn=lambda: _turn(work, provider, gate)
     )

@@ -112,6 +112,9 @@ class Work:
     stage: str = ""
     """The id of the stage that runs."""
 
+    told: asyncio.Future[None] | None = None
+    """Done when Redis has heard of that stage; fails if it is no longer this attempt's turn."""
+
     later: frozenset[Part] = PARTS
     """What stages after that one need."""
 
