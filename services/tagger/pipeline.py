@@ -87,6 +87,8 @@ class Pipeline:
             work.later = self._needed_from(place)
             # It goes to Redis together with what the stage asks there first.
             work.told = telling = asyncio.ensure_future(report(step))
+            # Where the stage fails as well, whoever ends the attempt finds out by itself.
+            telling.add_done_callback(_looked_at)
             try:
                 await _timed(step.stage, work)
             except asyncio.CancelledError:
@@ -94,7 +96,6 @@ class Pipeline:
                 raise
             except BaseException:
                 await asyncio.wait([telling])
-                telling.exception()  # whoever ends the attempt finds out, too
                 raise
             await telling
         if work.extra or "extra" in work.record.fields:
@@ -190,6 +191,11 @@ async def _run(stage: Stage, work: Work) -> None:
     # Also what would end the process: it has other photos in work.
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise _failed(stage, error) from error
+
+
+def _looked_at(telling: asyncio.Future[None]) -> None:
+    if not telling.cancelled():
+        telling.exception()
 
 
 def _failed(stage: Stage, why: BaseException | str) -> RetryableError:
