@@ -15,7 +15,8 @@
 -- made before; {'over'} if there is nothing left to do; or {'lost'} if another worker holds the
 -- entry, or has begun the job by another. An entry that is not needed any more is acknowledged.
 local prefix, job = ARGV[1], ARGV[1] .. ':job:' .. ARGV[2]
-local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by', 'sha256')
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by',
+  'attempt', 'sha256')
 if photo.job_id ~= ARGV[2] or ENDED[photo.status] then
   settle(KEYS[2], ARGV[3], ARGV[5])
   return {'over'}
@@ -29,7 +30,7 @@ end
 if photo.status == 'processing' and photo.claimed_by == ARGV[6] then return started() end
 if not is_held(KEYS[2], ARGV[3], ARGV[5], ARGV[4]) then return {'lost'} end
 -- A job has one message; should there be a second one, it does not disturb who works on the first.
-local begun = read(job, 'stream', 'entry')
+local begun = read_job(prefix, ARGV[2], 'stream', 'entry', 'member')
 if photo.status == 'processing' and begun.entry and begun.entry ~= ARGV[5]
     and is_held(begun.stream, ARGV[3], begun.entry) then
   settle(KEYS[2], ARGV[3], ARGV[5])
@@ -37,25 +38,25 @@ if photo.status == 'processing' and begun.entry and begun.entry ~= ARGV[5]
 end
 
 local now = now_ms()
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+local attempt = photo.attempt + 1
 -- Taken from a dead worker or handed back, it has been picked up before.
 local waited_us = ''
 if photo.status == 'queued' then
   waited_us = math.max(0, now_us() - photo.queued_at_us)
   count(prefix, photo.owner, {[bucket('pickup', waited_us)] = 1})
 end
-set_status(prefix, photo, 'processing')
-set_state(prefix, ARGV[2], 'active')
-redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'waited_us', waited_us, 'claimed_by', ARGV[6],
-  'started_at_ms', now, 'updated_at_ms', now)
-redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
+set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', '', 'progress', 0, 'waited_us', waited_us,
+  'claimed_by', ARGV[6], 'started_at_ms', now, 'updated_at_ms', now)
+set_state(prefix, begun, 'active', 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
   'worker:' .. attempt, string.match(ARGV[4], '(.*):%x+$') or ARGV[4], 'stream', KEYS[2],
   'entry', ARGV[5])
-redis.call('HDEL', job, 'member', 'due_at_ms')
+if begun.member then redis.call('HDEL', job, 'member', 'due_at_ms') end
 -- A job keeps its last attempts: one that is handed back again and again has many.
 local old = attempt - 20
-redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'worker:' .. old,
-  'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
+if old > 0 then
+  redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'worker:' .. old,
+    'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
+end
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
 return started()

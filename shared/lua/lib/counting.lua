@@ -8,7 +8,7 @@ local function add_to(key, numbers)
     -- A number beyond 2^63 or a fraction would end the script half done.
     redis.call('HINCRBY', key, field, string.format('%.0f', number))
   end
-  redis.call('PEXPIRE', key, STATISTICS_KEPT_MS)
+  redis.call('PEXPIRE', key, STATISTICS_KEPT_MS, 'NX')
 end
 
 -- Adds the numbers of a table, by field, to this minute's. `owner`: whose photo it is.
