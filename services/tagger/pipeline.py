@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from services.tagger.errors import RetryableError, TaggingError
+from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Part, Stage, Work
@@ -186,7 +186,7 @@ async def _run(stage: Stage, work: Work) -> None:
         if task is None or task.cancelling():
             raise
         raise _failed(stage, "it cancelled itself") from None
-    except (TaggingError, UnavailableError):
+    except (TaggingError, UnavailableError, LeaseLostError):
         raise
     # Also what would end the process: it has other photos in work.
     except (Exception, SystemExit, KeyboardInterrupt) as error:
