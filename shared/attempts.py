@@ -47,6 +47,19 @@ class Ending:
     """What the photo's bytes said, where nobody had looked: fields of the record."""
 
 
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """The stage that an attempt begins with; `progress` in percent.
+
+    `events`: what the watchers are told, by the photo's language, as of attempt 0 and of no batch:
+    which they are, the claim finds out.
+    """
+
+    stage: str
+    progress: int
+    events: Mapping[str, Event]
+
+
 class Claim(enum.Enum):
     """Why a worker may not start on a photo."""
 
@@ -86,8 +99,13 @@ class Attempts:
         self._finish = script(redis, "finish")
         self._retry = script(redis, "retry")
 
-    async def claim(self, photo_id: int, job_id: str, receipt: Receipt) -> Record | Claim:
-        """Start an attempt: the record returned holds its fencing token."""
+    async def claim(
+        self, photo_id: int, job_id: str, receipt: Receipt, first: FirstStep | None = None
+    ) -> Record | Claim:
+        """Start an attempt: the record returned holds its fencing token.
+
+        `first`: noted and told in the same step, if the attempt starts.
+        """
         with away_is_unavailable():
             reply = await self._claim(
                 keys=[keys.photo(photo_id), receipt.stream],
@@ -99,6 +117,7 @@ class Attempts:
                     receipt.entry_id,
                     uuid.uuid4().hex,
                     self._looks_for,
+                    *(self._noted(first) if first else ()),
                 ],
             )
         match reply:
@@ -109,6 +128,11 @@ class Attempts:
                 return Claim.OVER
             case _:
                 return Claim.LOST
+
+    def _noted(self, first: FirstStep) -> list[Any]:
+        [name] = {event.name for event in first.events.values()}
+        told = {locale: event.data() for locale, event in first.events.items()}
+        return [first.stage, first.progress, self._retention_ms, name, orjson.dumps(told)]
 
     async def step(self, record: Record, *, stage: str, progress: int, event: Event) -> bool:
         """Note how far an attempt is and tell the watchers; False if it is no longer its turn."""

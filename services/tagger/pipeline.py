@@ -19,6 +19,7 @@ from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
 from shared.errors import UnavailableError
+from shared.events import PhotoProgress
 
 DONE: Final[dict[str, Any]] = {
     "id": "done",
@@ -51,6 +52,20 @@ class Step:
     def own(self) -> bool:
         """Whether clients may never have heard of it."""
         return self.stage.id not in FIXED
+
+    def event(self, photo_id: int, job_id: str, locale: str, **of: Any) -> PhotoProgress:
+        """Return what the watchers are told as it begins; `of`: the event's other fields."""
+        stage = self.stage
+        return PhotoProgress(
+            photo_id=photo_id,
+            job_id=job_id,
+            stage=stage.id,
+            progress=self.progress,
+            message=stage.message(locale),
+            label=stage.labels[locale] if self.own else None,
+            icon=stage.icon if self.own else None,
+            **of,
+        )
 
     def described(self) -> dict[str, Any]:
         """Return what clients are told of it, labels by locale."""
