@@ -50,9 +50,7 @@ def _definitions() -> list[tuple[str, str]]:
     text = _COMMENT.sub("", "".join(_read(f"lib/{part}") for part in _LIBRARY))
     starts = list(_DEFINITION.finditer(text))
     ends = [each.start() for each in starts[1:]] + [len(text)]
-    return [
-        (start[1], text[start.start() : end]) for start, end in zip(starts, ends, strict=True)
-    ]
+    return [(start[1], text[start.start() : end]) for start, end in zip(starts, ends, strict=True)]
 
 
 def _read(name: str) -> str:
