@@ -50,8 +50,9 @@ if photo.status == 'queued' then
   waited_us = math.max(0, now_us() - photo.queued_at_us)
   count(prefix, photo.owner, {[bucket('pickup', waited_us)] = 1})
 end
-set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', ARGV[8] or '', 'progress', ARGV[9] or 0,
-  'waited_us', waited_us, 'claimed_by', ARGV[6], 'started_at_ms', now, 'updated_at_ms', now)
+set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', ARGV[8] or '',
+  'progress', ARGV[9] or 0, 'waited_us', waited_us, 'claimed_by', ARGV[6], 'started_at_ms', now,
+  'updated_at_ms', now)
 set_state(prefix, begun, 'active', 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
   'worker:' .. attempt, string.match(ARGV[4], '(.*):%x+$') or ARGV[4], 'stream', KEYS[2],
   'entry', ARGV[5])
