@@ -12,7 +12,7 @@ import re
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,6 +24,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, NoRoomError, UnavailableError
 
@@ -56,12 +57,10 @@ longer than a stage may take or a client waits."""
 _NO_BUCKET: Final = "NoSuchBucket"
 """The code in an answer of 404 that says nothing of the blob."""
 
-_FULL: Final = re.compile(
-    rf"\(os error ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\)",
-)
-"""What obstore says, in words alone, of a disk, a quota or a file that may not grow."""
-_UNFINISHED: Final = re.compile(r"#\d+$")
-"""How the names end under which obstore writes a file until it is whole."""
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What is said of a disk, a quota or a file that may not grow."""
+_OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
+"""How obstore says it, in words alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,8 @@ class BlobStore:
     def __init__(self, store: ObjectStore, room: Room | None = None) -> None:
         self._store = store
         self._room = room
+        local = isinstance(store, LocalStore) and store.prefix
+        self._folder = Folder(local) if local else None
 
     async def check_room(self) -> None:
         """Raise `NoRoomError` if no more may be put here now."""
@@ -99,17 +100,24 @@ class BlobStore:
         raised comes out as it is. Raises `NoRoomError`, with nothing stored, where it is full.
         """
         await self.check_room()
-        source = None if isinstance(content, bytes) else _Source(content)
+        if isinstance(content, bytes):
+            with _translated(name):
+                await self._put_whole(name, content)
+            return
+        source = _Source(content)
         try:
             with _translated(name):
-                if source is None:
-                    await obstore.put_async(self._store, name, content)
-                else:
-                    await self._put_in_parts(name, source)
+                await self._put_in_parts(name, source)
         except UnavailableError:
-            if source is not None and source.error is not None:
+            if source.error is not None:
                 raise source.error from None
             raise
+
+    async def _put_whole(self, name: str, content: bytes) -> None:
+        if self._folder is not None and self._folder.is_quick():
+            self._folder.write(name, content)
+        else:
+            await obstore.put_async(self._store, name, content)
 
     async def _put_in_parts(self, name: str, source: _Source) -> None:
         # Cancelled itself, obstore would leave its parts in the bucket: it removes them only when
@@ -159,13 +167,12 @@ class BlobStore:
     async def remove_unfinished(self, folder: str, *, before: datetime) -> int:
         """Remove what writes that were cut off before that time have left; returns how many.
 
-        A process that dies as it writes to a folder leaves a file beside the blob that was to
-        be, which no listing shows. A bucket has a rule of its own for that.
+        No listing shows them. A bucket has a rule of its own for that.
         """
-        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+        if self._folder is None:
             return 0
-        place = Path(self._store.prefix, folder)
-        return await asyncio.to_thread(_remove_unfinished, place, before)
+        with _translated(folder):
+            return await asyncio.to_thread(self._folder.remove_unfinished, folder, before)
 
     async def list(self, prefix: str) -> AsyncIterator[Blob]:
         """Yield every blob whose name starts with the folder `prefix`, in no order."""
@@ -186,21 +193,6 @@ class BlobStore:
         except BlobMissingError:
             pass
         return "ok"
-
-
-def _remove_unfinished(folder: Path, before: datetime) -> int:
-    removed = 0
-    for path in folder.rglob("*#*"):
-        try:
-            modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            if _UNFINISHED.search(path.name) and modified < before:
-                path.unlink()
-                removed += 1
-        except FileNotFoundError:
-            continue  # the write has ended meanwhile
-        except OSError as error:
-            raise UnavailableError("blobs") from error
-    return removed
 
 
 class _Source:
@@ -248,10 +240,17 @@ def _translated(name: str) -> Iterator[None]:
             raise UnavailableError("blobs") from error
         raise BlobMissingError(name) from None
     except (BaseError, OSError) as error:
-        if _FULL.search(str(error)):
+        if _number(error) in _FULL:
             raise NoRoomError("a blob could not be written: there is no more room") from error
         # The text of the cause names hosts and paths; it is for the log, not for clients.
         raise UnavailableError("blobs") from error
+
+
+def _number(error: Exception) -> int | None:
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    said = _OS_ERROR.search(str(error))
+    return int(said[1]) if said else None
 
 
 def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
