@@ -15,12 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-QUICK_S: Final = 0.01
-"""A write takes less, where the kernel keeps what is written and syncs it later."""
+QUICK_S: Final = 0.002
+"""A write takes less on average where the kernel keeps what is written, and syncs it later. One may
+take longer by itself on a busy machine, which is not the disk's doing."""
+
+AVERAGED: Final = 32
+"""Of about how many writes that is the average."""
 
 REST: Final = 50
-"""A slow write is followed by so many times its length without one: the event loop waits for a file
-system that is slow, far away or busy, for a fiftieth of its time at most."""
+"""Slow writes are followed by so many times their length without any: the event loop waits for a
+file system that is slow, far away or busy, for a fiftieth of its time."""
 
 _UNFINISHED: Final = re.compile(r"#\d+$")
 """How the names end under which a file is written until it is whole."""
@@ -32,6 +36,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._place = os.fspath(root)
+        self._average_s = 0.0
         self._slow_until_s = float("-inf")
 
     def is_quick(self) -> bool:
@@ -44,10 +49,13 @@ class Folder:
         try:
             _write(f"{self._place}/{name}", content)
         finally:
-            ended_s = time.monotonic()
-            took_s = ended_s - started_s
-            if took_s > QUICK_S:
-                self._slow_until_s = ended_s + REST * took_s
+            self._note(started_s, time.monotonic())
+
+    def _note(self, started_s: float, ended_s: float) -> None:
+        self._average_s += (ended_s - started_s - self._average_s) / AVERAGED
+        if self._average_s > QUICK_S:
+            self._slow_until_s = ended_s + REST * AVERAGED * self._average_s
+            self._average_s = 0.0
 
     def remove_unfinished(self, folder: str, before: datetime) -> int:
         """Remove from `folder` what writes cut off before that time have left; returns how many.
