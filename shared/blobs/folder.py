@@ -1,4 +1,4 @@
-"""Blobs that are whole already, written to a folder by whoever has them.
+"""Blobs written to a folder by whoever has them.
 
 obstore has its threads do it: a write is handed from one to the next five times, which on a busy
 machine takes longer than the write, and twice its CPU time.
@@ -6,11 +6,13 @@ machine takes longer than the write, and twice its CPU time.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -45,17 +47,42 @@ class Folder:
 
     def write(self, name: str, content: bytes) -> None:
         """Store `content` as `name`; raises `OSError`, and nothing is stored then."""
+        with self._judged():
+            file = NewFile(f"{self._place}/{name}")
+            try:
+                file.write(content)
+                file.finish()
+            finally:
+                file.discard()
+
+    def begin(self, name: str) -> NewFile:
+        """Return the file that will be `name`. Raises `OSError`."""
+        return NewFile(f"{self._place}/{name}")
+
+    async def append(self, file: NewFile, content: bytes) -> None:
+        """Write more of `file`; raises `OSError`."""
+        if self.is_quick():
+            with self._judged():
+                file.write(content)
+            return
+        writing = asyncio.ensure_future(asyncio.to_thread(file.write, content))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # the file is not closed under its hands
+            raise
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
         started_s = time.monotonic()
         try:
-            _write(f"{self._place}/{name}", content)
+            yield
         finally:
-            self._note(started_s, time.monotonic())
-
-    def _note(self, started_s: float, ended_s: float) -> None:
-        self._average_s += (ended_s - started_s - self._average_s) / AVERAGED
-        if self._average_s > QUICK_S:
-            self._slow_until_s = ended_s + REST * AVERAGED * self._average_s
-            self._average_s = 0.0
+            ended_s = time.monotonic()
+            self._average_s += (ended_s - started_s - self._average_s) / AVERAGED
+            if self._average_s > QUICK_S:
+                self._slow_until_s = ended_s + REST * AVERAGED * self._average_s
+                self._average_s = 0.0
 
     def remove_unfinished(self, folder: str, before: datetime) -> int:
         """Remove from `folder` what writes cut off before that time have left; returns how many.
@@ -73,24 +100,40 @@ class Folder:
         return removed
 
 
-def _write(path: str, content: bytes) -> None:
-    beside = f"{path}#{secrets.randbits(32)}"
-    try:
-        file = _new(beside)
-        try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(file, left) :]
-        finally:
-            os.close(file)
-        os.replace(beside, path)  # noqa: PTH105  # a `Path` would be a quarter of the whole time
-    except BaseException:
-        with suppress(OSError):
-            Path(beside).unlink()
-        raise
+class NewFile:
+    """A file that lies beside its place until it is finished; what is not is discarded."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._beside = f"{path}#{secrets.randbits(32)}"
+        self._file = _opened(self._beside)
+        self._is_open = True
+
+    def write(self, content: bytes) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(self._file, left) :]
+
+    def finish(self) -> None:
+        """Put it in its place."""
+        self._close()
+        os.replace(self._beside, self._path)  # noqa: PTH105  # a `Path` takes as long as the rest
+        self._beside = ""
+
+    def discard(self) -> None:
+        """Remove it if it was not finished."""
+        self._close()
+        if self._beside:
+            with suppress(OSError):
+                Path(self._beside).unlink()
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._file)
 
 
-def _new(path: str) -> int:
+def _opened(path: str) -> int:
     how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         return os.open(path, how, 0o666)

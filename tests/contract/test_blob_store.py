@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -92,6 +93,23 @@ async def test_a_source_that_breaks_leaves_nothing_and_says_why(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
+async def test_a_write_that_is_cancelled_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
+    waits = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x" * 1_000_000
+        waits.set()
+        await asyncio.Event().wait()
+
+    writing = asyncio.create_task(store.put("originals/a/one.jpg", endless()))
+    await waits.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
 async def test_a_part_of_a_blob_can_be_read(store: BlobStore) -> None:
     await store.put("originals/a/one.jpg", b"0123456789")
 
@@ -111,6 +129,17 @@ async def test_a_missing_blob_is_named_and_deleting_it_is_fine(store: BlobStore)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         open_store(url)
+
+
+async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    store = open_store(tmp_path.as_uri())
+    await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
+
+    assert await store.get("originals/a/one.jpg") == b"abcdef"
 
 
 async def test_a_slow_disk_is_rested_from_and_then_tried_again(
