@@ -21,7 +21,7 @@ QUICK_S: Final = 0.002
 """A write takes less on average where the kernel keeps what is written, and syncs it later. One may
 take longer by itself on a busy machine, which is not the disk's doing."""
 
-AVERAGED: Final = 32
+AVERAGED: Final = 128
 """Of about how many writes that is the average."""
 
 REST: Final = 50
