@@ -95,7 +95,8 @@ class Pipeline:
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each as it begins.
 
-        The word of one is out before that of the next, and before this returns or raises.
+        The word of one is out before that of the next, and before this returns or raises; if it is
+        cancelled, that may come to nothing, or be refused.
         """
         work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
@@ -112,6 +113,8 @@ class Pipeline:
             except BaseException:
                 await asyncio.wait([telling])
                 raise
+            finally:
+                work.told = None  # what it failed with leads back to the work, and its picture
             await telling
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
