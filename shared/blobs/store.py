@@ -91,7 +91,7 @@ class BlobStore:
         """
         await self.check_room()
         if isinstance(content, bytes):
-            with translated(name):
+            with translated(name, writes=True):
                 await self._put_whole(name, content)
             return
         if self._folder is not None and self._folder.is_quick():
@@ -99,7 +99,7 @@ class BlobStore:
             return
         source = _Source(content)
         try:
-            with translated(name):
+            with translated(name, writes=True):
                 await self._put_in_parts(name, source)
         except UnavailableError:
             if source.error is not None:
@@ -115,14 +115,14 @@ class BlobStore:
     async def _put_in_pieces(
         self, folder: Folder, name: str, content: AsyncIterator[bytes]
     ) -> None:
-        with translated(name):
+        with translated(name, writes=True):
             file = folder.begin(name)
         try:
             async for piece in content:
-                with translated(name):
+                with translated(name, writes=True):
                     await folder.append(file, piece)
                 del piece  # the next may be long in coming
-            with translated(name):
+            with translated(name, writes=True):
                 file.finish()
         finally:
             file.discard()
