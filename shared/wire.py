@@ -64,7 +64,7 @@ class Wire(asyncio.Protocol):
         """
         if self._lost.done():
             raise redis.exceptions.ConnectionError("the connection was lost")
-        self._replies, self._wanted = [], count
+        self._wanted = count
         self._answered = self._loop.create_future()
         late = self._loop.call_later(self._timeout_s, self._give_up)
         self._transport.write(packed)
@@ -72,7 +72,7 @@ class Wire(asyncio.Protocol):
             return await self._answered
         finally:
             late.cancel()
-            self._answered = None
+            self._replies, self._answered = [], None
 
     async def close(self) -> None:
         """Close it."""
@@ -85,7 +85,9 @@ class Wire(asyncio.Protocol):
         while (reply := self._reader.gets()) is not _MORE:
             if not isinstance(reply, hiredis.PushNotification):
                 self._replies.append(reply)
-        if self._answered is not None and len(self._replies) >= self._wanted:
+        if self._replies and self._answered is None:
+            self._transport.abort()  # unasked: the next question would take it for its answer
+        elif self._answered is not None and len(self._replies) >= self._wanted:
             self._heard_s = self._loop.time()
             if not self._answered.done():
                 self._answered.set_result(self._replies)

@@ -20,6 +20,7 @@ from services.tagger.threads import in_thread
 from shared import tracing
 from shared.errors import UnavailableError
 from shared.events import PhotoProgress
+from shared.tasks import looked_at
 
 DONE: Final[dict[str, Any]] = {
     "id": "done",
@@ -104,7 +105,7 @@ class Pipeline:
             # It goes to Redis together with what the stage asks there first.
             work.told = telling = asyncio.ensure_future(report(step))
             # Where the stage fails as well, whoever ends the attempt finds out by itself.
-            telling.add_done_callback(_looked_at)
+            telling.add_done_callback(looked_at)
             try:
                 await _timed(step.stage, work)
             except asyncio.CancelledError:
@@ -209,11 +210,6 @@ async def _run(stage: Stage, work: Work) -> None:
     # Also what would end the process: it has other photos in work.
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise _failed(stage, error) from error
-
-
-def _looked_at(telling: asyncio.Future[None]) -> None:
-    if not telling.cancelled():
-        telling.exception()
 
 
 def _failed(stage: Stage, why: BaseException | str) -> RetryableError:

@@ -25,6 +25,7 @@ from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, UnavailableError
+from shared.tasks import looked_at
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
@@ -144,8 +145,7 @@ class BlobStore:
         except asyncio.CancelledError:
             source.stop()
             await asyncio.wait([writing])
-            if not writing.cancelled():
-                writing.exception()  # looked at, so that nobody reports it
+            looked_at(writing)
             raise
 
     async def get(self, name: str) -> bytes:
