@@ -8,6 +8,7 @@ import sys
 import uvloop
 
 from services.tagger import heap, worker
+from services.tagger.niceness import stand_back
 from services.tagger.settings import TaggerSettings
 from shared import logging, tracing
 from shared.settings import load
@@ -16,6 +17,7 @@ from shared.settings import load
 def main() -> int:
     settings = load(TaggerSettings)
     logging.configure("tagger", settings.log, settings.log_level)
+    stand_back(settings.nice)
     if settings.threads >= heap.MANY:
         heap.give_pictures_back()
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

@@ -60,6 +60,9 @@ class TaggerSettings(Settings):
     )
     """Who is asked while the budget is spent; None: photos wait for the next day."""
 
+    nice: int = Field(5, ge=0, le=19, validation_alias="TAGLINE_NICE")
+    """By how much it stands back where there are not cores for all; its decoders do the same."""
+
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
 

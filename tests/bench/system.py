@@ -76,6 +76,8 @@ def running_system(
             "TAGLINE_PROVIDER": "openai",
             "OPENAI_API_KEY": "sk-bench",
             "OPENAI_BASE_URL": f"{api_url}/v1",
+            "TAGLINE_LOG": "json",  # these two as where nobody sets them, and no terminal is
+            "TAGLINE_NICE": "",
             **(settings or {}),
         }
         stack = exits.enter_context(

@@ -44,10 +44,14 @@ PYTHONS_OWN = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
 def clean_environment() -> dict[str, str]:
-    """The environment without any setting of ours, so that a test does not depend on them."""
+    """The environment without any setting of ours, so that a test does not depend on them.
+
+    Nor on what else the machine does: a tagger is as nice as what tests it, where nothing else is
+    said.
+    """
     ours = ("TAGLINE_", "OPENAI_", "OTEL_", "REDIS_URL")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "TAGLINE_NICE": "0"}
 
 
 def wait_until(condition: Callable[[], bool], what: str, *, timeout_s: float = 10.0) -> None:
