@@ -65,8 +65,10 @@ class _TimedBody:
     """
 
     def __init__(self, request: web.Request, timeout_s: float, whole_s: float) -> None:
-        self._request = request
+        # Not the request, which holds this: only Python's search for cycles would free the two.
         self._content = request._payload  # noqa: SLF001  # asked for, `content` would be kept
+        self._writer = request.writer
+        self._awaited = request.get(_AWAITED, False)
         self._timeout_s = timeout_s
         self._waited_s = 0.0
         self._whole_s = whole_s
@@ -88,10 +90,10 @@ class _TimedBody:
         return getattr(self._content, name)
 
     async def _in_time(self) -> bytes:
-        if self._request.get(_AWAITED):
-            self._request[_AWAITED] = False
-            await self._request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-            self._request.writer.output_size = 0  # the answer has not begun
+        if self._awaited:
+            self._awaited = False
+            await self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._writer.output_size = 0  # the answer has not begun
         earned_s = self._content.total_raw_bytes / LEAST_BYTES_PER_S
         started = self._clock()
         ends_at = started + self._timeout_s + min(0.0, earned_s - self._waited_s)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
+import aiohttp
 from aiohttp import web
 from pydantic import BaseModel
 
@@ -14,6 +17,7 @@ from services.gateway.bodies import WHOLE_BODY_S, timed
 from services.gateway.requests import json_body
 from services.gateway.sweep import ORPHAN_AGE
 from tests.support.gateway_app import serving
+from tests.support.waiting import wait_until
 
 
 class Body(BaseModel):
@@ -71,6 +75,26 @@ async def test_a_body_has_a_time_as_a_whole() -> None:
 
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b"within 0.5 s" in answer
+
+
+async def test_a_request_is_gone_with_its_answer_and_waits_for_no_search() -> None:
+    seen: list[weakref.ref[web.Request]] = []
+
+    async def read(request: web.Request) -> web.Response:
+        seen.append(weakref.ref(request))
+        return web.Response(body=await request.content.readany())
+
+    gc.disable()
+    try:
+        async with serving([web.put("/tags", read)], timed(600)) as url:
+            async with (
+                aiohttp.ClientSession() as client,
+                client.put(f"{url}/tags", data=b"bytes") as answer,
+            ):
+                assert await answer.read() == b"bytes"
+            await wait_until(lambda: seen[0]() is None)
+    finally:
+        gc.enable()
 
 
 def test_the_sweep_does_not_reach_an_upload_under_way() -> None:
