@@ -33,12 +33,13 @@ _ENDS: Final = frozenset({0xD9, 0xDA})
 """Markers after which no header comes: EOI and SOS."""
 
 Size = tuple[int, int]
+Head = bytes | bytearray
 
 
 class Header(Protocol):
     """A header that comes bit by bit."""
 
-    def size(self, head: bytearray) -> Size | None:
+    def size(self, head: Head) -> Size | None:
         """Return width and height in pixels, upright; None if `head` does not say it yet.
 
         `head`: the file's first bytes, each time more of them. Raises `ValueError` if it never
@@ -68,7 +69,7 @@ class _Steps:
 class _Gif:
     """Says it right after its signature."""
 
-    def size(self, head: bytearray) -> Size | None:
+    def size(self, head: Head) -> Size | None:
         if len(head) < 10:  # noqa: PLR2004
             return None
         # Not by imagesize, which takes 32768 for less than nothing.
@@ -80,7 +81,7 @@ class _Gif:
 class _Fixed:
     """PNG and WebP say it within the bytes that tell their format."""
 
-    def size(self, head: bytearray) -> Size | None:
+    def size(self, head: Head) -> Size | None:
         return _measured(head[:SIGNATURE_BYTES])
 
 
@@ -92,7 +93,7 @@ class _Jpeg:
         self._position = 2
         self._exif = b""
 
-    def size(self, head: bytearray) -> Size | None:
+    def size(self, head: Head) -> Size | None:
         while (found := self._segment(head)) is not None:
             marker, segment = found
             if marker in _FRAMES:
@@ -108,7 +109,7 @@ class _Jpeg:
             raise ValueError("no size")
         return _above_zero(int.from_bytes(segment[7:9], "big"), int.from_bytes(segment[5:7], "big"))
 
-    def _segment(self, head: bytearray) -> tuple[int, bytes] | None:
+    def _segment(self, head: Head) -> tuple[int, bytes] | None:
         """Return the next marker and its segment, marker included; None if it is not all there."""
         while 0 <= (start := head.find(_FILL, self._position)) <= len(head) - 4:
             marker = head[start + 1]
@@ -151,13 +152,13 @@ class _Heif:
         self._properties: list[tuple[bytes, bytes]] = []
         self._of_items: dict[int, tuple[int, bytes]] = {}
 
-    def size(self, head: bytearray) -> Size | None:
+    def size(self, head: Head) -> Size | None:
         while self._position < self._ends.get(b"meta", self._position + 1):
             if not self._step(head):
                 return None
         return self._found()
 
-    def _step(self, head: bytearray) -> bool:
+    def _step(self, head: Head) -> bool:
         """Pass one box; says whether enough of it was there."""
         at = self._position
         length, start = int.from_bytes(head[at : at + 4], "big"), at + 8

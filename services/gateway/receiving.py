@@ -10,7 +10,7 @@ from typing import Final
 from ulid import ULID
 
 from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
-from services.gateway.headers import Header, Size, header_of
+from services.gateway.headers import Head, Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
 from services.gateway.parts import Part
 from shared import tracing
@@ -114,10 +114,10 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
 
 async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
     """Read until format and dimensions are known: what was read, and whether that was all."""
-    head = bytearray()
+    head: Head = b""
     ended = False
     while len(head) < SIGNATURE_BYTES and not ended:
-        head += (chunk := await incoming.next())
+        head = _longer(head, chunk := await incoming.next())
         ended = not chunk
     if not head:
         raise bad_image("The photo has zero bytes", reason="empty")
@@ -126,16 +126,25 @@ async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
         raise unsupported_image()
     header = header_of(image_format)
     while (size := _size(header, image_format, head, ended=ended)) is None:
-        head += (chunk := await incoming.next())
+        head = _longer(head, chunk := await incoming.next())
         ended = not chunk
     # Most likely all there is: a few more reads save a streamed write.
     while not ended and len(head) < CHUNK_BYTES:
-        head += (chunk := await incoming.next())
+        head = _longer(head, chunk := await incoming.next())
         ended = not chunk
     return bytes(head), image_format, size, ended
 
 
-def _size(header: Header, image_format: Format, head: bytearray, *, ended: bool) -> Size | None:
+def _longer(head: Head, chunk: bytes) -> Head:
+    """Return both in one; the first piece, which mostly is the whole photo, is not copied."""
+    if not head:
+        return chunk
+    longer = bytearray(head) if isinstance(head, bytes) else head
+    longer += chunk
+    return longer
+
+
+def _size(header: Header, image_format: Format, head: Head, *, ended: bool) -> Size | None:
     try:
         size = header.size(head)
     except ValueError as error:
