@@ -30,6 +30,7 @@ class Sizes:
     large_uploads: int = 64
     followed: int = 300
     in_flight: int = 1_000
+    held_s: float = 10.0
     tagged: int = 600
     listed: int = 200_000
     stored: int = 100_000

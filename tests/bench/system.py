@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.asked import Asked
-from tests.bench.costs import cpu_s, family_cpu_s, family_mb, family_peak_mb
+from tests.bench.costs import cpu_s, family_cpu_s, family_mb, family_peak_mb, peak_mb
 from tests.bench.figures import Figure
 from tests.bench.local_photos import distinct_photos
 from tests.e2e.stack import Stack, running_stack
@@ -47,8 +47,10 @@ class System:
             "server": cpu_s(self.server_pid),
         }
 
-    def tagger_peak_mb(self) -> float:
-        return family_peak_mb(self.stack.tagger.pid)
+    def tagger_peak_mb(self) -> tuple[float, float]:
+        """Return the most that the tagger has taken alone, and with its decoders."""
+        pid = self.stack.tagger.pid
+        return peak_mb(pid), family_peak_mb(pid)
 
     def most_calls(self) -> int:
         """Return how many calls of the API were in flight at a time, at most."""

@@ -30,7 +30,8 @@ from tests.bench.figures import Case, Sizes
 SMALL = Sizes(
     pickups=3, messages=20, rounds=1, depths=(5, 50),
     sockets=10, fanned=10, events=1000, steady_s=1, before_s=0.2,
-    warm_up=2, photos=3, uploads=40, large_uploads=4, followed=6, in_flight=12, tagged=4, stored=60,
+    warm_up=2, photos=3, uploads=40, large_uploads=4, followed=6, in_flight=12, held_s=1.0,
+    tagged=4, stored=60,
 )  # fmt: skip
 
 
