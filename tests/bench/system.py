@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench.asked import Asked
-from tests.bench.costs import cpu_s, family_cpu_s, family_mb, family_peak_mb, peak_mb
+from tests.bench.costs import cpu_s, family_cpu_s, family_mb, family_peak_mb
 from tests.bench.figures import Figure
 from tests.bench.local_photos import distinct_photos
 from tests.e2e.stack import Stack, running_stack
+from tests.support.memory import peak_mb
 from tests.support.processes import descendants
 from tests.support.redis_server import temporary_server
 
