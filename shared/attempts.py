@@ -100,11 +100,18 @@ class Attempts:
         self._retry = script(redis, "retry")
 
     async def claim(
-        self, photo_id: int, job_id: str, receipt: Receipt, first: FirstStep | None = None
+        self,
+        photo_id: int,
+        job_id: str,
+        receipt: Receipt,
+        first: FirstStep | None = None,
+        *,
+        asked: Mapping[str, str] | None = None,
     ) -> Record | Claim:
         """Start an attempt: the record returned holds its fencing token.
 
-        `first`: noted and told in the same step, if the attempt starts.
+        `first`: noted and told in the same step, if the attempt starts. `asked`: the digest of
+        what a provider is asked, by the photo's language.
         """
         with away_is_unavailable():
             reply = await self._claim(
@@ -117,13 +124,14 @@ class Attempts:
                     receipt.entry_id,
                     uuid.uuid4().hex,
                     self._looks_for,
+                    orjson.dumps(asked or {}),
                     *(self._noted(first) if first else ()),
                 ],
             )
         match reply:
-            case [b"started", flat, facts]:
+            case [b"started", flat, facts, answer]:
                 record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
-                return record.knowing(orjson.loads(facts)) if facts else record
+                return record.knowing(orjson.loads(facts) if facts else None, answer or None)
             case [b"over"]:
                 return Claim.OVER
             case _:

@@ -95,6 +95,9 @@ class Record:
     facts: Mapping[str, str] | None = None
     """Fields that the same bytes gave a photo before; None if nobody knows."""
 
+    answer: bytes | None = None
+    """What a provider has said of the same bytes, as it is kept; None if nobody knows."""
+
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Record:
         return cls({name.decode(): value.decode() for name, value in raw.items()})
@@ -191,11 +194,11 @@ class Record:
 
     def changed(self, changes: Mapping[str, str]) -> Record:
         """Return the record as it will be with `changes`."""
-        return Record({**self.fields, **changes}, self.facts)
+        return Record({**self.fields, **changes}, self.facts, self.answer)
 
-    def knowing(self, facts: Mapping[str, str]) -> Record:
-        """Return the record with what the same bytes said before."""
-        return Record(self.fields, facts)
+    def knowing(self, facts: Mapping[str, str] | None, answer: bytes | None) -> Record:
+        """Return the record with what the same bytes said before, and a provider of them."""
+        return Record(self.fields, facts, answer)
 
     def photo(self) -> Photo:
         """Return the photo as clients see it."""

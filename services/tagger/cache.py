@@ -45,7 +45,12 @@ logger = structlog.stdlib.get_logger()
 
 def digest_of(photo_sha256: str, provider: Provider, question: Question) -> str:
     """Return what the recognition of a photo is kept under."""
-    parts = (FORMAT, photo_sha256, provider.name, provider.fingerprint(question))
+    return f"{photo_sha256}:{asked(provider, question)}"
+
+
+def asked(provider: Provider, question: Question) -> str:
+    """Return what the recognitions by that question are kept under, besides the photo."""
+    parts = (FORMAT, provider.name, provider.fingerprint(question))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
@@ -77,18 +82,27 @@ class Cache:
         await self._farewells.all_said()
 
     async def recognition(
-        self, digest: str, make: Make, *, clock: Clock, fresh: bool = False
+        self,
+        digest: str,
+        make: Make,
+        *,
+        clock: Clock,
+        fresh: bool = False,
+        known: bytes | None = None,
     ) -> tuple[Recognition, bool]:
         """Return the recognition kept under `digest`, made if there is none, and if it was kept.
 
         `clock` stands still while another makes it; after `WAIT_MOST_S` raises `BusyError`.
-        `fresh`: make it anew, whatever there is.
+        `fresh`: make it anew, whatever there is. `known`: what is kept, if that has been read.
         """
         if not self._ttl_ms:
             return await make(), False
         token = f"{self._process}:{next(self._numbers)}"
         if fresh:
             CACHE_LOOKUPS.labels(result="fresh").inc()
+        elif known is not None:
+            CACHE_LOOKUPS.labels(result="hit").inc()
+            return _JSON.validate_json(known), True
         else:
             with clock.stopped():
                 kept = await self._kept(digest, token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from services.tagger.favourites import Favourites
@@ -59,14 +59,18 @@ class Vocabulary:
         self.pairs = [names for names in (*words, *known) if len(names) > 1]
         """Names that mean the same, and are to be one tag each."""
 
+    def lasting(self, locale: str) -> Question:
+        """Return what is asked of every photo in that language."""
+        return Question(locale, self._asked[locale], self._rules.closed)
+
     async def question(self, record: Record) -> Question:
         """Return what to ask of a photo. Raises `UnavailableError`."""
-        locale = record.locale
-        words = self._asked[locale]
-        if self._favourites is not None:
-            favourites = await self._favourites.of(record.owner, locale=locale)
-            words += tuple(self._welcome(favourites, locale))
-        return Question(locale, words, self._rules.closed)
+        question = self.lasting(record.locale)
+        if self._favourites is None:
+            return question
+        favourites = await self._favourites.of(record.owner, locale=record.locale)
+        welcome = self._welcome(favourites, record.locale)
+        return replace(question, words=(*question.words, *welcome))
 
     def judged(
         self, found: Sequence[FoundTag], *, locale: str, given: Collection[str] = ()

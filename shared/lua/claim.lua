@@ -10,15 +10,17 @@
 -- ARGV[5]  entry id
 -- ARGV[6]  id of this claim
 -- ARGV[7]  what is looked for in a photo's bytes, or ''
--- ARGV[8]  the stage that begins at once; with it,
--- ARGV[9]  progress, percent
--- ARGV[10] how long events are kept, ms
--- ARGV[11] event
--- ARGV[12] JSON object: its data by the photo's language, of attempt 0 and of no batch
+-- ARGV[8]  JSON object: the digest of what a provider is asked, by the photo's language
+-- ARGV[9]  the stage that begins at once; with it,
+-- ARGV[10] progress, percent
+-- ARGV[11] how long events are kept, ms
+-- ARGV[12] event
+-- ARGV[13] JSON object: its data by the photo's language, of attempt 0 and of no batch
 --
--- Returns {'started', the record, what the same bytes have said, JSON or ''}, also if this claim was
--- made before; {'over'} if there is nothing left to do; or {'lost'} if another worker holds the
--- entry, or has begun the job by another. An entry that is not needed any more is acknowledged.
+-- Returns {'started', the record, what the same bytes have said, what a provider has said of them,
+-- both JSON or ''}, also if this claim was made before; {'over'} if there is nothing left to do; or
+-- {'lost'} if another worker holds the entry, or has begun the job by another. An entry that is not
+-- needed any more is acknowledged.
 local prefix, job = ARGV[1], ARGV[1] .. ':job:' .. ARGV[2]
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by',
   'attempt', 'sha256', 'locale', 'batch_id', 'watchers')
@@ -29,7 +31,9 @@ end
 
 local function started()
   local facts = ARGV[7] ~= '' and redis.call('HGET', prefix .. ':facts:' .. photo.sha256, ARGV[7])
-  return {'started', redis.call('HGETALL', KEYS[1]), facts or ''}
+  local asked = cjson.decode(ARGV[8])[photo.locale]
+  local answer = asked and redis.call('GET', prefix .. ':recognition:' .. photo.sha256 .. ':' .. asked)
+  return {'started', redis.call('HGETALL', KEYS[1]), facts or '', answer or ''}
 end
 
 if photo.status == 'processing' and photo.claimed_by == ARGV[6] then return started() end
@@ -50,8 +54,8 @@ if photo.status == 'queued' then
   waited_us = math.max(0, now_us() - photo.queued_at_us)
   count(prefix, photo.owner, {[bucket('pickup', waited_us)] = 1})
 end
-set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', ARGV[8] or '',
-  'progress', ARGV[9] or 0, 'waited_us', waited_us, 'claimed_by', ARGV[6], 'started_at_ms', now,
+set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', ARGV[9] or '',
+  'progress', ARGV[10] or 0, 'waited_us', waited_us, 'claimed_by', ARGV[6], 'started_at_ms', now,
   'updated_at_ms', now)
 set_state(prefix, begun, 'active', 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
   'worker:' .. attempt, string.match(ARGV[4], '(.*):%x+$') or ARGV[4], 'stream', KEYS[2],
@@ -65,10 +69,10 @@ if old > 0 then
 end
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
-if ARGV[8] then
-  local data = cjson.decode(ARGV[12])[photo.locale]
+if ARGV[9] then
+  local data = cjson.decode(ARGV[13])[photo.locale]
   data = string.gsub(data, '"attempt":0', '"attempt":' .. attempt, 1)
   if photo.batch_id then data = string.sub(data, 1, -2) .. ',"batchId":"' .. photo.batch_id .. '"}' end
-  emit(prefix, photo.watchers, ARGV[10], ARGV[11], data)
+  emit(prefix, photo.watchers, ARGV[11], ARGV[12], data)
 end
 return started()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
+from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
 from services.tagger.cache import Cache, digest_of
@@ -209,10 +210,21 @@ async def test_a_fresh_answer_takes_the_place_of_the_old_one(client: Redis) -> N
         assert await asking(one, never) == (DOG, True)
 
 
+async def test_what_has_been_read_is_not_asked_for(client: Redis) -> None:
+    known = TypeAdapter(Recognition).dump_json(CAT)
+    async with caches(client) as (one, other):
+        read = await one.recognition("d", never, clock=Clock(), known=known)
+        anew = await other.recognition("d", at_once, clock=Clock(), fresh=True, known=known)
+
+    assert read == (CAT, True)
+    assert anew == (CAT, False)
+
+
 async def test_nothing_is_kept_where_the_cache_is_off(client: Redis) -> None:
     async with caches(client, ttl_s=0) as (one, other):
         assert await asking(one, at_once) == (CAT, False)
         assert await asking(other, at_once) == (CAT, False)
+        assert await one.recognition("d", at_once, clock=Clock(), known=b"{}") == (CAT, False)
         assert await client.keys() == []
 
 

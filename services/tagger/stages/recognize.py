@@ -25,14 +25,14 @@ from shared.decoding.picture import Picture
 async def _run(work: Work) -> None:
     tools = work.tools
     try:
-        await _ask(work, tools.provider, tools.gate)
+        await _ask(work, tools.provider, tools.gate, work.record.answer)
     except BudgetSpentError:
         if tools.fallback is None:
             raise
         await _ask(work, tools.fallback, OpenGate())
 
 
-async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
+async def _ask(work: Work, provider: Provider, gate: Gate, known: bytes | None = None) -> None:
     record = work.record
     question = await work.tools.vocabulary.question(record)
     work.recognition, work.cached = await work.tools.cache.recognition(
@@ -40,6 +40,7 @@ async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
         lambda: _recognize(work, provider, gate, question),
         clock=work.clock,
         fresh=record.fresh,
+        known=known,
     )
     work.fields["provider"] = provider.name
 
