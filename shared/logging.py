@@ -6,12 +6,15 @@ import json
 import logging
 import sys
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
 
 Level = Literal["debug", "info", "warning"]
+
+_ALWAYS: Final = ("event", "service", "level", "timestamp")
+"""What every line has."""
 
 
 def configure(
@@ -69,7 +72,12 @@ def _json(event: Any, **settings: Any) -> str:
     try:
         return orjson.dumps(event, **settings).decode()
     except TypeError:  # a client's text that is no Unicode, or too large a number
-        return json.dumps(event, **settings)
+        pass
+    try:
+        return json.dumps(event, allow_nan=False, **settings)
+    except Exception:  # noqa: BLE001  # whatever it is, a request is not to fail for it
+        kept = {name: str(event[name]) for name in _ALWAYS if name in event}
+        return json.dumps({**kept, "unwritten": sorted(map(str, event.keys() - kept))})
 
 
 class _Lines(structlog.WriteLogger):

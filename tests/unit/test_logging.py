@@ -21,6 +21,10 @@ logger = structlog.stdlib.get_logger()
 logger.info("not_said")
 logger.warning("plain", photo_id=7)
 logger.warning("odd", path="\\udc80", number=1 << 70, other={1})
+cycle = {}
+cycle["again"] = cycle
+logger.warning("odder", cycle=cycle, pair={(1, 2): 3}, photo_id=7)
+logger.warning("oddest", digits=10**5000, none=float("nan"))
 try:
     1 / 0
 except ZeroDivisionError:
@@ -45,12 +49,16 @@ def said(stderr: int) -> subprocess.CompletedProcess[str]:
 def test_each_line_is_json_whatever_it_says() -> None:
     lines = [json.loads(line) for line in said(subprocess.PIPE).stderr.splitlines()]
 
-    assert [line["event"] for line in lines] == ["plain", "odd", "broke", "from a library"]
-    assert [line["level"] for line in lines] == ["warning", "warning", "error", "error"]
+    assert [line["event"] for line in lines] == [
+        *("plain", "odd", "odder", "oddest", "broke", "from a library")
+    ]
+    assert [line["level"] for line in lines] == ["warning"] * 4 + ["error"] * 2
     assert {line["service"] for line in lines} == {"gateway"}
     assert lines[0]["photo_id"] == 7
     assert lines[1]["number"] == 1 << 70
-    assert "ZeroDivisionError" in lines[2]["exception"]
+    assert lines[2]["unwritten"] == ["cycle", "pair", "photo_id"]
+    assert lines[3]["unwritten"] == ["digits", "none"]
+    assert "ZeroDivisionError" in lines[4]["exception"]
 
 
 def test_a_log_that_cannot_be_written_stops_nobody() -> None:
