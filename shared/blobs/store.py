@@ -124,9 +124,9 @@ class BlobStore:
                     await folder.append(file, piece)
                 del piece  # the next may be long in coming
             with translated(name, writes=True):
-                file.finish()
+                await folder.finish(file)
         finally:
-            file.discard()
+            await folder.discard(file)
 
     async def _put_in_parts(self, name: str, source: _Source) -> None:
         # Cancelled itself, obstore would leave its parts in the bucket: it removes them only when

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,14 +73,29 @@ async def test_a_blob_that_cannot_be_written_leaves_nothing(
 async def test_a_store_whose_place_is_gone_does_not_answer(
     tmp_path: Path, content: bytes | AsyncIterator[bytes]
 ) -> None:
-    (tmp_path / "blobs").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / "blobs")
-    store = open_store(link.as_uri())
-    link.unlink()
-    link.symlink_to("/proc")  # where nothing can be made, not even a folder
+    folder = tmp_path / "blobs"
+    store = open_store(folder.as_uri())
+    folder.rmdir()
+    folder.symlink_to("/proc")  # where nothing can be made, not even a folder
     with pytest.raises(UnavailableError):
         await store.put("originals/a/one.jpg", content)
+
+
+async def test_a_link_that_leads_elsewhere_later_does_not_part_what_is_put_from_what_is_read(
+    tmp_path: Path,
+) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("here")
+    store = open_store(link.as_uri())
+    link.unlink()
+    link.symlink_to("there")
+    await store.put("originals/a/one.jpg", b"abc")
+    await store.put("originals/a/two.jpg", pieces(b"ab", b"cd"))
+
+    assert await store.get("originals/a/one.jpg") == b"abc"
+    assert await store.get("originals/a/two.jpg") == b"abcd"
 
 
 async def test_what_a_write_has_left_unfinished_is_not_listed_and_can_be_removed(
@@ -154,6 +170,38 @@ async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
     await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
 
     assert await store.get("originals/a/one.jpg") == b"abcdef"
+
+
+@pytest.mark.parametrize("move", ["begin", "finish", "discard"])
+async def test_a_disk_may_be_slow_in_more_than_writing(
+    move: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0 if move == "begin" else 3600)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    disk = folder.Folder(tmp_path)
+    file = disk.begin("one.jpg")
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    if move == "finish":
+        await disk.finish(file)
+    elif move == "discard":
+        await disk.discard(file)
+    noticed = not disk.is_quick()
+    await disk.discard(file)
+
+    assert noticed
+    assert [path.name for path in tmp_path.iterdir()] == (["one.jpg"] if move == "finish" else [])
+
+
+async def test_a_file_that_cannot_even_be_closed_is_removed_and_says_nothing_more(
+    tmp_path: Path,
+) -> None:
+    disk = folder.Folder(tmp_path)
+    file = disk.begin("one.jpg")
+    await disk.append(file, b"abc")
+    os.close(file._file)  # so that the kernel refuses to close it again
+    await disk.discard(file)
+
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_slow_disk_is_rested_from_and_then_tried_again(
