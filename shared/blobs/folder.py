@@ -89,7 +89,11 @@ class Folder:
         try:
             await asyncio.shield(moving)
         except asyncio.CancelledError:
-            await asyncio.wait([moving])  # the file is not closed under its hands
+            # The file is not closed under its hands, however often we are cancelled: a stopping
+            # service does so twice, and the number of a closed file may soon be that of another.
+            while not moving.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([moving])
             looked_at(moving)
             raise
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -201,6 +202,37 @@ async def test_a_file_that_cannot_even_be_closed_is_removed_and_says_nothing_mor
     os.close(file._file)  # so that the kernel refuses to close it again
     await disk.discard(file)
 
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_stays_open_while_a_thread_writes_to_it_however_often_that_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class Slow(folder.NewFile):
+        def write(self, content: bytes) -> None:
+            begun.set()
+            goes_on.wait()
+            super().write(content)
+
+    disk = folder.Folder(tmp_path)
+    await disk.discard(disk.begin("one.jpg"))
+    file = Slow(str(tmp_path / "two.jpg"))
+    writing = asyncio.create_task(disk.append(file, b"abc"))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(3):
+        writing.cancel()
+        await asyncio.sleep(0)
+    still = not writing.done()
+    goes_on.set()
+    await asyncio.wait([writing])
+    await disk.discard(file)
+
+    assert still
+    assert writing.cancelled()
     assert list(tmp_path.iterdir()) == []
 
 
