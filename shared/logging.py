@@ -28,6 +28,7 @@ def configure(
     console = sys.stderr.isatty() if style is None else style == "console"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named(service),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -53,7 +54,15 @@ def configure(
         logging.getLogger(ours).setLevel(level.upper())
     for noisy in ("aiohttp.access", "httpx2", "httpcore2", "openai", "socketio", "engineio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    # Not bound to the context: threads that libraries start have a context of their own.
+    def add(_logger: Any, _method: str, event: structlog.typing.EventDict) -> Any:
+        event["service"] = service
+        return event
+
+    return add
 
 
 def _renderer(*, console: bool) -> list[structlog.typing.Processor]:

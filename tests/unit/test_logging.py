@@ -13,6 +13,7 @@ from tests.support.processes import ROOT, clean_environment
 
 PROGRAM: Final = """
 import logging
+import threading
 import structlog
 from shared.logging import configure
 
@@ -29,7 +30,12 @@ try:
     1 / 0
 except ZeroDivisionError:
     logger.exception("broke")
-logging.getLogger("asyncio").error("from a %s", "library")
+library = logging.getLogger("asyncio")
+library.error("from a %s", "library")
+for say in (logger.error, library.error):
+    thread = threading.Thread(target=say, args=("from a thread",))
+    thread.start()
+    thread.join()
 print("done")
 """
 
@@ -49,10 +55,9 @@ def said(stderr: int) -> subprocess.CompletedProcess[str]:
 def test_each_line_is_json_whatever_it_says() -> None:
     lines = [json.loads(line) for line in said(subprocess.PIPE).stderr.splitlines()]
 
-    assert [line["event"] for line in lines] == [
-        *("plain", "odd", "odder", "oddest", "broke", "from a library")
-    ]
-    assert [line["level"] for line in lines] == ["warning"] * 4 + ["error"] * 2
+    events = ["plain", "odd", "odder", "oddest", "broke", "from a library"]
+    assert [line["event"] for line in lines] == events + ["from a thread"] * 2
+    assert [line["level"] for line in lines] == ["warning"] * 4 + ["error"] * 4
     assert {line["service"] for line in lines} == {"gateway"}
     assert lines[0]["photo_id"] == 7
     assert lines[1]["number"] == 1 << 70
