@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from ulid import ULID
 
-from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
+from services.gateway.errors import Problem, bad_image, busy, too_large, unsupported_image
 from services.gateway.headers import Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
 from services.gateway.parts import Part
@@ -22,6 +23,9 @@ CHUNK_BYTES: Final = 128 * 1024
 
 HEADER_BYTES: Final = 8 * 2**20
 """How far into a file its dimensions may stand."""
+
+LONG_AT_A_TIME: Final = 64
+"""Headers of which more than `CHUNK_BYTES` are in memory, for as long as clients like: 512 MiB."""
 
 ORIGINAL_NAME_CHARS: Final = 255
 
@@ -48,6 +52,24 @@ class Limits:
     max_side: int
 
 
+class LongHeaders:
+    """The headers longer than `CHUNK_BYTES` that are still awaited: few photos have such."""
+
+    def __init__(self) -> None:
+        self._left = LONG_AT_A_TIME
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Await one more. Raises `Problem` where there are too many."""
+        if not self._left:
+            raise busy("photos with headers this long")
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
+
+
 class _Bytes:
     """The bytes of a part as they come: counted, hashed, refused when too many."""
 
@@ -56,10 +78,12 @@ class _Bytes:
         self._limits = limits
         self._hash = hashlib.sha256()
         self.size_bytes = 0
+        self.ended = False
 
     async def next(self) -> bytes:
         """Return the next piece, empty at the end."""
         chunk = await self._part.read()
+        self.ended = not chunk
         self.size_bytes += len(chunk)
         if self.size_bytes > self._limits.max_bytes:
             raise too_large(self._limits.max_bytes)
@@ -77,14 +101,14 @@ class _Bytes:
         return self._hash.hexdigest()
 
 
-async def receive(part: Part, blobs: BlobStore, limits: Limits) -> Received:
+async def receive(part: Part, blobs: BlobStore, limits: Limits, long: LongHeaders) -> Received:
     """Store the photo in `part`. Raises `Problem`; nothing is stored then."""
     incoming = _Bytes(part, limits)
-    head, image_format, (width, height), ended = await _look(incoming)
+    head, image_format, (width, height) = await _look(incoming, long)
     _check_size(width, height, limits)
     filename = f"photo-{ULID()}.{image_format.extension}"
     # A small photo is one write; a large one is never in memory as a whole.
-    content = head if ended else incoming.rest(head)
+    content = head if incoming.ended else incoming.rest(head)
     del head
     with tracing.span("store"):
         await blobs.put(original(filename), content)
@@ -112,39 +136,45 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
-    """Read until format and dimensions are known: what was read, and whether that was all."""
+async def _look(incoming: _Bytes, long: LongHeaders) -> tuple[bytes, Format, Size]:
+    """Read until format and dimensions are known; what was read comes with them."""
     head = bytearray()
-    ended = False
-    while len(head) < SIGNATURE_BYTES and not ended:
-        head += (chunk := await incoming.next())
-        ended = not chunk
+    while len(head) < SIGNATURE_BYTES and not incoming.ended:
+        head += await incoming.next()
     if not head:
         raise bad_image("The photo has zero bytes", reason="empty")
     image_format = format_of(bytes(head[:SIGNATURE_BYTES]))
     if image_format is None:
         raise unsupported_image()
     header = header_of(image_format)
-    while (size := _size(header, image_format, head, ended=ended)) is None:
-        head += (chunk := await incoming.next())
-        ended = not chunk
+    size = await _size(header, image_format, incoming, head, within=CHUNK_BYTES)
+    if size is None:
+        with long.one():
+            size = await _size(header, image_format, incoming, head, within=HEADER_BYTES)
+    if size is None:
+        raise _unreadable(image_format, f"it is longer than {HEADER_BYTES} bytes")
     # Most likely all there is: a few more reads save a streamed write.
-    while not ended and len(head) < CHUNK_BYTES:
-        head += (chunk := await incoming.next())
-        ended = not chunk
-    return bytes(head), image_format, size, ended
+    while not incoming.ended and len(head) < CHUNK_BYTES:
+        head += await incoming.next()
+    return bytes(head), image_format, size
 
 
-def _size(header: Header, image_format: Format, head: bytearray, *, ended: bool) -> Size | None:
+async def _size(
+    header: Header, image_format: Format, incoming: _Bytes, head: bytearray, *, within: int
+) -> Size | None:
+    """Read on until the dimensions are known, or `head` has more bytes than `within`."""
+    while (size := _said(header, image_format, head)) is None and len(head) <= within:
+        if incoming.ended:
+            raise _unreadable(image_format, "it ends early")
+        head += await incoming.next()
+    return size
+
+
+def _said(header: Header, image_format: Format, head: bytearray) -> Size | None:
     try:
-        size = header.size(head)
+        return header.size(head)
     except ValueError as error:
         raise _unreadable(image_format, str(error)) from None
-    if size is None and ended:
-        raise _unreadable(image_format, "it ends early")
-    if size is None and len(head) > HEADER_BYTES:
-        raise _unreadable(image_format, f"it is longer than {HEADER_BYTES} bytes")
-    return size
 
 
 def _unreadable(image_format: Format, why: str) -> Problem:
