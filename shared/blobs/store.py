@@ -260,17 +260,20 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
         return BlobStore(LocalStore(folder.absolute()), room)
     if parts.scheme == "s3" and parts.netloc:
         options: dict[str, str] = dict(parse_qsl(parts.query))
-        endpoint = options.pop("endpoint_url", None)
+        endpoint = options.pop("endpoint_url", "")
+        if endpoint:
+            options["endpoint"] = endpoint  # that there is none may not be said
         try:
             store = S3Store(
                 parts.netloc,
                 prefix=parts.path.strip("/") or None,
-                endpoint=endpoint,
-                client_options={**_HTTP, "allow_http": (endpoint or "").startswith("http://")},
+                client_options={**_HTTP, "allow_http": endpoint.startswith("http://")},
                 retry_config=_RETRIES,
                 **options,  # type: ignore[arg-type]
             )
         except (BaseError, ValueError, TypeError) as error:
-            raise ValueError(f"is no S3 address: {error}") from None
+            # The lines after the first are for who writes obstore.
+            why = str(error).partition("\n")[0]
+            raise ValueError(f"is no S3 address: {why}") from None
         return BlobStore(store)
     raise ValueError("must start with file:// or s3://")

@@ -162,6 +162,19 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         open_store(url)
 
 
+def test_a_bucket_of_the_service_that_gave_s3_its_name_needs_no_address_of_it() -> None:
+    with_keys = "s3://photos/tagline?region=eu-west-3&access_key_id=a&secret_access_key=b"
+
+    assert isinstance(open_store(with_keys), BlobStore)
+
+
+def test_what_is_wrong_with_a_bucket_is_said_in_one_line() -> None:
+    with pytest.raises(ValueError, match="AccessKeyId") as raised:
+        open_store("s3://photos?region=eu-west-3&secret_access_key=b")
+
+    assert "\n" not in str(raised.value)
+
+
 async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
