@@ -11,6 +11,8 @@ from typing import Any, Final, Literal
 import orjson
 import structlog
 
+from shared.streams import open_the_closed
+
 Level = Literal["debug", "info", "warning"]
 
 _ALWAYS: Final = ("event", "service", "level", "timestamp")
@@ -25,6 +27,7 @@ def configure(
     `style` None: `console` on a terminal, else `json`. `level`: the least of what we say that is
     written; libraries never say more than `info`.
     """
+    open_the_closed()
     console = sys.stderr.isatty() if style is None else style == "console"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

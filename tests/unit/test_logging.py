@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.support.processes import ROOT, clean_environment
 
 PROGRAM: Final = """
@@ -37,6 +39,20 @@ for say in (logger.error, library.error):
     thread.start()
     thread.join()
 print("done")
+"""
+
+
+STARTS: Final = """
+import asyncio
+import structlog
+import uvloop
+from shared.logging import configure
+
+configure("gateway", None)
+structlog.stdlib.get_logger().warning("said")
+print("printed")
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(asyncio.sleep(0))
 """
 
 
@@ -72,3 +88,15 @@ def test_a_log_that_cannot_be_written_stops_nobody() -> None:
         assert said(full).stdout == "done\n"
     finally:
         os.close(full)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_who_starts_a_service_may_have_closed_its_streams(closed: str) -> None:
+    command = ["/bin/sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, STARTS]
+    ended = subprocess.run(
+        command, env=clean_environment(), cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert ("said" in ended.stderr) == ("2>&-" not in closed)
+    assert ("printed" in ended.stdout) == (" >&-" not in f" {closed}")
