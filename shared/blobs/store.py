@@ -84,6 +84,10 @@ class BlobStore:
         """Return how much may still be put here; None where nobody knows, of a bucket, say."""
         return None if self._room is None else await self._room.free_bytes()
 
+    def _took(self, size_bytes: int) -> None:
+        if self._room is not None:
+            self._room.took(size_bytes)
+
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Store `content` as `name`.
 
@@ -112,6 +116,7 @@ class BlobStore:
             self._folder.write(name, content)
         else:
             await obstore.put_async(self._store, name, content)
+        self._took(len(content))
 
     async def _put_in_pieces(
         self, folder: Folder, name: str, content: AsyncIterator[bytes]
@@ -122,6 +127,7 @@ class BlobStore:
             async for piece in content:
                 with translated(name, writes=True):
                     await folder.append(file, piece)
+                self._took(len(piece))
                 del piece  # the next may be long in coming
             with translated(name, writes=True):
                 await folder.finish(file)

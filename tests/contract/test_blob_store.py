@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.blobs import BlobStore, folder, open_store
+from shared.blobs import BlobStore, folder, open_store, room
 from shared.errors import BlobMissingError, UnavailableError
 
 AN_HOUR = timedelta(hours=1)
@@ -173,6 +173,19 @@ def test_what_is_wrong_with_a_bucket_is_said_in_one_line() -> None:
         open_store("s3://photos?region=eu-west-3&secret_access_key=b")
 
     assert "\n" not in str(raised.value)
+
+
+async def test_what_is_put_takes_room_before_the_disk_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_EVERY_S", 3600)
+    store = open_store(tmp_path.as_uri(), min_free_bytes=1)
+    free_bytes = await store.free_bytes()
+    await store.put("originals/a/one.jpg", b"abc")
+    await store.put("originals/a/two.jpg", pieces(b"ab", b"cde"))
+
+    assert free_bytes is not None
+    assert await store.free_bytes() == free_bytes - 8
 
 
 async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
