@@ -6,12 +6,17 @@ import json
 import logging
 import sys
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import orjson
 import structlog
 
+from shared.streams import open_the_closed
+
 Level = Literal["debug", "info", "warning"]
+
+_ALWAYS: Final = ("event", "service", "level", "timestamp")
+"""What every line has."""
 
 
 def configure(
@@ -22,9 +27,11 @@ def configure(
     `style` None: `console` on a terminal, else `json`. `level`: the least of what we say that is
     written; libraries never say more than `info`.
     """
+    open_the_closed()
     console = sys.stderr.isatty() if style is None else style == "console"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        _named(service),
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -50,7 +57,15 @@ def configure(
         logging.getLogger(ours).setLevel(level.upper())
     for noisy in ("aiohttp.access", "httpx2", "httpcore2", "openai", "socketio", "engineio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    structlog.contextvars.bind_contextvars(service=service)
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    # Not bound to the context: threads that libraries start have a context of their own.
+    def add(_logger: Any, _method: str, event: structlog.typing.EventDict) -> Any:
+        event["service"] = service
+        return event
+
+    return add
 
 
 def _renderer(*, console: bool) -> list[structlog.typing.Processor]:
@@ -69,7 +84,12 @@ def _json(event: Any, **settings: Any) -> str:
     try:
         return orjson.dumps(event, **settings).decode()
     except TypeError:  # a client's text that is no Unicode, or too large a number
-        return json.dumps(event, **settings)
+        pass
+    try:
+        return json.dumps(event, allow_nan=False, **settings)
+    except Exception:  # noqa: BLE001  # whatever it is, a request is not to fail for it
+        kept = {name: str(event[name]) for name in _ALWAYS if name in event}
+        return json.dumps({**kept, "unwritten": sorted(map(str, event.keys() - kept))})
 
 
 class _Lines(structlog.WriteLogger):

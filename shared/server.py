@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, cast
 
 import structlog
-from aiohttp import web
+from aiohttp import StreamReader, hdrs, web
 from aiohttp.web_protocol import RequestHandler
 
 from shared.unread import Unread
@@ -172,4 +173,18 @@ class _Handler(RequestHandler):
             resp = self._unanswered(resp.status)
         if self._closing:
             super().close()
-        return await super().finish_response(request, resp, start_time)
+        finished = await super().finish_response(request, resp, start_time)
+        if not request.content.is_eof() and hdrs.CONTENT_ENCODING in request.headers:
+            await self._pass_over(request.content)
+        return finished
+
+    async def _pass_over(self, packed: StreamReader) -> None:
+        # aiohttp, which does so with every body that nobody wanted, would unpack this one without
+        # a pause: of some megabytes that are gigabytes, and nobody else has an answer meanwhile.
+        with suppress(Exception):
+            async with asyncio.timeout(self._lingering_time):
+                while not packed.is_eof():
+                    await packed.readany()
+                    await asyncio.sleep(0)
+        if not packed.is_eof():
+            self._lingering_time = 0.0

@@ -61,7 +61,11 @@ def _names(disposition: str) -> tuple[str | None, str]:
     if plain := _PLAIN.fullmatch(text):
         return plain[1], plain[2] or ""
     _, parameters = parse_content_disposition(text)
-    return parameters.get("name"), content_disposition_filename(parameters) or ""
+    try:
+        filename = content_disposition_filename(parameters)
+    except ValueError:  # aiohttp's: `filename*0=it's.jpg` has no encoding before the apostrophe
+        filename = None
+    return parameters.get("name"), filename or ""
 
 
 class Parts:

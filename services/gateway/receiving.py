@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
 from ulid import ULID
 
-from services.gateway.errors import Problem, bad_image, too_large, unsupported_image
+from services.gateway.errors import Problem, bad_image, busy, too_large, unsupported_image
 from services.gateway.headers import Head, Header, Size, header_of
 from services.gateway.images import SIGNATURE_BYTES, Format, format_of
 from services.gateway.parts import Part
@@ -22,6 +23,9 @@ CHUNK_BYTES: Final = 128 * 1024
 
 HEADER_BYTES: Final = 8 * 2**20
 """How far into a file its dimensions may stand."""
+
+LONG_AT_A_TIME: Final = 64
+"""Headers of which more than `CHUNK_BYTES` are in memory, for as long as clients like: 512 MiB."""
 
 ORIGINAL_NAME_CHARS: Final = 255
 
@@ -48,6 +52,24 @@ class Limits:
     max_side: int
 
 
+class LongHeaders:
+    """The headers longer than `CHUNK_BYTES` that are still awaited: few photos have such."""
+
+    def __init__(self) -> None:
+        self._left = LONG_AT_A_TIME
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Await one more. Raises `Problem` where there are too many."""
+        if not self._left:
+            raise busy("photos with headers this long")
+        self._left -= 1
+        try:
+            yield
+        finally:
+            self._left += 1
+
+
 class _Bytes:
     """The bytes of a part as they come: counted, hashed, refused when too many."""
 
@@ -56,15 +78,34 @@ class _Bytes:
         self._limits = limits
         self._hash = hashlib.sha256()
         self.size_bytes = 0
+        self.ended = False
+        self.head: Head = b""
+        """The first of them, as long as they are looked at."""
 
     async def next(self) -> bytes:
         """Return the next piece, empty at the end."""
         chunk = await self._part.read()
+        self.ended = not chunk
         self.size_bytes += len(chunk)
         if self.size_bytes > self._limits.max_bytes:
             raise too_large(self._limits.max_bytes)
         self._hash.update(chunk)
         return chunk
+
+    async def look_further(self) -> None:
+        """Have the next piece in `head`, too."""
+        chunk = await self.next()
+        if not self.head:
+            self.head = chunk  # mostly the whole photo, which is not copied
+            return
+        if isinstance(self.head, bytes):
+            self.head = bytearray(self.head)
+        self.head += chunk
+
+    def take_head(self) -> bytes:
+        """Return `head`, and let go of it."""
+        head, self.head = bytes(self.head), b""
+        return head
 
     async def rest(self, head: bytes) -> AsyncIterator[bytes]:
         yield head
@@ -77,14 +118,15 @@ class _Bytes:
         return self._hash.hexdigest()
 
 
-async def receive(part: Part, blobs: BlobStore, limits: Limits) -> Received:
+async def receive(part: Part, blobs: BlobStore, limits: Limits, long: LongHeaders) -> Received:
     """Store the photo in `part`. Raises `Problem`; nothing is stored then."""
     incoming = _Bytes(part, limits)
-    head, image_format, (width, height), ended = await _look(incoming)
+    image_format, (width, height) = await _look(incoming, long)
     _check_size(width, height, limits)
     filename = f"photo-{ULID()}.{image_format.extension}"
     # A small photo is one write; a large one is never in memory as a whole.
-    content = head if ended else incoming.rest(head)
+    head = incoming.take_head()
+    content = head if incoming.ended else incoming.rest(head)
     del head
     with tracing.span("store"):
         await blobs.put(original(filename), content)
@@ -112,48 +154,46 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
-async def _look(incoming: _Bytes) -> tuple[bytes, Format, Size, bool]:
-    """Read until format and dimensions are known: what was read, and whether that was all."""
-    head: Head = b""
-    ended = False
-    while len(head) < SIGNATURE_BYTES and not ended:
-        head = _longer(head, chunk := await incoming.next())
-        ended = not chunk
-    if not head:
+async def _look(incoming: _Bytes, long: LongHeaders) -> tuple[Format, Size]:
+    """Read until format and dimensions are known."""
+    while len(incoming.head) < SIGNATURE_BYTES and not incoming.ended:
+        await incoming.look_further()
+    if not incoming.head:
         raise bad_image("The photo has zero bytes", reason="empty")
-    image_format = format_of(bytes(head[:SIGNATURE_BYTES]))
+    image_format = format_of(bytes(incoming.head[:SIGNATURE_BYTES]))
     if image_format is None:
         raise unsupported_image()
     header = header_of(image_format)
-    while (size := _size(header, image_format, head, ended=ended)) is None:
-        head = _longer(head, chunk := await incoming.next())
-        ended = not chunk
+    size = await _size(header, image_format, incoming, within=CHUNK_BYTES)
+    if size is None:
+        with long.one():
+            size = await _size(header, image_format, incoming, within=HEADER_BYTES)
+    if size is None:
+        raise _unreadable(image_format, f"it is longer than {HEADER_BYTES} bytes")
     # Most likely all there is: a few more reads save a streamed write.
-    while not ended and len(head) < CHUNK_BYTES:
-        head = _longer(head, chunk := await incoming.next())
-        ended = not chunk
-    return bytes(head), image_format, size, ended
+    while not incoming.ended and len(incoming.head) < CHUNK_BYTES:
+        await incoming.look_further()
+    return image_format, size
 
 
-def _longer(head: Head, chunk: bytes) -> Head:
-    """Return both in one; the first piece, which mostly is the whole photo, is not copied."""
-    if not head:
-        return chunk
-    longer = bytearray(head) if isinstance(head, bytes) else head
-    longer += chunk
-    return longer
+async def _size(
+    header: Header, image_format: Format, incoming: _Bytes, *, within: int
+) -> Size | None:
+    """Read on until the dimensions are known, or the head has more bytes than `within`."""
+    while (size := _said(header, image_format, incoming.head)) is None:
+        if len(incoming.head) > within:
+            return None
+        if incoming.ended:
+            raise _unreadable(image_format, "it ends early")
+        await incoming.look_further()
+    return size
 
 
-def _size(header: Header, image_format: Format, head: Head, *, ended: bool) -> Size | None:
+def _said(header: Header, image_format: Format, head: Head) -> Size | None:
     try:
-        size = header.size(head)
+        return header.size(head)
     except ValueError as error:
         raise _unreadable(image_format, str(error)) from None
-    if size is None and ended:
-        raise _unreadable(image_format, "it ends early")
-    if size is None and len(head) > HEADER_BYTES:
-        raise _unreadable(image_format, f"it is longer than {HEADER_BYTES} bytes")
-    return size
 
 
 def _unreadable(image_format: Format, why: str) -> Problem:

@@ -24,7 +24,7 @@ from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, bad_request, too_long, too_many
 from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS, UPLOADS_REFUSED
 from services.gateway.parts import PART_BYTES, Part, Parts
-from services.gateway.receiving import Limits, Received, as_data, receive
+from services.gateway.receiving import Limits, LongHeaders, Received, as_data, receive
 from services.gateway.requests import (
     accepted_view,
     idempotency_key,
@@ -87,6 +87,7 @@ class Uploads:
         self._photos = photos
         self._blobs = blobs
         self._limits = limits
+        self._long = LongHeaders()
         self._max_batch = max_batch
         self._lanes = lanes
         self._locale = locale
@@ -196,7 +197,7 @@ class Uploads:
     async def _receive(self, part: Part) -> Received:
         try:
             with tracing.span("receive"):
-                return await receive(part, self._blobs, self._limits)
+                return await receive(part, self._blobs, self._limits, self._long)
         except Problem as problem:
             # One of many, maybe: say which.
             problem.members["file"] = as_data(part.filename)

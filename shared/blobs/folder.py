@@ -11,9 +11,10 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -38,8 +39,9 @@ class Folder:
     """Writes files below `root` as obstore does: beside their place, then moved there."""
 
     def __init__(self, root: Path) -> None:
-        self._root = root
-        self._place = os.fspath(root)
+        # As obstore takes it: a link that leads elsewhere later does not lead us there.
+        self._root = root.resolve()
+        self._place = os.fspath(self._root)
         self._average_s = 0.0
         self._slow_until_s = float("-inf")
 
@@ -59,20 +61,40 @@ class Folder:
 
     def begin(self, name: str) -> NewFile:
         """Return the file that will be `name`. Raises `OSError`."""
-        return NewFile(f"{self._place}/{name}")
+        with self._judged():
+            return NewFile(f"{self._place}/{name}")
 
     async def append(self, file: NewFile, content: bytes) -> None:
         """Write more of `file`; raises `OSError`."""
+        await self._done(partial(file.write, content))
+
+    async def finish(self, file: NewFile) -> None:
+        """Put `file` in its place; raises `OSError`.
+
+        Some file systems write only now what they were given: NFS, as a file is closed.
+        """
+        await self._done(file.finish)
+
+    async def discard(self, file: NewFile) -> None:
+        """Remove `file` if it was not finished."""
+        if not file.is_finished:
+            await self._done(file.discard)
+
+    async def _done(self, move: Callable[[], None]) -> None:
         if self.is_quick():
             with self._judged():
-                file.write(content)
+                move()
             return
-        writing = asyncio.ensure_future(asyncio.to_thread(file.write, content))
+        moving = asyncio.ensure_future(asyncio.to_thread(move))
         try:
-            await asyncio.shield(writing)
+            await asyncio.shield(moving)
         except asyncio.CancelledError:
-            await asyncio.wait([writing])  # the file is not closed under its hands
-            looked_at(writing)
+            # The file is not closed under its hands, however often we are cancelled: a stopping
+            # service does so twice, and the number of a closed file may soon be that of another.
+            while not moving.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([moving])
+            looked_at(moving)
             raise
 
     @contextmanager
@@ -111,6 +133,7 @@ class NewFile:
         self._beside = f"{path}#{secrets.randbits(32)}"
         self._file = _opened(self._beside)
         self._is_open = True
+        self.is_finished = False
 
     def write(self, content: bytes) -> None:
         left = memoryview(content)
@@ -121,14 +144,16 @@ class NewFile:
         """Put it in its place."""
         self._close()
         os.replace(self._beside, self._path)  # noqa: PTH105  # a `Path` takes as long as the rest
-        self._beside = ""
+        self.is_finished = True
 
     def discard(self) -> None:
         """Remove it if it was not finished."""
-        self._close()
-        if self._beside:
-            with suppress(OSError):
-                Path(self._beside).unlink()
+        if self.is_finished:
+            return
+        with suppress(OSError):  # what could not be written may be said again as it is closed
+            self._close()
+        with suppress(OSError):
+            Path(self._beside).unlink()
 
     def _close(self) -> None:
         if self._is_open:

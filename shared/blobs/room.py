@@ -11,8 +11,8 @@ from typing import Final
 from shared.errors import NoRoomError, UnavailableError
 
 LOOK_EVERY_S: Final = 1.0
-"""For how long what was found holds: so much may be written unseen, well below any low-water
-mark worth having."""
+"""For how long what was found holds, less what was put here since. What others write meanwhile is
+unseen."""
 
 
 class Room:
@@ -31,6 +31,10 @@ class Room:
         """Raise `NoRoomError` if there is none, `UnavailableError` if the folder is away."""
         if await self.free_bytes() < self._least_bytes:
             raise NoRoomError(f"less than {self._least_bytes} bytes are free")
+
+    def took(self, size_bytes: int) -> None:
+        """Note that so much was put here: in a second a disk may take more than is to stay."""
+        self._free_bytes -= size_bytes
 
     async def free_bytes(self) -> int:
         """Return how much is free. Raises `UnavailableError` if the folder is away."""

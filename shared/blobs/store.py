@@ -84,6 +84,10 @@ class BlobStore:
         """Return how much may still be put here; None where nobody knows, of a bucket, say."""
         return None if self._room is None else await self._room.free_bytes()
 
+    def _took(self, size_bytes: int) -> None:
+        if self._room is not None:
+            self._room.took(size_bytes)
+
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Store `content` as `name`.
 
@@ -112,6 +116,7 @@ class BlobStore:
             self._folder.write(name, content)
         else:
             await obstore.put_async(self._store, name, content)
+        self._took(len(content))
 
     async def _put_in_pieces(
         self, folder: Folder, name: str, content: AsyncIterator[bytes]
@@ -122,11 +127,12 @@ class BlobStore:
             async for piece in content:
                 with translated(name, writes=True):
                     await folder.append(file, piece)
+                self._took(len(piece))
                 del piece  # the next may be long in coming
             with translated(name, writes=True):
-                file.finish()
+                await folder.finish(file)
         finally:
-            file.discard()
+            await folder.discard(file)
 
     async def _put_in_parts(self, name: str, source: _Source) -> None:
         # Cancelled itself, obstore would leave its parts in the bucket: it removes them only when
@@ -260,17 +266,20 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
         return BlobStore(LocalStore(folder.absolute()), room)
     if parts.scheme == "s3" and parts.netloc:
         options: dict[str, str] = dict(parse_qsl(parts.query))
-        endpoint = options.pop("endpoint_url", None)
+        endpoint = options.pop("endpoint_url", "")
+        if endpoint:
+            options["endpoint"] = endpoint  # that there is none may not be said
         try:
             store = S3Store(
                 parts.netloc,
                 prefix=parts.path.strip("/") or None,
-                endpoint=endpoint,
-                client_options={**_HTTP, "allow_http": (endpoint or "").startswith("http://")},
+                client_options={**_HTTP, "allow_http": endpoint.startswith("http://")},
                 retry_config=_RETRIES,
                 **options,  # type: ignore[arg-type]
             )
         except (BaseError, ValueError, TypeError) as error:
-            raise ValueError(f"is no S3 address: {error}") from None
+            # The lines after the first are for who writes obstore.
+            why = str(error).partition("\n")[0]
+            raise ValueError(f"is no S3 address: {why}") from None
         return BlobStore(store)
     raise ValueError("must start with file:// or s3://")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.blobs import BlobStore, folder, open_store
+from shared.blobs import BlobStore, folder, open_store, room
 from shared.errors import BlobMissingError, UnavailableError
 
 AN_HOUR = timedelta(hours=1)
@@ -72,14 +74,29 @@ async def test_a_blob_that_cannot_be_written_leaves_nothing(
 async def test_a_store_whose_place_is_gone_does_not_answer(
     tmp_path: Path, content: bytes | AsyncIterator[bytes]
 ) -> None:
-    (tmp_path / "blobs").mkdir()
-    link = tmp_path / "link"
-    link.symlink_to(tmp_path / "blobs")
-    store = open_store(link.as_uri())
-    link.unlink()
-    link.symlink_to("/proc")  # where nothing can be made, not even a folder
+    folder = tmp_path / "blobs"
+    store = open_store(folder.as_uri())
+    folder.rmdir()
+    folder.symlink_to("/proc")  # where nothing can be made, not even a folder
     with pytest.raises(UnavailableError):
         await store.put("originals/a/one.jpg", content)
+
+
+async def test_a_link_that_leads_elsewhere_later_does_not_part_what_is_put_from_what_is_read(
+    tmp_path: Path,
+) -> None:
+    for name in ("here", "there"):
+        (tmp_path / name).mkdir()
+    link = tmp_path / "link"
+    link.symlink_to("here")
+    store = open_store(link.as_uri())
+    link.unlink()
+    link.symlink_to("there")
+    await store.put("originals/a/one.jpg", b"abc")
+    await store.put("originals/a/two.jpg", pieces(b"ab", b"cd"))
+
+    assert await store.get("originals/a/one.jpg") == b"abc"
+    assert await store.get("originals/a/two.jpg") == b"abcd"
 
 
 async def test_what_a_write_has_left_unfinished_is_not_listed_and_can_be_removed(
@@ -145,6 +162,32 @@ def test_an_address_that_is_none_is_refused(url: str) -> None:
         open_store(url)
 
 
+def test_a_bucket_of_the_service_that_gave_s3_its_name_needs_no_address_of_it() -> None:
+    with_keys = "s3://photos/tagline?region=eu-west-3&access_key_id=a&secret_access_key=b"
+
+    assert isinstance(open_store(with_keys), BlobStore)
+
+
+def test_what_is_wrong_with_a_bucket_is_said_in_one_line() -> None:
+    with pytest.raises(ValueError, match="AccessKeyId") as raised:
+        open_store("s3://photos?region=eu-west-3&secret_access_key=b")
+
+    assert "\n" not in str(raised.value)
+
+
+async def test_what_is_put_takes_room_before_the_disk_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "LOOK_EVERY_S", 3600)
+    store = open_store(tmp_path.as_uri(), min_free_bytes=1)
+    free_bytes = await store.free_bytes()
+    await store.put("originals/a/one.jpg", b"abc")
+    await store.put("originals/a/two.jpg", pieces(b"ab", b"cde"))
+
+    assert free_bytes is not None
+    assert await store.free_bytes() == free_bytes - 8
+
+
 async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,6 +197,69 @@ async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
     await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
 
     assert await store.get("originals/a/one.jpg") == b"abcdef"
+
+
+@pytest.mark.parametrize("move", ["begin", "finish", "discard"])
+async def test_a_disk_may_be_slow_in_more_than_writing(
+    move: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0 if move == "begin" else 3600)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    disk = folder.Folder(tmp_path)
+    file = disk.begin("one.jpg")
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    if move == "finish":
+        await disk.finish(file)
+    elif move == "discard":
+        await disk.discard(file)
+    noticed = not disk.is_quick()
+    await disk.discard(file)
+
+    assert noticed
+    assert [path.name for path in tmp_path.iterdir()] == (["one.jpg"] if move == "finish" else [])
+
+
+async def test_a_file_that_cannot_even_be_closed_is_removed_and_says_nothing_more(
+    tmp_path: Path,
+) -> None:
+    disk = folder.Folder(tmp_path)
+    file = disk.begin("one.jpg")
+    await disk.append(file, b"abc")
+    os.close(file._file)  # so that the kernel refuses to close it again
+    await disk.discard(file)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_file_stays_open_while_a_thread_writes_to_it_however_often_that_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    begun, goes_on = threading.Event(), threading.Event()
+
+    class Slow(folder.NewFile):
+        def write(self, content: bytes) -> None:
+            begun.set()
+            goes_on.wait()
+            super().write(content)
+
+    disk = folder.Folder(tmp_path)
+    await disk.discard(disk.begin("one.jpg"))
+    file = Slow(str(tmp_path / "two.jpg"))
+    writing = asyncio.create_task(disk.append(file, b"abc"))
+    await asyncio.to_thread(begun.wait)
+    for _ in range(3):
+        writing.cancel()
+        await asyncio.sleep(0)
+    still = not writing.done()
+    goes_on.set()
+    await asyncio.wait([writing])
+    await disk.discard(file)
+
+    assert still
+    assert writing.cancelled()
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_slow_disk_is_rested_from_and_then_tried_again(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+import zlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ from services.gateway.requests import json_body
 from services.gateway.sweep import ORPHAN_AGE
 from tests.support.gateway_app import serving
 from tests.support.waiting import wait_until
+
+UNPACKED_BYTES = 32 * 2**20
 
 
 class Body(BaseModel):
@@ -95,6 +98,64 @@ async def test_a_request_is_gone_with_its_answer_and_waits_for_no_search() -> No
             await wait_until(lambda: seen[0]() is None)
     finally:
         gc.enable()
+
+
+@asynccontextmanager
+async def another() -> AsyncIterator[list[int]]:
+    """Somebody else who wants to work, too; yields a list of each turn that was had."""
+    turns: list[int] = []
+
+    async def work() -> None:
+        while True:
+            turns.append(len(turns))
+            await asyncio.sleep(0)
+
+    working = asyncio.create_task(work())
+    try:
+        yield turns
+    finally:
+        working.cancel()
+
+
+async def send_packed(url: str) -> None:
+    """Send a little that is unpacked to much, and return when the connection is closed."""
+    packed = zlib.compress(bytes(UNPACKED_BYTES))
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+    writer.write(
+        b"PUT /tags HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Encoding: deflate\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (len(packed), packed)
+    )
+    async with asyncio.timeout(60):
+        await _hear(reader, bytearray())
+    writer.close()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+async def test_others_have_their_turn_while_a_body_is_unpacked() -> None:
+    async def read(request: web.Request) -> web.Response:
+        while content := await request.content.readany():
+            taken.append((len(content), len(turns)))
+        return web.Response()
+
+    taken: list[tuple[int, int]] = []
+    async with serving([web.put("/tags", read)], timed(60)) as url, another() as turns:
+        await send_packed(url)
+
+    assert sum(size for size, _ in taken) == UNPACKED_BYTES
+    assert len({at for _, at in taken}) == len(taken)
+
+
+async def test_others_have_their_turn_while_a_body_is_unpacked_that_nobody_wants() -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        begun.append(len(turns))
+        return web.Response(status=400)
+
+    begun: list[int] = []
+    refusing = serving([web.put("/tags", refuse)], timed(60), lingering_s=60)
+    async with refusing as url, another() as turns:
+        await send_packed(url)
+
+    assert len(turns) - begun[0] > UNPACKED_BYTES // 2**20
 
 
 def test_the_sweep_does_not_reach_an_upload_under_way() -> None:

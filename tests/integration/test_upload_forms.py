@@ -96,6 +96,15 @@ async def test_so_many_fields_are_no_form_of_ours(url: str) -> None:
     assert (status, problem["code"]) == (400, "bad_request")
 
 
+async def test_a_file_name_with_an_apostrophe_and_no_encoding_is_no_fault_of_ours(url: str) -> None:
+    # RFC 2231's form in pieces, in which an apostrophe may end the name of an encoding
+    head = "Content-Disposition: form-data; name=photo; filename*0=it's.jpg"
+    body = f"--b\r\n{head}\r\n\r\n".encode() + CAT + b"\r\n--b--\r\n"
+    status, answer = await sent(url, body)
+
+    assert (status, answer["processing"]) == (202, True)
+
+
 async def test_unknown_fields_and_a_batch_of_many_are_taken(url: str) -> None:
     unknown = {f"field-{number}": "x" for number in range(50)}
     status, batch = await upload_batch(url, [CAT] * 100, headers=None, **unknown)

@@ -16,7 +16,10 @@ from shared.server import Runner
 
 @asynccontextmanager
 async def serving(
-    routes: Iterable[web.AbstractRouteDef], *middlewares: Middleware, unread_s: float = 30
+    routes: Iterable[web.AbstractRouteDef],
+    *middlewares: Middleware,
+    unread_s: float = 30,
+    lingering_s: float = 0.1,
 ) -> AsyncIterator[str]:
     """Serve `routes` to everybody, as the gateway does; yields the URL."""
     app = web.Application(middlewares=[problems, whole, *middlewares, keyed(ApiKeys(()))])
@@ -27,7 +30,7 @@ async def serving(
         unread_s=unread_s,
         access_log=None,
         shutdown_timeout=1,
-        lingering_time=0.1,
+        lingering_time=lingering_s,
     )
     await runner.setup()
     try:

@@ -130,6 +130,7 @@ DISPOSITIONS = (
     b'form-data; name="photo',
     b"; name=photo",
     b"form-data; name=photo; filename*0=a; filename*1=b",
+    b"form-data; name=photo; filename*0=it's",
     b'form-data; name="photo"; filename="a"; filename="b"',
     b"form-data; name=_charset_",
 )

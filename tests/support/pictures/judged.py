@@ -6,7 +6,7 @@ from pathlib import Path
 
 from services.gateway.errors import Problem
 from services.gateway.parts import Parts
-from services.gateway.receiving import Limits, Received, receive
+from services.gateway.receiving import Limits, LongHeaders, Received, receive
 from shared.blobs import open_store
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="photo"\r\n\r\n'
@@ -30,6 +30,6 @@ async def judged(content: bytes, folder: Path) -> Received | Problem:
     part = await Parts(Pieces(HEAD + content + TAIL), "b", of="photo").next()
     assert part is not None
     try:
-        return await receive(part, open_store(folder.as_uri()), LIMITS)
+        return await receive(part, open_store(folder.as_uri()), LIMITS, LongHeaders())
     except Problem as problem:
         return problem
