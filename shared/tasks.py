@@ -1,11 +1,15 @@
-"""Ending tasks for certain, and leaving those that nobody waits for."""
+"""Ending tasks for certain, seeing them through, and leaving those that nobody waits for."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 
 AGAIN_S: Final = 0.1
+
+T = TypeVar("T")
 
 
 async def end(task: asyncio.Task[Any] | None) -> None:
@@ -27,3 +31,20 @@ def looked_at(task: asyncio.Future[Any]) -> None:
     """
     if not task.cancelled():
         task.exception()
+
+
+async def seen_through(task: asyncio.Future[T], *, stop: Callable[[], None] | None = None) -> T:
+    """Return what `task` comes to. Who is cancelled meanwhile is so when it has ended.
+
+    `stop`: has it end soon then.
+    """
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        if stop is not None:
+            stop()
+        while not task.done():  # a stopping service cancels twice
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        looked_at(task)
+        raise

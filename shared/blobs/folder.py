@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from shared.tasks import looked_at
+from shared.tasks import seen_through
 
 QUICK_S: Final = 0.002
 """A write takes less on average where the kernel keeps what is written, and syncs it later. One may
@@ -85,17 +85,8 @@ class Folder:
             with self._judged():
                 move()
             return
-        moving = asyncio.ensure_future(asyncio.to_thread(move))
-        try:
-            await asyncio.shield(moving)
-        except asyncio.CancelledError:
-            # The file is not closed under its hands, however often we are cancelled: a stopping
-            # service does so twice, and the number of a closed file may soon be that of another.
-            while not moving.done():
-                with suppress(asyncio.CancelledError):
-                    await asyncio.wait([moving])
-            looked_at(moving)
-            raise
+        # The file is not closed under its hands: the number of a closed one may soon be another's.
+        await seen_through(asyncio.ensure_future(asyncio.to_thread(move)))
 
     @contextmanager
     def _judged(self) -> Iterator[None]:

@@ -25,7 +25,7 @@ from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, UnavailableError
-from shared.tasks import looked_at
+from shared.tasks import seen_through
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
@@ -146,13 +146,7 @@ class BlobStore:
                 max_concurrency=PARTS_AT_A_TIME,
             )
         )
-        try:
-            await asyncio.shield(writing)
-        except asyncio.CancelledError:
-            source.stop()
-            await asyncio.wait([writing])
-            looked_at(writing)
-            raise
+        await seen_through(writing, stop=source.stop)
 
     async def get(self, name: str) -> bytes:
         """Return the whole blob. Raises `BlobMissingError`."""
