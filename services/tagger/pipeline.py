@@ -96,32 +96,27 @@ class Pipeline:
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each as it begins.
 
-        The word of one goes out before that of the next, and has arrived when the one after that
-        begins, and before this returns or raises; if it is cancelled, that may come to nothing, or
-        be refused.
+        The word of one is out before that of the next, and before this returns or raises; if it is
+        cancelled, that may come to nothing, or be refused.
         """
         work.pixels = self.pixels
-        told: list[asyncio.Future[None]] = []
-        try:
-            for place, step in enumerate(self.steps, 1):
-                work.later = self._needed_from(place)
-                # It goes to Redis together with what the stage asks there first, or the next.
-                work.told = asyncio.ensure_future(report(step))
-                # Where the stage fails as well, whoever ends the attempt finds out by itself.
-                work.told.add_done_callback(looked_at)
-                told = [*told[-1:], work.told]
+        for place, step in enumerate(self.steps, 1):
+            work.later = self._needed_from(place)
+            # It goes to Redis together with what the stage asks there first.
+            work.told = telling = asyncio.ensure_future(report(step))
+            # Where the stage fails as well, whoever ends the attempt finds out by itself.
+            telling.add_done_callback(looked_at)
+            try:
                 await _timed(step.stage, work)
-                await told[0]
-            await told[-1]
-        except asyncio.CancelledError:
-            for telling in told:
+            except asyncio.CancelledError:
                 telling.cancel()
-            raise
-        except BaseException:
-            await asyncio.wait(told)
-            raise
-        finally:
-            work.told = None  # what it failed with leads back to the work, and its picture
+                raise
+            except BaseException:
+                await asyncio.wait([telling])
+                raise
+            finally:
+                work.told = None  # what it failed with leads back to the work, and its picture
+            await telling
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
 
