@@ -43,6 +43,21 @@ class Ending:
     outcome: Outcome
     tag_ids: Sequence[int] | None = None
     letter: DeadLetter | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the photo's bytes said, where nobody had looked: fields of the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStep:
+    """The stage that an attempt begins with; `progress` in percent.
+
+    `events`: what the watchers are told, by the photo's language, as of attempt 0 and of no batch:
+    which they are, the claim finds out.
+    """
+
+    stage: str
+    progress: int
+    events: Mapping[str, Event]
 
 
 class Claim(enum.Enum):
@@ -65,19 +80,32 @@ class Finish(enum.Enum):
 
 
 class Attempts:
-    """The attempts at the photos of one shard. Raises `UnavailableError` when Redis is away."""
+    """The attempts at the photos of one shard. Raises `UnavailableError` when Redis is away.
 
-    def __init__(self, redis: Redis, *, retention_s: int) -> None:
+    `looks_for`: what is looked for in a photo's bytes, a word; what they said is found again by
+    it for `facts_kept_s`. Empty: it is not kept.
+    """
+
+    def __init__(
+        self, redis: Redis, *, retention_s: int, looks_for: str = "", facts_kept_s: int = 0
+    ) -> None:
         self._redis = redis
         self._retention_ms = retention_s * 1000
+        self._looks_for = looks_for
+        self._facts_kept_ms = facts_kept_s * 1000
         self._claim = script(redis, "claim")
         self._step = script(redis, "step")
         self._tell = script(redis, "tell")
         self._finish = script(redis, "finish")
         self._retry = script(redis, "retry")
 
-    async def claim(self, photo_id: int, job_id: str, receipt: Receipt) -> Record | Claim:
-        """Start an attempt: the record returned holds its fencing token."""
+    async def claim(
+        self, photo_id: int, job_id: str, receipt: Receipt, first: FirstStep | None = None
+    ) -> Record | Claim:
+        """Start an attempt: the record returned holds its fencing token.
+
+        `first`: noted and told in the same step, if the attempt starts.
+        """
         with away_is_unavailable():
             reply = await self._claim(
                 keys=[keys.photo(photo_id), receipt.stream],
@@ -88,15 +116,23 @@ class Attempts:
                     receipt.consumer,
                     receipt.entry_id,
                     uuid.uuid4().hex,
+                    self._looks_for,
+                    *(self._noted(first) if first else ()),
                 ],
             )
         match reply:
-            case [b"started", flat]:
-                return Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+            case [b"started", flat, facts]:
+                record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+                return record.knowing(orjson.loads(facts)) if facts else record
             case [b"over"]:
                 return Claim.OVER
             case _:
                 return Claim.LOST
+
+    def _noted(self, first: FirstStep) -> list[Any]:
+        [name] = {event.name for event in first.events.values()}
+        told = {locale: event.data() for locale, event in first.events.items()}
+        return [first.stage, first.progress, self._retention_ms, name, orjson.dumps(told)]
 
     async def step(self, record: Record, *, stage: str, progress: int, event: Event) -> bool:
         """Note how far an attempt is and tell the watchers; False if it is no longer its turn."""
@@ -158,6 +194,9 @@ class Attempts:
                     orjson.dumps([[event.name, event.data()] for event in ending.events]),
                     orjson.dumps(dict(ending.outcome.report)),
                     orjson.dumps(dict(ending.outcome.counts)),
+                    self._looks_for if ending.facts else "",
+                    orjson.dumps(dict(ending.facts)),
+                    self._facts_kept_ms,
                     *letter_fields,
                 ],
             )

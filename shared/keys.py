@@ -214,6 +214,10 @@ def recognizing(digest: str) -> str:
     return f"{SHARD}:recognizing:{digest}"
 
 
+def facts(sha256: str) -> str:
+    return f"{SHARD}:facts:{sha256}"
+
+
 def sweep_lock() -> str:
     return f"{SHARD}:sweep-lock"
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import Literal
+from contextlib import suppress
+from typing import Any, Literal
 
+import orjson
 import structlog
 
 Level = Literal["debug", "info", "warning"]
@@ -22,24 +25,22 @@ def configure(
     console = sys.stderr.isatty() if style is None else style == "console"
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
     ]
+    rendered = _renderer(console=console)
+    # Ours go around the standard library: each is a fifth of the time then.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, *rendered],
+        logger_factory=_Lines,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderer(console=console),
-            ],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
         )
     )
     root = logging.getLogger()
@@ -54,7 +55,7 @@ def configure(
 
 def _renderer(*, console: bool) -> list[structlog.typing.Processor]:
     if not console:
-        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     return [
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
@@ -62,3 +63,23 @@ def _renderer(*, console: bool) -> list[structlog.typing.Processor]:
             exception_formatter=structlog.dev.plain_traceback,
         )
     ]
+
+
+def _json(event: Any, **settings: Any) -> str:
+    try:
+        return orjson.dumps(event, **settings).decode()
+    except TypeError:  # a client's text that is no Unicode, or too large a number
+        return json.dumps(event, **settings)
+
+
+class _Lines(structlog.WriteLogger):
+    """Writes lines to stderr, if they can be written: no request fails for want of a log."""
+
+    def __init__(self, *_names: str) -> None:
+        super().__init__(sys.stderr)
+
+    def msg(self, message: str) -> None:
+        with suppress(OSError):
+            super().msg(message)
+
+    debug = info = warning = error = critical = msg

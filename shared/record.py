@@ -92,6 +92,8 @@ class Record:
     """A photo's hash in Redis, its fields as text."""
 
     fields: Mapping[str, str]
+    facts: Mapping[str, str] | None = None
+    """Fields that the same bytes gave a photo before; None if nobody knows."""
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Record:
@@ -189,7 +191,11 @@ class Record:
 
     def changed(self, changes: Mapping[str, str]) -> Record:
         """Return the record as it will be with `changes`."""
-        return Record({**self.fields, **changes})
+        return Record({**self.fields, **changes}, self.facts)
+
+    def knowing(self, facts: Mapping[str, str]) -> Record:
+        """Return the record with what the same bytes said before."""
+        return Record(self.fields, facts)
 
     def photo(self) -> Photo:
         """Return the photo as clients see it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from pathlib import Path
 
 import redis.exceptions
 import structlog
@@ -17,6 +16,7 @@ from redis.commands.core import AsyncScript
 from shared.broker import AWAY, Primary, is_away
 from shared.errors import UnavailableError
 from shared.metrics import REDIS_ERRORS
+from shared.scripts import text_of
 from shared.together import Together
 
 __all__ = [
@@ -45,10 +45,6 @@ _EVICTS = (
 )
 
 logger = structlog.stdlib.get_logger()
-
-_LUA = Path(__file__).parent / "lua"
-_LIBRARY = ("prelude", "counting", "spending", "moving", "similar", "tagging", "watching")
-"""The functions that scripts share, in the order in which they build on each other."""
 
 
 def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Redis:
@@ -121,21 +117,8 @@ async def closing(client: Redis) -> AsyncIterator[Redis]:
 
 
 def script(client: Redis, name: str) -> AsyncScript:
-    """Return the script `shared/lua/<name>.lua`, sent by its hash (and whole when unknown).
-
-    Those by which a photo goes on to its end say in their first line, which the server wants to
-    see first, that they may take memory: a full server can be worked empty.
-    """
-    library = [_text(f"lib/{part}") for part in _LIBRARY]
-    text = _text(name)
-    if text.startswith("#!"):
-        flags, _, text = text.partition("\n")
-        library.insert(0, flags)
-    return client.register_script("\n".join([*library, text]))
-
-
-def _text(name: str) -> str:
-    return (_LUA / f"{name}.lua").read_text(encoding="utf-8")
+    """Return the script `shared/lua/<name>.lua`, sent by its hash (and whole when unknown)."""
+    return client.register_script(text_of(name))
 
 
 async def check_keeps_all(client: Redis) -> None:

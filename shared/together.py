@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import hiredis
 import redis.exceptions
 from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from shared.tasks import end
+from shared.wire import Wire
 
 MOST_CALLS: Final = 100
 """How many calls one write holds at most; the rest goes with the next."""
@@ -26,6 +28,7 @@ class _Call:
     script: _Script
     keys: Sequence[Any]
     args: Sequence[Any]
+    packed: bytes
     reply: asyncio.Future[Any]
 
 
@@ -35,12 +38,16 @@ class Together(Redis):
     Each call is answered as it would be alone: what the server refuses is sent again by itself,
     and what a lost connection leaves open is sent again by redis-py, so a script has to be the
     same when run twice. One whose caller is cancelled is run all the same.
+
+    What redis-py has sent first, with all its care for a server that is away or has moved, goes
+    over a `Wire` from then on, as long as that holds.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._waiting: deque[_Call] = deque()
         self._writing: asyncio.Task[None] | None = None
+        self._wire: Wire | None = None
 
     def register_script(self, script: Any) -> Any:
         """Return a script of this client."""
@@ -48,7 +55,8 @@ class Together(Redis):
 
     async def run(self, script: _Script, keys: Sequence[Any], args: Sequence[Any]) -> Any:
         """Return what `script` returns, run alone or with others."""
-        call = _Call(script, keys, args, asyncio.get_running_loop().create_future())
+        packed = hiredis.pack_command(("EVALSHA", script.sha, len(keys), *keys, *args))
+        call = _Call(script, keys, args, packed, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
         if self._writing is None:
             # It begins once those have run that are about to, and may call a script as well.
@@ -61,6 +69,7 @@ class Together(Redis):
         self._writing = None  # one that was ended before it began has not said so
         while self._waiting:
             _answer(self._waiting.popleft(), redis.exceptions.ConnectionError(_CLOSED))
+        await self._hang_up()
         await super().aclose(*args, **kwargs)
 
     async def _write_all(self) -> None:
@@ -75,24 +84,52 @@ class Together(Redis):
 
     async def _send(self, calls: Sequence[_Call]) -> None:
         try:
-            if len(calls) == 1:
-                await _run_alone(calls[0])
+            if self._wire is not None and self._wire.good:
+                await self._run_on(self._wire, calls)
             else:
-                await self._run_together(calls)
+                await self._hang_up()
+                await self._run_by_redis_py(calls)
+                await self._connect()
         finally:
             for call in calls:
                 if not call.reply.done():
                     _answer(call, redis.exceptions.ConnectionError(_CLOSED))
 
-    async def _run_together(self, calls: Sequence[_Call]) -> None:
+    async def _run_on(self, wire: Wire, calls: Sequence[_Call]) -> None:
+        try:
+            replies = await wire.ask(b"".join(call.packed for call in calls), len(calls))
+        except redis.exceptions.TimeoutError as error:
+            await self._hang_up()
+            _answer_all(calls, error)
+        except redis.exceptions.ConnectionError:
+            await self._hang_up()
+            await self._run_by_redis_py(calls)
+        else:
+            refused, moved = list[_Call](), False
+            for call, reply in zip(calls, replies, strict=True):
+                if isinstance(reply, hiredis.ReplyError):
+                    refused.append(call)
+                    moved = moved or str(reply).startswith("READONLY")
+                else:
+                    _answer(call, reply)
+            if moved:
+                # The server has become a replica of another, which redis-py finds.
+                await self._hang_up()
+            if refused:
+                await asyncio.gather(*map(_run_alone, refused))
+
+    async def _run_by_redis_py(self, calls: Sequence[_Call]) -> None:
+        if len(calls) == 1:
+            await _run_alone(calls[0])
+            return
         try:
             pipeline = self.pipeline(transaction=False)
             for call in calls:
                 pipeline.evalsha(call.script.sha, len(call.keys), *call.keys, *call.args)
             replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001  # it is the callers' to judge
-            # Each its own: where it is raised is written into it.
-            replies = [copy.copy(error) for _ in calls]
+            _answer_all(calls, error)
+            return
         refused = list[_Call]()
         for call, reply in zip(calls, replies, strict=True):
             if isinstance(reply, redis.exceptions.ResponseError):
@@ -100,6 +137,20 @@ class Together(Redis):
             else:
                 _answer(call, reply)
         await asyncio.gather(*map(_run_alone, refused))
+
+    async def _connect(self) -> None:
+        pool = self.connection_pool
+        try:
+            self._wire = await Wire.open(
+                pool.make_connection(), timeout_s=pool.connection_kwargs["socket_timeout"]
+            )
+        except (redis.exceptions.RedisError, OSError):
+            return  # who calls next finds out
+
+    async def _hang_up(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            await wire.close()
 
 
 class _Script(AsyncScript):
@@ -123,6 +174,12 @@ async def _run_alone(call: _Call) -> None:
     except Exception as error:  # noqa: BLE001  # it is the caller's to judge
         reply = error
     _answer(call, reply)
+
+
+def _answer_all(calls: Sequence[_Call], error: Exception) -> None:
+    for call in calls:
+        # Each its own: where it is raised is written into it.
+        _answer(call, copy.copy(error))
 
 
 def _answer(call: _Call, reply: Any) -> None:

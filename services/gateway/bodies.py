@@ -75,7 +75,9 @@ class _TimedBody:
 
     async def readany(self) -> bytes:
         """Return what has come, at least a byte; nothing at the end."""
-        content = self._content.read_nowait(READ_BYTES) or await self._in_time()
+        content = self._content.read_nowait(READ_BYTES)
+        if not content and not self._content.at_eof():
+            content = await self._in_time()
         if self._clock() >= self._ends_at:  # also where nobody had to wait
             raise timed_out(self._whole_s)
         return content

@@ -96,10 +96,17 @@ class _Jpeg:
         while (found := self._segment(head)) is not None:
             marker, segment = found
             if marker in _FRAMES:
-                return _measured(b"\xff\xd8" + self._exif + segment)
+                return self._of_frame(segment)
             if marker == _EXIF and not self._exif and segment[4:10] == b"Exif\0\0":
                 self._exif = segment
         return None
+
+    def _of_frame(self, segment: bytes) -> Size:
+        if self._exif:  # which may turn it
+            return _measured(b"\xff\xd8" + self._exif + segment)
+        if len(segment) < 9:  # noqa: PLR2004
+            raise ValueError("no size")
+        return _above_zero(int.from_bytes(segment[7:9], "big"), int.from_bytes(segment[5:7], "big"))
 
     def _segment(self, head: bytearray) -> tuple[int, bytes] | None:
         """Return the next marker and its segment, marker included; None if it is not all there."""

@@ -10,7 +10,7 @@ import structlog
 from aiohttp import hdrs, parse_content_disposition, web
 from aiohttp.http import HttpProcessingError
 from aiohttp.multipart import content_disposition_filename
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
 from services.gateway.bodies import ENVELOPE_BYTES
 from services.gateway.errors import Problem, bad_request, too_long
@@ -67,13 +67,11 @@ def _names(disposition: str) -> tuple[str | None, str]:
 class Parts:
     """The parts of a form, one after the other. Raises `Problem`.
 
-    `content`, `content_type`: those of the request. What is no content of parts named `of` may be
+    `content`, `boundary`: those of the request. What is no content of parts named `of` may be
     `ENVELOPE_BYTES` long.
     """
 
-    def __init__(self, content: Content, content_type: str, *, of: str) -> None:
-        _, options = parse_options_header(content_type)
-        boundary = options.get("boundary", "")
+    def __init__(self, content: Content, boundary: str, *, of: str) -> None:
         if not 1 <= len(boundary) <= BOUNDARY_CHARS:
             raise _malformed("no boundary, or too long a one")
         self._content = content

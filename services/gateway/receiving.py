@@ -84,8 +84,10 @@ async def receive(part: Part, blobs: BlobStore, limits: Limits) -> Received:
     _check_size(width, height, limits)
     filename = f"photo-{ULID()}.{image_format.extension}"
     # A small photo is one write; a large one is never in memory as a whole.
+    content = head if ended else incoming.rest(head)
+    del head
     with tracing.span("store"):
-        await blobs.put(original(filename), head if ended else incoming.rest(head))
+        await blobs.put(original(filename), content)
     return Received(
         filename=filename,
         original_name=as_data(part.filename),

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import hdrs, web
+from multipart import parse_options_header
 
 from services.gateway.admission import Admission
 from services.gateway.bodies import ENVELOPE_BYTES, continue_when_read
@@ -170,13 +171,15 @@ class Uploads:
         )
 
     async def _read(self, request: web.Request, form: _Form) -> None:
-        if request.content_type != "multipart/form-data":
+        # aiohttp would read it by the parser of mails, anew for each form: their boundaries differ.
+        content_type, options = parse_options_header(request.headers.get(hdrs.CONTENT_TYPE, ""))
+        if content_type != "multipart/form-data":
             raise bad_request("The body must be multipart/form-data with a part named photo")
         most_bytes = self._max_batch * (self._limits.max_bytes + PART_BYTES) + ENVELOPE_BYTES
         if (request.content_length or 0) > most_bytes:
             raise too_long(most_bytes)
         fields = 0
-        parts = Parts(request.content, request.headers[hdrs.CONTENT_TYPE], of="photo")
+        parts = Parts(request.content, options.get("boundary", ""), of="photo")
         while (part := await parts.next()) is not None:
             if part.is_form:
                 raise bad_request("A part of the form is a multipart body itself")

@@ -24,11 +24,12 @@ from services.tagger.pipeline import Pipeline, Step
 from services.tagger.running import Running
 from services.tagger.stages.stage import Tools, Work
 from shared import tracing
-from shared.attempts import Claim
+from shared.attempts import Claim, FirstStep
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
 from shared.errors import UnavailableError
-from shared.events import PhotoProgress
+from shared.events import Event
+from shared.messages import LOCALES
 from shared.record import Record
 
 BLOBS_PAUSE_S: Final = 5.0
@@ -76,7 +77,10 @@ class Tagging:
         with _named_in_logs(command):
             try:
                 record = await self._tools.attempts.claim(
-                    command.photo_id, command.job_id, message.receipt
+                    command.photo_id,
+                    command.job_id,
+                    message.receipt,
+                    self._first_step(command),
                 )
                 if isinstance(record, Record):
                     if record.waited_s is not None:
@@ -190,15 +194,13 @@ class Tagging:
 
     async def _report(self, work: Work, step: Step) -> None:
         record, stage = work.record, step.stage
-        event = PhotoProgress(
-            photo_id=record.id,
-            job_id=record.job_id,
-            stage=stage.id,
-            progress=step.progress,
-            message=stage.message(record.locale),
+        if record.fields["stage"] == stage.id:
+            return  # the claim has told it
+        event = step.event(
+            record.id,
+            record.job_id,
+            record.locale,
             attempt=record.attempt,
-            label=stage.labels[record.locale] if step.own else None,
-            icon=stage.icon if step.own else None,
             batch_id=record.batch_id,
             traceparent=work.told_trace,
         )
@@ -206,6 +208,20 @@ class Tagging:
             record, stage=stage.id, progress=step.progress, event=event
         ):
             raise LeaseLostError
+
+    def _first_step(self, command: TagPhoto) -> FirstStep | None:
+        """Return the first step, if nothing of it has to be known of the photo but its language."""
+        if self._max_age_s or tracing.on():
+            return None
+        step = self._pipeline.steps[0]
+        traceparent = tracing.passed_on(command.traceparent) or None
+        events: dict[str, Event] = {
+            locale: step.event(
+                command.photo_id, command.job_id, locale, attempt=0, traceparent=traceparent
+            )
+            for locale in LOCALES
+        }
+        return FirstStep(step.stage.id, step.progress, events)
 
 
 class EndDeadPhotos(Middleware):

@@ -41,6 +41,7 @@ from shared.blobs import BlobStore
 from shared.broker import RedisStreamsBroker
 from shared.commands import TAG_PHOTO
 from shared.decoding.decoder import Decoder
+from shared.decoding.facts import FACTS_FORMAT
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
@@ -56,6 +57,9 @@ paid for should survive a restart of the server."""
 WAITS_S: Final = 3_600.0
 """What an attempt may wait for others, besides its own time: for the provider, and for another
 attempt at the same photo."""
+
+FACTS_KEPT_S: Final = 24 * 3600
+"""How long it is known what a photo's bytes say: for those who send it twice, or in many copies."""
 
 OPENAI_HOST: Final = "api.openai.com"
 
@@ -125,6 +129,13 @@ def _gate(
     )
 
 
+def _looks_for(settings: TaggerSettings) -> str:
+    """Return a word for what `Facts` are found in a photo; empty: they are not to be kept."""
+    if not settings.cache_ttl_s:
+        return ""
+    return f"{FACTS_FORMAT} with place" if settings.keep_place else FACTS_FORMAT
+
+
 @asynccontextmanager
 async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
     """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
@@ -158,7 +169,12 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
             await tags.introduce(vocabulary.pairs)
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
-                attempts=Attempts(redis, retention_s=settings.retention_s),
+                attempts=Attempts(
+                    redis,
+                    retention_s=settings.retention_s,
+                    looks_for=_looks_for(settings),
+                    facts_kept_s=min(FACTS_KEPT_S, settings.cache_ttl_s),
+                ),
                 tags=tags,
                 blobs=blobs,
                 decoder=decoder,

@@ -45,7 +45,12 @@ class Endings:
         def ending(record: Record) -> Ending:
             done = record.changed({**changes, "status": "complete"})
             return Ending(
-                "complete", changes, _last_events(done, work), outcome, [t.id for t in done.tags]
+                "complete",
+                changes,
+                _last_events(done, work),
+                outcome,
+                [tag.id for tag in done.tags],
+                facts=work.facts if work.record.facts is None else {},
             )
 
         record = work.record

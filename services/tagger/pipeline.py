@@ -12,13 +12,14 @@ from typing import Any, Final
 import orjson
 import structlog
 
-from services.tagger.errors import RetryableError, TaggingError
+from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
 from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
 from shared.errors import UnavailableError
+from shared.events import PhotoProgress
 
 DONE: Final[dict[str, Any]] = {
     "id": "done",
@@ -52,6 +53,20 @@ class Step:
         """Whether clients may never have heard of it."""
         return self.stage.id not in FIXED
 
+    def event(self, photo_id: int, job_id: str, locale: str, **of: Any) -> PhotoProgress:
+        """Return what the watchers are told as it begins; `of`: the event's other fields."""
+        stage = self.stage
+        return PhotoProgress(
+            photo_id=photo_id,
+            job_id=job_id,
+            stage=stage.id,
+            progress=self.progress,
+            message=stage.message(locale),
+            label=stage.labels[locale] if self.own else None,
+            icon=stage.icon if self.own else None,
+            **of,
+        )
+
     def described(self) -> dict[str, Any]:
         """Return what clients are told of it, labels by locale."""
         return {
@@ -78,25 +93,26 @@ class Pipeline:
         return [*(step.described() for step in self.steps), DONE]
 
     async def run(self, work: Work, report: Report) -> None:
-        """Take `work` through all stages; `report` is told of each before it begins."""
+        """Take `work` through all stages; `report` is told of each as it begins.
+
+        The word of one is out before that of the next, and before this returns or raises.
+        """
         work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
-            await report(step)
-            stage = step.stage
             work.later = self._needed_from(place)
-            started_s, stood_s = time.perf_counter(), work.clock.stood_s
+            # It goes to Redis together with what the stage asks there first.
+            work.told = telling = asyncio.ensure_future(report(step))
+            # Where the stage fails as well, whoever ends the attempt finds out by itself.
+            telling.add_done_callback(_looked_at)
             try:
-                with tracing.span(f"stage {stage.id}"):
-                    async with work.clock.limit(stage.timeout_s):
-                        await _run(stage, work)
-            except TimeoutError:
-                raise RetryableError(
-                    "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
-                ) from None
-            finally:
-                took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
-                work.stage_ms[stage.id] = took_s * 1000
-                STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
+                await _timed(step.stage, work)
+            except asyncio.CancelledError:
+                telling.cancel()
+                raise
+            except BaseException:
+                await asyncio.wait([telling])
+                raise
+            await telling
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
 
@@ -151,6 +167,22 @@ def _between(begin: int, end: int, share: int, stages: Sequence[Stage]) -> Itera
         share += stage.share
 
 
+async def _timed(stage: Stage, work: Work) -> None:
+    started_s, stood_s = time.perf_counter(), work.clock.stood_s
+    try:
+        with tracing.span(f"stage {stage.id}"):
+            async with work.clock.limit(stage.timeout_s):
+                await _run(stage, work)
+    except TimeoutError:
+        raise RetryableError(
+            "timeout", f"The stage {stage.id} took longer than {stage.timeout_s:g} s"
+        ) from None
+    finally:
+        took_s = time.perf_counter() - started_s - (work.clock.stood_s - stood_s)
+        work.stage_ms[stage.id] = took_s * 1000
+        STAGE_SECONDS.labels(stage=stage.id).observe(took_s)
+
+
 async def _run(stage: Stage, work: Work) -> None:
     """Run `stage`; what it raises that is no error of ours becomes one."""
     work.stage = stage.id
@@ -160,6 +192,8 @@ async def _run(stage: Stage, work: Work) -> None:
         else:
             await in_thread(lambda: stage.run(work))
         missing = [part for part in stage.makes if getattr(work, part) is None]
+        if work.undecoded and "picture" in missing:
+            missing.remove("picture")
         if missing:
             raise RuntimeError(f"made no {missing[0]}")  # noqa: TRY301
     except asyncio.CancelledError:
@@ -167,11 +201,16 @@ async def _run(stage: Stage, work: Work) -> None:
         if task is None or task.cancelling():
             raise
         raise _failed(stage, "it cancelled itself") from None
-    except (TaggingError, UnavailableError):
+    except (TaggingError, UnavailableError, LeaseLostError):
         raise
     # Also what would end the process: it has other photos in work.
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise _failed(stage, error) from error
+
+
+def _looked_at(telling: asyncio.Future[None]) -> None:
+    if not telling.cancelled():
+        telling.exception()
 
 
 def _failed(stage: Stage, why: BaseException | str) -> RetryableError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -30,6 +31,7 @@ from services.tagger.telling import Stages
 from shared.blobs import open_store
 from shared.health import Health
 from shared.redis import check_keeps_all, closing, connect, once_there
+from shared.serve import COLLECT_AFTER
 
 LOOK_EVERY_S: Final = 0.5
 """How soon a signal is heard at the latest. The kernel may give it to any thread, and Python calls
@@ -62,6 +64,8 @@ def run(settings: TaggerSettings) -> None:
         try:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
+            gc.set_threshold(COLLECT_AFTER)
+            gc.freeze()  # what is there by now stays, and need not be looked at again
             worker.start()
             health.starting = False
             logger.info("tagger_started", port=settings.port, threads=settings.threads)

@@ -7,12 +7,9 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 from __future__ import annotations
 
 import asyncio
-import errno
-import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -24,13 +21,15 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+from shared.blobs.faults import translated
+from shared.blobs.folder import Folder
 from shared.blobs.room import Room
-from shared.errors import BlobMissingError, NoRoomError, UnavailableError
+from shared.errors import BlobMissingError, UnavailableError
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
 PIECE_BYTES: Final = 128 * 1024
-"""What of a streamed blob is in memory before it goes to a folder."""
+"""What of a streamed blob is in memory before it goes to a folder that is slow."""
 
 PART_BYTES: Final = 5 * 2**20
 """The same before it goes to a bucket, whose parts are not smaller."""
@@ -53,16 +52,6 @@ _RETRIES: Final[RetryConfig] = {
 """Whoever waits is told within 25 s that a bucket is away: by itself obstore tries for 3 minutes,
 longer than a stage may take or a client waits."""
 
-_NO_BUCKET: Final = "NoSuchBucket"
-"""The code in an answer of 404 that says nothing of the blob."""
-
-_FULL: Final = re.compile(
-    rf"\(os error ({errno.ENOSPC}|{errno.EDQUOT}|{errno.EFBIG})\)",
-)
-"""What obstore says, in words alone, of a disk, a quota or a file that may not grow."""
-_UNFINISHED: Final = re.compile(r"#\d+$")
-"""How the names end under which obstore writes a file until it is whole."""
-
 
 @dataclass(frozen=True, slots=True)
 class Blob:
@@ -82,6 +71,8 @@ class BlobStore:
     def __init__(self, store: ObjectStore, room: Room | None = None) -> None:
         self._store = store
         self._room = room
+        local = isinstance(store, LocalStore) and store.prefix
+        self._folder = Folder(local) if local else None
 
     async def check_room(self) -> None:
         """Raise `NoRoomError` if no more may be put here now."""
@@ -99,17 +90,42 @@ class BlobStore:
         raised comes out as it is. Raises `NoRoomError`, with nothing stored, where it is full.
         """
         await self.check_room()
-        source = None if isinstance(content, bytes) else _Source(content)
+        if isinstance(content, bytes):
+            with translated(name):
+                await self._put_whole(name, content)
+            return
+        if self._folder is not None and self._folder.is_quick():
+            await self._put_in_pieces(self._folder, name, content)
+            return
+        source = _Source(content)
         try:
-            with _translated(name):
-                if source is None:
-                    await obstore.put_async(self._store, name, content)
-                else:
-                    await self._put_in_parts(name, source)
+            with translated(name):
+                await self._put_in_parts(name, source)
         except UnavailableError:
-            if source is not None and source.error is not None:
+            if source.error is not None:
                 raise source.error from None
             raise
+
+    async def _put_whole(self, name: str, content: bytes) -> None:
+        if self._folder is not None and self._folder.is_quick():
+            self._folder.write(name, content)
+        else:
+            await obstore.put_async(self._store, name, content)
+
+    async def _put_in_pieces(
+        self, folder: Folder, name: str, content: AsyncIterator[bytes]
+    ) -> None:
+        with translated(name):
+            file = folder.begin(name)
+        try:
+            async for piece in content:
+                with translated(name):
+                    await folder.append(file, piece)
+                del piece  # the next may be long in coming
+            with translated(name):
+                file.finish()
+        finally:
+            file.discard()
 
     async def _put_in_parts(self, name: str, source: _Source) -> None:
         # Cancelled itself, obstore would leave its parts in the bucket: it removes them only when
@@ -134,7 +150,7 @@ class BlobStore:
 
     async def get(self, name: str) -> bytes:
         """Return the whole blob. Raises `BlobMissingError`."""
-        with _translated(name):
+        with translated(name):
             result = await obstore.get_async(self._store, name)
             return bytes(await result.bytes_async())
 
@@ -142,7 +158,7 @@ class BlobStore:
         """Yield the bytes from `start` up to `stop`, in pieces. Raises `BlobMissingError`."""
         if start >= stop:
             return
-        with _translated(name):
+        with translated(name):
             result = await obstore.get_async(self._store, name, options={"range": (start, stop)})
             async for chunk in result.stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(chunk)
@@ -151,7 +167,7 @@ class BlobStore:
         """Remove blobs; those that are not there do not matter."""
         for name in names:
             try:
-                with _translated(name):
+                with translated(name):
                     await obstore.delete_async(self._store, name)
             except BlobMissingError:
                 continue
@@ -159,17 +175,16 @@ class BlobStore:
     async def remove_unfinished(self, folder: str, *, before: datetime) -> int:
         """Remove what writes that were cut off before that time have left; returns how many.
 
-        A process that dies as it writes to a folder leaves a file beside the blob that was to
-        be, which no listing shows. A bucket has a rule of its own for that.
+        No listing shows them. A bucket has a rule of its own for that.
         """
-        if not isinstance(self._store, LocalStore) or self._store.prefix is None:
+        if self._folder is None:
             return 0
-        place = Path(self._store.prefix, folder)
-        return await asyncio.to_thread(_remove_unfinished, place, before)
+        with translated(folder):
+            return await asyncio.to_thread(self._folder.remove_unfinished, folder, before)
 
     async def list(self, prefix: str) -> AsyncIterator[Blob]:
         """Yield every blob whose name starts with the folder `prefix`, in no order."""
-        with _translated(prefix):
+        with translated(prefix):
             async for page in obstore.list(self._store, prefix):
                 for meta in page:
                     yield Blob(meta["path"], meta["size"], meta["last_modified"])
@@ -181,26 +196,11 @@ class BlobStore:
         """
         await self.check_room()
         try:
-            with _translated(_PROBE):
+            with translated(_PROBE):
                 await obstore.get_async(self._store, _PROBE)
         except BlobMissingError:
             pass
         return "ok"
-
-
-def _remove_unfinished(folder: Path, before: datetime) -> int:
-    removed = 0
-    for path in folder.rglob("*#*"):
-        try:
-            modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-            if _UNFINISHED.search(path.name) and modified < before:
-                path.unlink()
-                removed += 1
-        except FileNotFoundError:
-            continue  # the write has ended meanwhile
-        except OSError as error:
-            raise UnavailableError("blobs") from error
-    return removed
 
 
 class _Source:
@@ -237,21 +237,6 @@ class _Source:
             raise
         finally:
             self._reader = None
-
-
-@contextmanager
-def _translated(name: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        if _NO_BUCKET in str(error):
-            raise UnavailableError("blobs") from error
-        raise BlobMissingError(name) from None
-    except (BaseError, OSError) as error:
-        if _FULL.search(str(error)):
-            raise NoRoomError("a blob could not be written: there is no more room") from error
-        # The text of the cause names hosts and paths; it is for the log, not for clients.
-        raise UnavailableError("blobs") from error
 
 
 def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:

@@ -56,7 +56,8 @@ def is_away(error: BaseException) -> bool:
 
     This is the one place that decides it, for whoever talks to the server.
     """
-    if isinstance(error, AWAY):
+    # A script that is missing right after it was loaded: the server died in between.
+    if isinstance(error, (*AWAY, redis.exceptions.NoScriptError)):
         return True
     return isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(REFUSALS)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.decoding.protocol import CAMERA_CHARS, MOST_COLORS
+
+FACTS_FORMAT: Final = "1"
+"""Of what is found in a photo. Another one: what was found before is not used any more."""
 
 TakenAt = Annotated[
     str,

@@ -19,9 +19,10 @@ local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'watchers', 'batc
 if photo.job_id ~= ARGV[3] then return 0 end
 if ENDED[photo.status] then return photo.cancelled_by == ARGV[4] and 1 or 0 end
 
-redis.call('HSET', KEYS[1], 'cancelled_by', ARGV[4])
+local job = read_job(prefix, photo.job_id, 'stream', 'entry', 'member')
 emit(prefix, photo.watchers, ARGV[2], ARGV[6], ARGV[7])
-withdraw(prefix, photo.job_id, KEYS[2], ARGV[5])
-end_photo(prefix, ARGV[2], photo, 'cancelled', 'cancelled', now)
+withdraw(job, KEYS[2], ARGV[5])
+end_photo(prefix, ARGV[2], photo, 'cancelled', 'cancelled_by', ARGV[4], 'updated_at_ms', now)
+end_job(prefix, job, 'cancelled', now)
 count(prefix, photo.owner, {cancelled = 1})
 return 1

@@ -9,22 +9,33 @@
 -- ARGV[4]  consumer
 -- ARGV[5]  entry id
 -- ARGV[6]  id of this claim
+-- ARGV[7]  what is looked for in a photo's bytes, or ''
+-- ARGV[8]  the stage that begins at once; with it,
+-- ARGV[9]  progress, percent
+-- ARGV[10] how long events are kept, ms
+-- ARGV[11] event
+-- ARGV[12] JSON object: its data by the photo's language, of attempt 0 and of no batch
 --
--- Returns {'started', the record}, also if this claim was made before; {'over'} if there is
--- nothing left to do; or {'lost'} if another worker holds the entry, or has begun the job by
--- another. An entry that is not needed any more is acknowledged.
+-- Returns {'started', the record, what the same bytes have said, JSON or ''}, also if this claim was
+-- made before; {'over'} if there is nothing left to do; or {'lost'} if another worker holds the
+-- entry, or has begun the job by another. An entry that is not needed any more is acknowledged.
 local prefix, job = ARGV[1], ARGV[1] .. ':job:' .. ARGV[2]
-local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by')
+local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'queued_at_us', 'claimed_by',
+  'attempt', 'sha256', 'locale', 'batch_id', 'watchers')
 if photo.job_id ~= ARGV[2] or ENDED[photo.status] then
   settle(KEYS[2], ARGV[3], ARGV[5])
   return {'over'}
 end
-if photo.status == 'processing' and photo.claimed_by == ARGV[6] then
-  return {'started', redis.call('HGETALL', KEYS[1])}
+
+local function started()
+  local facts = ARGV[7] ~= '' and redis.call('HGET', prefix .. ':facts:' .. photo.sha256, ARGV[7])
+  return {'started', redis.call('HGETALL', KEYS[1]), facts or ''}
 end
+
+if photo.status == 'processing' and photo.claimed_by == ARGV[6] then return started() end
 if not is_held(KEYS[2], ARGV[3], ARGV[5], ARGV[4]) then return {'lost'} end
 -- A job has one message; should there be a second one, it does not disturb who works on the first.
-local begun = read(job, 'stream', 'entry')
+local begun = read_job(prefix, ARGV[2], 'stream', 'entry', 'member')
 if photo.status == 'processing' and begun.entry and begun.entry ~= ARGV[5]
     and is_held(begun.stream, ARGV[3], begun.entry) then
   settle(KEYS[2], ARGV[3], ARGV[5])
@@ -32,25 +43,32 @@ if photo.status == 'processing' and begun.entry and begun.entry ~= ARGV[5]
 end
 
 local now = now_ms()
-local attempt = redis.call('HINCRBY', KEYS[1], 'attempt', 1)
+local attempt = photo.attempt + 1
 -- Taken from a dead worker or handed back, it has been picked up before.
 local waited_us = ''
 if photo.status == 'queued' then
   waited_us = math.max(0, now_us() - photo.queued_at_us)
   count(prefix, photo.owner, {[bucket('pickup', waited_us)] = 1})
 end
-set_status(prefix, photo, 'processing')
-set_state(prefix, ARGV[2], 'active')
-redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'waited_us', waited_us, 'claimed_by', ARGV[6],
-  'started_at_ms', now, 'updated_at_ms', now)
-redis.call('HSET', job, 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
+set_status(prefix, photo, 'processing', 'attempt', attempt, 'stage', ARGV[8] or '',
+  'progress', ARGV[9] or 0, 'waited_us', waited_us, 'claimed_by', ARGV[6], 'started_at_ms', now,
+  'updated_at_ms', now)
+set_state(prefix, begun, 'active', 'attempt', attempt, 'started_at_ms', now, 'started:' .. attempt, now,
   'worker:' .. attempt, string.match(ARGV[4], '(.*):%x+$') or ARGV[4], 'stream', KEYS[2],
   'entry', ARGV[5])
-redis.call('HDEL', job, 'member', 'due_at_ms')
+if begun.member then redis.call('HDEL', job, 'member', 'due_at_ms') end
 -- A job keeps its last attempts: one that is handed back again and again has many.
 local old = attempt - 20
-redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'worker:' .. old,
-  'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
+if old > 0 then
+  redis.call('HDEL', job, 'started:' .. old, 'ended:' .. old, 'outcome:' .. old, 'worker:' .. old,
+    'calls:' .. old, 'prompt_tokens:' .. old, 'completion_tokens:' .. old, 'cost_nanousd:' .. old)
+end
 redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
-return {'started', redis.call('HGETALL', KEYS[1])}
+if ARGV[8] then
+  local data = cjson.decode(ARGV[12])[photo.locale]
+  data = string.gsub(data, '"attempt":0', '"attempt":' .. attempt, 1)
+  if photo.batch_id then data = string.sub(data, 1, -2) .. ',"batchId":"' .. photo.batch_id .. '"}' end
+  emit(prefix, photo.watchers, ARGV[10], ARGV[11], data)
+end
+return started()

@@ -23,22 +23,21 @@
 local prefix, now = ARGV[1], now_ms()
 local prompt, completion, cost = ARGV[7], ARGV[8], ARGV[9]
 
--- Adds the call to a hash that is there; `of`: the ends of its fields' names.
-local function add(key, of)
-  if redis.call('EXISTS', key) == 0 then return end
-  redis.call('HINCRBY', key, 'calls' .. of, 1)
-  if prompt + completion == 0 then return end
-  redis.call('HINCRBY', key, 'prompt_tokens' .. of, prompt)
-  redis.call('HINCRBY', key, 'completion_tokens' .. of, completion)
-  redis.call('HINCRBY', key, 'cost_nanousd' .. of, cost)
+-- Adds the call to a hash; `of`: the ends of its fields' names. `called`: another field's number.
+local function add(key, of, called)
+  local used = prompt + completion > 0
+  add_to(key, {['calls' .. of] = 1, ['prompt_tokens' .. of] = used and prompt or nil,
+    ['completion_tokens' .. of] = used and completion or nil,
+    ['cost_nanousd' .. of] = used and cost or nil, called = called})
 end
 
 redis.call('ZREM', KEYS[4], ARGV[3])
 if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[2]) then
-  add(KEYS[2], '')
-  add(KEYS[3], ':' .. ARGV[4])
+  if redis.call('EXISTS', KEYS[2]) == 1 then add(KEYS[2], '') end
+  local job = read(KEYS[3], 'id', 'called')
   -- A photo counts once a job, however many calls it takes.
-  local first = redis.call('EXISTS', KEYS[3]) == 1 and redis.call('HSETNX', KEYS[3], 'called', 1) or 0
+  local first = job.id and not job.called and 1 or 0
+  if job.id then add(KEYS[3], ':' .. ARGV[4], first) end
   spend(prefix, ARGV[11], ARGV[5] .. '|' .. ARGV[6],
     {calls = 1, photos = first, prompt = prompt, completion = completion, nanousd = cost}, now)
   count(prefix, ARGV[11], {['calls:' .. ARGV[5]] = 1, ['tokens:prompt'] = prompt,

@@ -16,18 +16,17 @@
 -- Returns 1, or 0 if there is no such photo.
 local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'filename', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'earlier_jobs', 'phash')
+  'batch_id', 'batch_open', 'earlier_jobs', 'phash', 'sha256')
 if not photo.id then return 0 end
+local job = read_job(prefix, photo.job_id, 'stream', 'entry', 'member', 'letter')
 if not ENDED[photo.status] then
   emit(prefix, photo.watchers, ARGV[2], ARGV[4], ARGV[5])
-  withdraw(prefix, photo.job_id, KEYS[4], ARGV[3])
-  end_photo(prefix, ARGV[2], photo, 'cancelled', 'cancelled', now)
+  withdraw(job, KEYS[4], ARGV[3])
+  end_photo(prefix, ARGV[2], photo, 'cancelled', 'updated_at_ms', now)
   count(prefix, photo.owner, {cancelled = 1})
 end
-local job = prefix .. ':job:' .. photo.job_id
-local letter = redis.call('HGET', job, 'letter')
-if letter then redis.call('XDEL', KEYS[5], letter) end
-set_state(prefix, photo.job_id, 'dropped')
+if job.letter then redis.call('XDEL', KEYS[5], job.letter) end
+set_state(prefix, job, 'dropped')
 retag(prefix, photo.owner, photo.id, photo.tag_ids, {})
 index_hash(prefix, photo, '')
 redis.call('ZREM', prefix .. ':status:' .. photo.owner .. ':' .. photo.status, photo.id)
@@ -36,5 +35,5 @@ redis.call('HDEL', KEYS[3], photo.filename)
 for earlier in string.gmatch(photo.earlier_jobs or '', '%S+') do
   redis.call('DEL', prefix .. ':job:' .. earlier)
 end
-redis.call('DEL', KEYS[1], job)
+redis.call('DEL', KEYS[1], prefix .. ':job:' .. job.id, prefix .. ':facts:' .. (photo.sha256 or ''))
 return 1

@@ -16,40 +16,46 @@
 -- ARGV[10] JSON list of [event, data]
 -- ARGV[11] JSON object: how the attempt ended, for the job
 -- ARGV[12] JSON object of numbers: what to count
--- ARGV[13..] fields and values of the dead letter
+-- ARGV[13] what was looked for in the photo's bytes, '' if it was known
+-- ARGV[14] what they said, JSON
+-- ARGV[15] how long it is kept, ms
+-- ARGV[16..] fields and values of the dead letter
 --
 -- Returns 1, 0 if the token is not current or the photo has ended otherwise, or -1 if tags are
 -- given and have been edited since.
 local prefix, status, now = ARGV[1], ARGV[6], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
-  'batch_id', 'batch_open', 'started_at_ms', 'phash')
+  'batch_id', 'batch_open', 'started_at_ms', 'phash', 'sha256')
 if not holds(photo, ARGV[2]) then return 0 end
 -- The same attempt ended it so before: its reply was lost.
 if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
 if ARGV[9] ~= '' and photo.edits ~= ARGV[7] then return -1 end
 
-local job, changes = prefix .. ':job:' .. photo.job_id, cjson.decode(ARGV[8])
+local job, changes = read_job(prefix, photo.job_id, 'enqueued_at_ms'), cjson.decode(ARGV[8])
+changes.updated_at_ms = changes.updated_at_ms or now
 if changes.phash then index_hash(prefix, photo, changes.phash) end
-write(KEYS[1], ARGV[8])
 if ARGV[9] ~= '' then
   retag(prefix, photo.owner, photo.id, photo.tag_ids, cjson.decode(ARGV[9]))
-  redis.call('HSET', KEYS[1], 'tag_ids', ARGV[9])
+  changes.tag_ids = ARGV[9]
 end
 for _, event in ipairs(cjson.decode(ARGV[10])) do
   emit(prefix, photo.watchers, ARGV[3], event[1], event[2])
 end
-redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11])
-redis.call('HDEL', job, 'worker:' .. photo.attempt)  -- the outcome says it
-if ARGV[13] then
-  redis.call('HSET', job, 'letter', redis.call('XADD', KEYS[3], '*', unpack(ARGV, 13)))
+end_photo(prefix, ARGV[3], photo, status, in_pairs(changes))
+local report = {['ended:' .. photo.attempt] = now, ['outcome:' .. photo.attempt] = ARGV[11]}
+if ARGV[16] then report.letter = redis.call('XADD', KEYS[3], '*', unpack(ARGV, 16)) end
+redis.call('HDEL', prefix .. ':job:' .. job.id, 'worker:' .. photo.attempt)  -- the outcome says it
+end_job(prefix, job, status == 'error' and 'dead' or 'complete', now, in_pairs(report))
+if ARGV[13] ~= '' then
+  local facts = prefix .. ':facts:' .. photo.sha256
+  redis.call('HSET', facts, ARGV[13], ARGV[14])
+  redis.call('PEXPIRE', facts, ARGV[15])
 end
-end_photo(prefix, ARGV[3], photo, status, status == 'error' and 'dead' or 'complete', now,
-  changes.updated_at_ms)
 settle(KEYS[2], ARGV[4], ARGV[5])
 
-local enqueued = redis.call('HGET', job, 'enqueued_at_ms') or now
 redis.call('LPUSH', prefix .. ':durations', now - photo.started_at_ms)
 redis.call('LTRIM', prefix .. ':durations', 0, 63)
-count(prefix, photo.owner, cjson.decode(ARGV[12]))
-count(prefix, photo.owner, {[status] = 1, [bucket('total', (now - enqueued) * 1000)] = 1})
+local counts, total_ms = cjson.decode(ARGV[12]), now - (job.enqueued_at_ms or now)
+counts[status], counts[bucket('total', total_ms * 1000)] = 1, 1
+count(prefix, photo.owner, counts)
 return 1

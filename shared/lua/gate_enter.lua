@@ -53,12 +53,15 @@ for _, spent in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now - MINUTE
   local tokens = string.match(spent, '^t:.*:(%d+)$')
   redis.call('HINCRBY', KEYS[1], tokens and 'tokens' or 'requests', -(tokens or 1))
 end
-if redis.call('EXISTS', KEYS[5]) == 0 then redis.call('HDEL', KEYS[1], 'requests', 'tokens') end
 
 -- How many may go now, and what the others are told.
 local gate = redis.call('HMGET', KEYS[1], 'held_until_ms', 'down_until_ms', 'probe', 'requests', 'tokens')
 local held_until, down_until = tonumber(gate[1] or 0), tonumber(gate[2] or 0)
 local requests, tokens = tonumber(gate[4] or 0), tonumber(gate[5] or 0)
+if (gate[4] or gate[5]) and redis.call('EXISTS', KEYS[5]) == 0 then
+  redis.call('HDEL', KEYS[1], 'requests', 'tokens')
+  requests, tokens = 0, 0
+end
 local free, why, wait = math.huge, '', -1
 local function bound(by, reason, ms)
   if by < free then free, why, wait = by, reason, ms end
@@ -101,5 +104,5 @@ for _, token in ipairs(first) do
     given[#given + 1] = token
   end
 end
-redis.call('PEXPIRE', KEYS[5], MINUTE_MS)
+if per_minute > 0 then redis.call('PEXPIRE', KEYS[5], MINUTE_MS) end
 return {why, wait, unpack(given)}

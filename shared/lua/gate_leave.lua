@@ -37,9 +37,11 @@ end
 
 -- One that was never made is counted by nobody.
 if outcome == 'dropped' then redis.call('ZREM', KEYS[6], ARGV[1]) end
-redis.call('ZREM', KEYS[3], ARGV[1])
-redis.call('ZREM', KEYS[4], ARGV[1])
-if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then return {was_down, math.max(0, held_until - now)} end
+if redis.call('ZREM', KEYS[2], ARGV[1]) == 0 then
+  redis.call('ZREM', KEYS[3], ARGV[1])
+  redis.call('ZREM', KEYS[4], ARGV[1])
+  return {was_down, math.max(0, held_until - now)}
+end
 
 -- Under another name: it is over, whoever asks again.
 if tonumber(ARGV[3]) > 0 then redis.call('ZADD', KEYS[2], now + ARGV[3], ARGV[1] .. ':over') end
@@ -51,7 +53,9 @@ end
 if gate[3] == ARGV[1] then redis.call('HDEL', KEYS[1], 'probe') end
 
 if outcome == 'answered' then
-  redis.call('HDEL', KEYS[1], 'down_until_ms', 'failures', 'pause_ms')
+  if gate[2] or gate[4] or gate[5] then
+    redis.call('HDEL', KEYS[1], 'down_until_ms', 'failures', 'pause_ms')
+  end
 elseif outcome == 'limited' then
   redis.call('HDEL', KEYS[1], 'down_until_ms', 'failures')
   local asked = tonumber(ARGV[4])

@@ -10,48 +10,72 @@
 --          each [locale, identity, name, as it is searched for]
 --
 -- Returns {the server's time in ms, the ids in the order of the tags}.
-local prefix, ids = ARGV[1], {}
+local prefix, tags, ids = ARGV[1], cjson.decode(ARGV[2]), {}
 
-local function key_of(kind, name)
-  return prefix .. ':tag-' .. kind .. ':' .. name[1]
+-- What the hashes of each language hold of these tags: read at once, and kept in step.
+local known = {names = {}, labels = {}, starts = {}}
+
+local function look_up(kind, locale, fields)
+  local key = prefix .. ':tag-' .. kind .. ':' .. locale
+  known[kind][locale] = #fields > 0 and read(key, unpack(fields)) or {}
+end
+
+local function note(kind, name, field, value)
+  redis.call('HSET', prefix .. ':tag-' .. kind .. ':' .. name[1], field, value)
+  known[kind][name[1]][field] = value
+end
+
+local asked, found = {}, {}
+for _, names in ipairs(tags) do
+  for _, name in ipairs(names) do
+    local fields = asked[name[1]] or {}
+    asked[name[1]] = fields
+    fields[#fields + 1], fields[#fields + 2] = name[2], name[3]
+  end
+end
+for locale, fields in pairs(asked) do
+  look_up('names', locale, fields)
+  for _, id in pairs(known.names[locale]) do found[#found + 1] = id end
+end
+for locale in pairs(asked) do
+  look_up('labels', locale, found)
+  look_up('starts', locale, found)
 end
 
 -- The tag of a name. The version before kept names as they are written.
 local function id_of(name)
-  local id = redis.call('HGET', key_of('names', name), name[2])
-  return tonumber(id or redis.call('HGET', key_of('names', name), name[3]) or nil)
+  local names = known.names[name[1]]
+  return names[name[2]] or names[name[3]]
 end
 
 local function is_nameless(id, name)
-  return redis.call('HEXISTS', key_of('labels', name), id) == 0
+  return not known.labels[name[1]][id]
 end
 
 local function lead(name, id)
-  if redis.call('HGET', key_of('names', name), name[2]) ~= tostring(id) then
-    redis.call('HSET', key_of('names', name), name[2], id)
-  end
+  if known.names[name[1]][name[2]] ~= id then note('names', name, name[2], id) end
 end
 
 -- Has a tag be called by a name, if it has none yet in its language.
 local function call_by(name, id)
-  local label = redis.call('HGET', key_of('labels', name), id)
-  if not label then redis.call('HSET', key_of('labels', name), id, name[3]) end
-  if not label or label == name[3] then
-    redis.call('HSETNX', key_of('starts', name), id, name[4])
+  local label = known.labels[name[1]][id]
+  if not label then note('labels', name, id, name[3]) end
+  if (not label or label == name[3]) and not known.starts[name[1]][id] then
+    note('starts', name, id, name[4])
   end
 end
 
-for i, names in ipairs(cjson.decode(ARGV[2])) do
+for i, names in ipairs(tags) do
   local own, other = names[1], names[2]
-  local id, known = id_of(own), other and id_of(other)
-  local one = other and id == known or other and (not id or is_nameless(id, other))
-    and (not known or is_nameless(known, own))
+  local id, its = id_of(own), other and id_of(other)
+  local one = other and id == its or other and (not id or is_nameless(id, other))
+    and (not its or is_nameless(its, own))
   -- Of two that prove to be one, the older: from now on both names lead to it.
-  if one and known then id = math.min(id or known, known) end
-  id = id or redis.call('INCR', KEYS[1])
+  if one and its and not (id and tonumber(id) < tonumber(its)) then id = its end
+  id = id or tostring(redis.call('INCR', KEYS[1]))
   lead(own, id)
   if one then lead(other, id) end
   for _, name in ipairs(names) do call_by(name, id) end
-  ids[i] = id
+  ids[i] = tonumber(id)
 end
 return {now_ms(), ids}

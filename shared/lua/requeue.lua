@@ -15,13 +15,9 @@ local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'updat
   'batch_id', 'requeued_by')
 if photo.requeued_by == ARGV[4] then return 1 end
 if not holds(photo, ARGV[2]) or ENDED[photo.status] or photo.updated_at_ms ~= ARGV[3] then return 0 end
-local key = prefix .. ':job:' .. photo.job_id
-local before = read(key, 'sequence', 'enqueued_at_ms')
+local job = read_job(prefix, photo.job_id, 'enqueued_at_ms')
+job.priority = photo.priority
 redis.call('ZREM', prefix .. ':working', photo.id)
-redis.call('HSET', KEYS[1], 'requeued_by', ARGV[4])
-enqueue(prefix, photo, {id = photo.job_id, priority = photo.priority, sequence = before.sequence,
-  enqueued_at_ms = before.enqueued_at_ms}, now)
-local entry = redis.call('XADD', KEYS[2], '*', ARGV[5], ARGV[6])
-redis.call('HSET', key, 'stream', KEYS[2], 'entry', entry)
+enqueue(prefix, photo, job, now, {KEYS[2], ARGV[5], ARGV[6]}, 'requeued_by', ARGV[4])
 count(prefix, photo.owner, {reconciled = 1})
 return 1

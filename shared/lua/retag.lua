@@ -28,11 +28,11 @@ if ARGV[5] ~= '' and not watch(prefix, photo, ARGV[5], ARGV[6], ARGV[7], ARGV[8]
 end
 
 local before = prefix .. ':job:' .. photo.job_id
-local old = read(before, 'state', 'letter')
+local old = read_job(prefix, photo.job_id, 'letter')
 if old.state == 'dead' then
   -- The photo lives on with the new job.
   if old.letter then redis.call('XDEL', KEYS[3], old.letter) end
-  set_state(prefix, photo.job_id, 'dropped')
+  set_state(prefix, old, 'dropped')
   redis.call('DEL', before)
 end
 -- So that they go with the photo.
@@ -41,11 +41,10 @@ for id in string.gmatch((photo.earlier_jobs or '') .. ' ' .. photo.job_id, '%S+'
   if redis.call('EXISTS', prefix .. ':job:' .. id) == 1 then earlier[#earlier + 1] = id end
 end
 redis.call('HDEL', KEYS[1], 'error')
-redis.call('HSET', KEYS[1], 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh', ARGV[4],
-  'earlier_jobs', table.concat(earlier, ' '))
 reopen_in_batch(prefix, photo)
-enqueue(prefix, photo, {id = ARGV[2], priority = ARGV[3], traceparent = ARGV[11]}, now)
-local entry = redis.call('XADD', KEYS[2], '*', ARGV[9], ARGV[10])
-redis.call('HSET', prefix .. ':job:' .. ARGV[2], 'stream', KEYS[2], 'entry', entry)
+enqueue(prefix, photo,
+  {id = ARGV[2], priority = ARGV[3], traceparent = ARGV[11] ~= '' and ARGV[11] or nil}, now,
+  {KEYS[2], ARGV[9], ARGV[10]}, 'job_id', ARGV[2], 'attempt', 0, 'tries', 0, 'fresh', ARGV[4],
+  'earlier_jobs', table.concat(earlier, ' '))
 count(prefix, photo.owner, {accepted = 1})
 return 1

@@ -27,15 +27,13 @@ if photo.status == 'queued' then return 1 end
 -- Delayed as well as given to another worker, the job would have two messages.
 if not is_held(KEYS[2], ARGV[4], ARGV[5]) then return 0 end
 
-local job, due = prefix .. ':job:' .. photo.job_id, now + ARGV[7]
-set_status(prefix, photo, 'queued')
-set_state(prefix, photo.job_id, 'delayed')
-redis.call('HSET', KEYS[1], 'stage', '', 'progress', 0, 'position', '', 'updated_at_ms', now,
+local job, due = read_job(prefix, photo.job_id), now + ARGV[7]
+set_status(prefix, photo, 'queued', 'stage', '', 'progress', 0, 'position', '', 'updated_at_ms', now,
   'queued_at_us', due * 1000)
 redis.call('HINCRBY', KEYS[1], 'tries', ARGV[8])
-redis.call('HSET', job, 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11],
+set_state(prefix, job, 'delayed', 'ended:' .. photo.attempt, now, 'outcome:' .. photo.attempt, ARGV[11],
   'member', ARGV[6], 'due_at_ms', due)
-redis.call('HDEL', job, 'worker:' .. photo.attempt)  -- the outcome says it
+redis.call('HDEL', prefix .. ':job:' .. job.id, 'worker:' .. photo.attempt)  -- the outcome says it
 redis.call('ZADD', prefix .. ':due', due, photo.job_id)
 redis.call('ZREM', prefix .. ':working', photo.id)
 redis.call('ZADD', KEYS[3], 'NX', due, ARGV[6])
@@ -44,6 +42,7 @@ if redis.call('ZRANGE', KEYS[3], 0, 0)[1] == ARGV[6] then
 end
 emit(prefix, photo.watchers, ARGV[3], ARGV[9], ARGV[10])
 settle(KEYS[2], ARGV[4], ARGV[5])
-count(prefix, photo.owner, cjson.decode(ARGV[12]))
-count(prefix, photo.owner, {retries = 1})
+local counts = cjson.decode(ARGV[12])
+counts.retries = 1
+count(prefix, photo.owner, counts)
 return 1

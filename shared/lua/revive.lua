@@ -11,19 +11,17 @@
 --
 -- Returns 1, also if this request has revived it before; 0 if it is not dead.
 local prefix, now = ARGV[1], now_ms()
-local key = prefix .. ':job:' .. ARGV[2]
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'batch_id', 'batch_open')
-local job = read(key, 'state', 'letter', 'revived_by', 'priority')
+local before = read_job(prefix, ARGV[2], 'letter', 'revived_by', 'priority')
 if photo.job_id ~= ARGV[2] then return 0 end
-if job.state ~= 'dead' then return job.revived_by == ARGV[3] and 1 or 0 end
+if before.state ~= 'dead' then return before.revived_by == ARGV[3] and 1 or 0 end
 
-if job.letter then redis.call('XDEL', KEYS[3], job.letter) end
+local key = prefix .. ':job:' .. ARGV[2]
+if before.letter then redis.call('XDEL', KEYS[3], before.letter) end
 redis.call('HDEL', key, 'letter', 'ended_at_ms')
 redis.call('HSET', key, 'revived_by', ARGV[3])
 redis.call('HDEL', KEYS[1], 'error')
-redis.call('HSET', KEYS[1], 'tries', 0)
 reopen_in_batch(prefix, photo)
-enqueue(prefix, photo, {id = ARGV[2], priority = job.priority}, now)
-local entry = redis.call('XADD', KEYS[2], '*', ARGV[4], ARGV[5])
-redis.call('HSET', key, 'stream', KEYS[2], 'entry', entry)
+enqueue(prefix, photo, {id = ARGV[2], priority = before.priority, state = before.state}, now,
+  {KEYS[2], ARGV[4], ARGV[5]}, 'tries', 0)
 return 1

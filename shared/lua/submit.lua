@@ -26,25 +26,22 @@ if known then
 end
 
 local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[9], now_ms()
+local trace = ARGV[10] ~= '' and ARGV[10] or nil
 local accepted, ids, owner = {}, {}, nil
 for i = 11, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
-  local key = prefix .. ':photo:' .. id
   owner = record.owner
-  redis.call('HSET', key, 'id', id, 'attempt', 0, 'tries', 0, 'edits', 0, 'watchers', socket,
-    'created_at_ms', now)
-  write(key, ARGV[i])
-  if batch ~= '' then redis.call('HSET', key, 'batch_id', batch, 'batch_open', '1') end
+  if batch ~= '' then record.batch_id, record.batch_open = batch, '1' end
   redis.call('ZADD', KEYS[3], id, id)
   redis.call('HSET', KEYS[4], record.filename, id)
   if socket ~= '' then note_watched(KEYS[6], id, ARGV[5], ARGV[6]) end
-  local photo = {id = id, owner = owner, batch_id = batch ~= '' and batch or nil}
-  enqueue(prefix, photo, {id = record.job_id, priority = record.priority, traceparent = ARGV[10]}, now)
   local start, stop = string.find(message, ARGV[7], 1, true)
   message = string.sub(message, 1, start - 1) .. id .. string.sub(message, stop + 1)
-  local entry = redis.call('XADD', KEYS[5], '*', ARGV[8], message)
-  redis.call('HSET', prefix .. ':job:' .. record.job_id, 'stream', KEYS[5], 'entry', entry)
+  enqueue(prefix, {id = id, owner = owner, batch_id = record.batch_id},
+    {id = record.job_id, priority = record.priority, traceparent = trace}, now, {KEYS[5], ARGV[8], message},
+    'id', id, 'attempt', 0, 'tries', 0, 'edits', 0, 'watchers', socket, 'created_at_ms', now,
+    in_pairs(record))
   accepted[#accepted + 1] = {id, record.filename, record.job_id}
   ids[#ids + 1] = id
 end

@@ -43,25 +43,27 @@ from tests.bench import (
 from tests.bench.figures import Sizes, as_json, markdown, table
 
 CASES = {
-    module.CASE.name: module.CASE
-    for module in (
-        uploads,
-        latency,
-        photos,
-        flight,
-        fanout,
-        stored,
-        local,
-        starting,
-        sockets,
-        returning,
-        listing,
-        similar,
-        pickup,
-        rates,
-        backlog,
-        idle,
-        recovery,
+    case.name: case
+    for case in (
+        uploads.CASE,
+        latency.CASE,
+        latency.COPIES,
+        photos.CASE,
+        photos.COPIES,
+        flight.CASE,
+        fanout.CASE,
+        stored.CASE,
+        local.CASE,
+        starting.CASE,
+        sockets.CASE,
+        returning.CASE,
+        listing.CASE,
+        similar.CASE,
+        pickup.CASE,
+        rates.CASE,
+        backlog.CASE,
+        idle.CASE,
+        recovery.CASE,
     )
 }
 FULL = Sizes(give_up_s=90.0, stored=1_000_000)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final
 
 import redis
@@ -21,7 +22,7 @@ NAMES = {"answer": "POST to 202", "first": "POST to first event", "complete": "P
 ENTRY: Final[dict[Any, Any]] = {"m": b"x" * 300}
 
 
-def measure(sizes: Sizes) -> list[Figure]:
+def measure(sizes: Sizes, *, copies: bool = False) -> list[Figure]:
     ours: list[dict[str, Any]] = []
     beside: list[dict[str, Any]] = []
     xadd_ms: list[float] = []
@@ -33,12 +34,12 @@ def measure(sizes: Sizes) -> list[Figure]:
         if sizes.beside_url:
             addresses[sizes.beside_url, sizes.beside_url] = beside
         for url, socket in addresses:
-            _follow(clients, url, socket, sizes.warm_up)
+            _follow(clients, url, socket, sizes.warm_up, copies)
         spent = dict.fromkeys(system.cpu_s(), 0.0)
         for _ in range(sizes.rounds):
             for (url, socket), told in addresses.items():
                 before = system.cpu_s()
-                told.append(_follow(clients, url, socket, sizes.photos))
+                told.append(_follow(clients, url, socket, sizes.photos, copies))
                 if told is ours:
                     for part, now_s in system.cpu_s().items():
                         spent[part] += now_s - before[part]
@@ -47,9 +48,9 @@ def measure(sizes: Sizes) -> list[Figure]:
     return [*_figures(ours, beside, statistics.median(xadd_ms)), *cost_figures(each)]
 
 
-def _follow(clients: Asked, url: str, socket: str, count: int) -> dict[str, Any]:
+def _follow(clients: Asked, url: str, socket: str, count: int, copies: bool) -> dict[str, Any]:  # noqa: FBT001
     question = {"follow": url, "socket": socket, "count": count, "at_once": 1, "sockets": 1}
-    return clients.ask(question)
+    return clients.ask({**question, "copies": copies})
 
 
 def _xadd_ms(client: redis.Redis) -> float:
@@ -81,5 +82,11 @@ def _figures(
 
 CASE = Case(
     "latency", "One upload on an idle system", "beside", measure,
+    limit="a bare XADD with the same fsync",
+)  # fmt: skip
+
+COPIES = Case(
+    "latency-copies", "One copy of a photo on an idle system", "beside",
+    partial(measure, copies=True),
     limit="a bare XADD with the same fsync",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """The clients of the benchmark, in a process of their own: they upload, and follow over sockets.
 
 They speak just enough of HTTP/1.1 and Socket.IO, on raw sockets, to cost less than what is
-measured, and are the same whoever is measured. No two photos have the same bytes.
+measured, and are the same whoever is measured. No two photos have the same bytes, but copies.
 
     python -m tests.bench.photo_load PHOTO
         says {"bytes": …} when it has read the file, then
@@ -10,6 +10,7 @@ measured, and are the same whoever is measured. No two photos have the same byte
         for each line {"follow": URL, "socket": URL, "count": …, "at_once": …, "sockets": …}:
         the same, of photos followed to their end, `at_once` of them from POST to end at a time:
         {…, "lost": …, "disorder": …, "ms": {"answer": …, "first": …, "complete": …}}
+        with "copies": true, of one photo again and again
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ class Clients:
     def __init__(self, photo: bytes) -> None:
         self._photo = photo
         self._run = secrets.token_hex(4).encode()
-        self._numbers = numbers()
+        self._numbers = numbers(1)
 
     async def upload(self, url: str, *, count: int, at_once: int) -> dict[str, Any]:
         answer_s: list[float] = []
@@ -150,7 +151,14 @@ class Clients:
         return {"took_s": took_s, "bad": bad, "ms": {"answer": _percentiles(answer_s)}}
 
     async def follow(
-        self, url: str, *, socket: str, count: int, at_once: int, sockets: int
+        self,
+        url: str,
+        *,
+        socket: str,
+        count: int,
+        at_once: int,
+        sockets: int,
+        copies: bool = False,
     ) -> dict[str, Any]:
         photos: defaultdict[int, Followed] = defaultdict(Followed)
         followers = [await _connected(socket, lambda: Follower(photos)) for _ in range(sockets)]
@@ -160,7 +168,7 @@ class Clients:
 
         async def one(uploader: Uploader) -> None:
             nonlocal bad, lost
-            request = self._request(turns[len(times["answer"]) % sockets])
+            request = self._request(turns[len(times["answer"]) % sockets], copy=copies)
             sent = time.monotonic()
             status, body = await uploader.post(request)
             times["answer"].append(time.monotonic() - sent)
@@ -200,8 +208,8 @@ class Clients:
             each.close()
         return took_s
 
-    def _request(self, header: bytes) -> list[bytes]:
-        mark = MARK % (self._run, next(self._numbers))
+    def _request(self, header: bytes, *, copy: bool = False) -> list[bytes]:
+        mark = MARK % (self._run, 0 if copy else next(self._numbers))
         length = len(START) + len(self._photo) + len(mark) + len(END)
         head = (
             b"POST /api/photos/upload HTTP/1.1\r\nHost: 127.0.0.1\r\n%b"

@@ -1,11 +1,13 @@
 """Photos of 100 KB through the whole system to their end, 32 at a time, followed over sockets.
 
 The API costs nothing. The limit: how many a second a server takes that only keeps their bytes.
+Where they are copies of one photo, ours knows what they show, and does not look again.
 """
 
 from __future__ import annotations
 
 import statistics
+from functools import partial
 from typing import Any
 
 from tests.bench.asked import Asked
@@ -18,7 +20,7 @@ SOCKETS = 8
 TIMES = 2.0
 
 
-def measure(sizes: Sizes) -> list[Figure]:
+def measure(sizes: Sizes, *, copies: bool = False) -> list[Figure]:
     count = sizes.followed
     rates: dict[str, list[float]] = {"ours": [], "beside": [], "limit": []}
     losses = 0
@@ -27,12 +29,12 @@ def measure(sizes: Sizes) -> list[Figure]:
         if sizes.beside_url:
             addresses["beside"] = (sizes.beside_url, sizes.beside_url)
         for address in addresses.values():
-            follow(clients, *address, sizes.warm_up)
+            follow(clients, *address, sizes.warm_up, copies=copies)
         spent = []
         for _ in range(sizes.rounds):
             for who, address in addresses.items():
                 before = system.cpu_s()
-                told = follow(clients, *address, count)
+                told = follow(clients, *address, count, copies=copies)
                 rates[who].append(count / told["took_s"])
                 if who == "ours":
                     spent.append({**costs(before, system.cpu_s(), count), **_client(told, count)})
@@ -54,9 +56,18 @@ def measure(sizes: Sizes) -> list[Figure]:
     ]  # fmt: skip
 
 
-def follow(clients: Asked, url: str, socket: str, count: int) -> dict[str, Any]:
+def follow(
+    clients: Asked, url: str, socket: str, count: int, *, copies: bool = False
+) -> dict[str, Any]:
     return clients.ask(
-        {"follow": url, "socket": socket, "count": count, "at_once": AT_ONCE, "sockets": SOCKETS}
+        {
+            "follow": url,
+            "socket": socket,
+            "count": count,
+            "at_once": AT_ONCE,
+            "sockets": SOCKETS,
+            "copies": copies,
+        }
     )
 
 
@@ -66,5 +77,11 @@ def _client(told: dict[str, Any], count: int) -> dict[str, float]:
 
 CASE = Case(
     "photos", "Photos to the end, 32 at a time", "beside", measure,
+    limit="a server that keeps bytes",
+)  # fmt: skip
+
+COPIES = Case(
+    "copies", "Copies of one photo to the end, 32 at a time", "beside",
+    partial(measure, copies=True),
     limit="a server that keeps bytes",
 )  # fmt: skip

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from shared.blobs import BlobStore, open_store
-from shared.errors import BlobMissingError
+from shared.blobs import BlobStore, folder, open_store
+from shared.errors import BlobMissingError, UnavailableError
+
+AN_HOUR = timedelta(hours=1)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> BlobStore:
-    return open_store(tmp_path.as_uri())
+@pytest.fixture(params=["quick", "slow"])
+async def store(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> BlobStore:
+    """A folder on a disk that is quick, or that has shown itself slow."""
+    monkeypatch.setattr(folder, "QUICK_S", 3600 if request.param == "quick" else 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    store = open_store(tmp_path.as_uri())
+    await store.put("first", b"")
+    await store.delete(["first"])
+    return store
 
 
 async def pieces(*parts: bytes, error: Exception | None = None) -> AsyncIterator[bytes]:
@@ -35,6 +47,41 @@ async def test_what_is_put_is_there_whole(store: BlobStore) -> None:
     ]
 
 
+async def test_what_is_put_again_is_what_there_is(store: BlobStore, tmp_path: Path) -> None:
+    await store.put("thumbs/a/one.jpg", b"abc")
+    await store.put("thumbs/a/one.jpg", b"de")
+
+    assert await store.get("thumbs/a/one.jpg") == b"de"
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+
+
+async def test_a_blob_that_cannot_be_written_leaves_nothing(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    (tmp_path / "originals").write_bytes(b"in its way")
+    (tmp_path / "thumbs" / "one.jpg").mkdir(parents=True)
+    for name in ("originals/a/one.jpg", "thumbs/one.jpg"):
+        with pytest.raises(UnavailableError) as raised:
+            await store.put(name, b"abc")
+        assert raised.value.what == "blobs"
+
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "originals"]
+
+
+async def test_what_a_write_has_left_unfinished_is_not_listed_and_can_be_removed(
+    store: BlobStore, tmp_path: Path
+) -> None:
+    await store.put("originals/a/one.jpg", b"abc")
+    (tmp_path / "originals" / "a" / "two.jpg#4294967295").write_bytes(b"a")
+    listed = [blob.name async for blob in store.list("originals")]
+    early = await store.remove_unfinished("originals", before=datetime.now(UTC) - AN_HOUR)
+    late = await store.remove_unfinished("originals", before=datetime.now(UTC) + AN_HOUR)
+
+    assert listed == ["originals/a/one.jpg"]
+    assert (early, late) == (0, 1)
+    assert [path.name for path in (tmp_path / "originals" / "a").iterdir()] == ["one.jpg"]
+
+
 async def test_a_source_that_breaks_leaves_nothing_and_says_why(
     store: BlobStore, tmp_path: Path
 ) -> None:
@@ -43,6 +90,23 @@ async def test_a_source_that_breaks_leaves_nothing_and_says_why(
         await store.put("originals/a/one.jpg", pieces(b"x" * 1_000_000, error=gone))
 
     assert raised.value is gone
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+
+
+async def test_a_write_that_is_cancelled_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
+    waits = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"x" * 1_000_000
+        waits.set()
+        await asyncio.Event().wait()
+
+    writing = asyncio.create_task(store.put("originals/a/one.jpg", endless()))
+    await waits.wait()
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
@@ -65,3 +129,31 @@ async def test_a_missing_blob_is_named_and_deleting_it_is_fine(store: BlobStore)
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
         open_store(url)
+
+
+async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    store = open_store(tmp_path.as_uri())
+    await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
+
+    assert await store.get("originals/a/one.jpg") == b"abcdef"
+
+
+async def test_a_slow_disk_is_rested_from_and_then_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "QUICK_S", 0)
+    monkeypatch.setattr(folder, "REST", 1e9)
+    rested = folder.Folder(tmp_path)
+    before = rested.is_quick()
+    rested.write("a/one.jpg", b"abc")
+    after = rested.is_quick()
+    monkeypatch.setattr(folder, "REST", 0)
+    tried = folder.Folder(tmp_path)
+    tried.write("a/one.jpg", b"abc")
+
+    assert (before, after) == (True, False)
+    assert tried.is_quick()

@@ -21,7 +21,7 @@ from shared.tags import Tags
 from tests.support.api import Api
 from tests.support.invariants import check
 from tests.support.processes import ServiceProcess
-from tests.support.tagging import Queue, Tagger, Taken
+from tests.support.tagging import Queue, Tagger, Taken, first_step
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,14 @@ class Bench:
     queue: Queue
     client: Any
 
-    async def begin(self) -> Taken:
-        """Claim the message that is next in the queue."""
+    async def begin(self, *, told: bool = False) -> Taken:
+        """Claim the message that is next in the queue; `told`: with its first step."""
         taken = self.queue.fetch()
         assert taken is not None
         command = taken.command
-        claimed = await self.tagger.attempts.claim(command.photo_id, command.job_id, taken.receipt)
+        claimed = await self.tagger.attempts.claim(
+            command.photo_id, command.job_id, taken.receipt, first_step(command) if told else None
+        )
         assert isinstance(claimed, Record)
         taken.record = claimed
         return taken

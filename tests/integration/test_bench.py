@@ -47,7 +47,10 @@ def test_a_case_measures_both_brokers(case: Case) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [each.CASE for each in (uploads, latency, photos, flight, stored, local, starting)],
+    [
+        *(each.CASE for each in (uploads, latency, photos, flight, stored, local, starting)),
+        photos.COPIES,
+    ],
     ids=lambda case: case.name,
 )
 def test_a_case_measures_the_system_beside_the_least_that_could_do_it(case: Case) -> None:

@@ -82,6 +82,23 @@ async def test_each_end_is_told_once_and_the_batch_after_the_last(anna: Api, ben
     assert [photo["id"] for photo in batch["photos"]] == ids[:2]
 
 
+async def test_the_first_step_is_told_with_its_attempt_and_the_batch_it_is_of(
+    anna: Api, bench: Bench
+) -> None:
+    socket_id = new_socket_id()
+    batch = (await anna.upload(CAT, CAT, headers={"X-Socket-Id": socket_id})).json
+    alone = (await anna.upload(CAT, headers={"X-Socket-Id": socket_id})).json
+    for _ in range(3):
+        await bench.begin(told=True)
+    told = [data for name, data in bench.heard(socket_id) if name == "photo:progress"]
+    begun = [each for each in told if each["stage"] == "analyzing"]
+
+    assert [each["attempt"] for each in begun] == [1, 1, 1]
+    assert [each.get("batchId") for each in begun] == [batch["batchId"], batch["batchId"], None]
+    found = (await anna.get(f"/api/photos/{alone['id']}")).json
+    assert (found["stage"], found["progress"]) == ("analyzing", 10)
+
+
 async def test_what_is_left_of_a_batch_is_cancelled(anna: Api, bench: Bench) -> None:
     socket_id = new_socket_id()
     answer = await anna.upload(CAT, CAT, CAT, headers={"X-Socket-Id": socket_id})

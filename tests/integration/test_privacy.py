@@ -16,6 +16,7 @@ import redis
 from PIL import Image
 
 from shared import keys
+from shared.blobs.names import original
 from tests.support.api import Api
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer
@@ -117,6 +118,33 @@ async def test_what_a_photo_says_of_its_place_reaches_its_owner_alone_and_can_be
     assert (again["place"], again["camera"]) == (None, "Canon EOS 5D")
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         assert "48.85" not in str(client.hgetall(keys.photo(first)))
+
+
+async def test_the_same_bytes_are_looked_at_once_and_what_they_said_goes_with_their_photo(
+    gateway: Api, environment: dict[str, str], tmp_path: Path
+) -> None:
+    photo = revealing(Image.open(PHOTOS / "cat.jpg"))
+
+    async def accepted_and_gone() -> int:
+        accepted = (await gateway.upload(photo)).json
+        (tmp_path / "blobs" / original(accepted["filename"])).unlink()
+        return int(accepted["id"])
+
+    with tagging(environment):
+        first = (await gateway.upload(photo)).json["id"]
+        told = await ended(gateway, first)
+    second = await accepted_and_gone()
+    with tagging(environment):
+        again = await ended(gateway, second)
+    for each in (first, second):
+        await gateway.call("DELETE", f"/api/photos/{each}")
+    third = await accepted_and_gone()
+    with tagging(environment):
+        anew = await ended(gateway, third)
+
+    for field in ("width", "height", "colors", "takenAt", "camera", "place", "blurhash", "tags"):
+        assert again[field] == told[field]
+    assert anew["error"]["code"] == "blob_missing"
 
 
 async def thumbnail(gateway: Api, photo_id: int, kind: str) -> bytes:

@@ -12,7 +12,7 @@ import pytest
 from services.tagger.accounts import Accounts
 from services.tagger.cache import Cache
 from services.tagger.choose_gate import gate_for
-from services.tagger.errors import RetryableError
+from services.tagger.errors import LeaseLostError, RetryableError
 from services.tagger.gate import Budget, Limits, OpenGate
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import (
@@ -136,6 +136,18 @@ async def test_the_same_photo_again_costs_nothing(tools: Tools, server: OpenAISe
     assert (again.calls, again.cached, again.usage, again.cost_usd) == (0, True, None, 0.0)
     assert again.fields["provider"] == "openai"
     assert len(server.calls) == 1
+
+
+async def test_nobody_pays_for_a_photo_that_is_another_s_by_now(
+    tools: Tools, server: OpenAIServer
+) -> None:
+    lost = work(tools)
+    lost.told = asyncio.get_running_loop().create_future()
+    lost.told.set_exception(LeaseLostError())
+    with pytest.raises(LeaseLostError):
+        await RECOGNIZE.run(lost)
+
+    assert server.calls == []
 
 
 async def test_what_was_said_before_goes_where_a_later_analysis_says_nothing(

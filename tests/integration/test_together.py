@@ -12,7 +12,8 @@ import pytest_asyncio
 import redis.exceptions
 from redis.asyncio import Redis
 
-from shared.redis import closing, connect
+from shared.errors import UnavailableError
+from shared.redis import away_is_unavailable, closing, connect
 
 COUNT = "return redis.call('INCRBY', KEYS[1], ARGV[1])"
 CALLS = 300
@@ -105,3 +106,30 @@ async def test_who_still_waits_as_the_client_is_closed_is_told_so(redis_url: str
 
     assert all(isinstance(each, int | redis.exceptions.ConnectionError) for each in answers)
     assert any(isinstance(each, redis.exceptions.ConnectionError) for each in answers)
+
+
+async def test_a_server_that_dies_between_a_script_and_its_run_is_away(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count, load = client.register_script(COUNT), client.script_load
+
+    async def load_and_forget(script: Any) -> Any:
+        sha = await load(script)
+        await client.script_flush()
+        return sha
+
+    monkeypatch.setattr(client, "script_load", load_and_forget)
+    await client.script_flush()
+    with pytest.raises(UnavailableError), away_is_unavailable():
+        await count(keys=["n"], args=[1])
+
+
+async def test_a_connection_that_was_not_used_for_long_is_made_anew(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = client.register_script(COUNT)
+    before = [await count(keys=["n"], args=[1]) for _ in range(2)]
+    monkeypatch.setattr("shared.wire.IDLE_S", -1)
+    after = [await count(keys=["n"], args=[1]) for _ in range(2)]
+
+    assert before + after == [1, 2, 3, 4]

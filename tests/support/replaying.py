@@ -55,9 +55,9 @@ def _ordered(command: bytes, value: Any) -> Any:
 
 
 def _unordered(reply: Any) -> Any:
-    """Return a reply with what it holds in an order of its own: it may end in a whole hash."""
+    """Return a reply with what it holds in an order of its own: it may hold a whole hash."""
     match reply:
-        case [bytes() as word, [*flat]] if len(flat) % 2 == 0:
-            return word, dict(zip(flat[::2], flat[1::2], strict=True))
+        case [bytes() as word, [*flat], *more] if len(flat) % 2 == 0:
+            return word, dict(zip(flat[::2], flat[1::2], strict=True)), more
         case _:
             return reply

@@ -12,7 +12,7 @@ import orjson
 import redis
 
 from shared import keys
-from shared.attempts import Attempts, Ending, Finish, Outcome
+from shared.attempts import Attempts, Ending, Finish, FirstStep, Outcome
 from shared.broker import DeadLetter, DelayedEntry, Receipt
 from shared.broker.connections import script
 from shared.broker.keys import GROUP
@@ -44,6 +44,19 @@ def new_photo(*, locale: str = "fr", priority: str = "normal") -> NewPhoto:
         "priority": priority,
     }
     return NewPhoto(fields, tag_photo_entry(job_id, priority))
+
+
+def first_step(command: TagPhoto) -> FirstStep:
+    """What a claim may begin with."""
+    event = PhotoProgress(
+        photo_id=command.photo_id,
+        job_id=command.job_id,
+        stage="analyzing",
+        progress=10,
+        message="Analyse...",
+        attempt=0,
+    )
+    return FirstStep("analyzing", 10, {"fr": event, "en": event})
 
 
 async def submit(

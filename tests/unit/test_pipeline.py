@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.tagger.errors import PermanentError, RetryableError
+from services.tagger.errors import LeaseLostError, PermanentError, RetryableError
 from services.tagger.pipeline import MOST_OWN, Pipeline, Step
 from services.tagger.providers.provider import Recognition
 from services.tagger.stages.choose import BUILT_IN
@@ -226,6 +226,28 @@ async def test_a_stage_that_does_not_make_what_it_says_has_failed() -> None:
     await run(
         stage("eager", recognize, makes=("recognition",)), stage("next", needs=("recognition",))
     )
+
+
+async def test_the_word_of_a_stage_is_out_before_the_next_begins_and_ends_what_is_not_ours() -> (
+    None
+):
+    begun: list[str] = []
+
+    async def report(step: Step) -> None:
+        await asyncio.sleep(0.01)
+        if step.stage.id == "saving":
+            raise LeaseLostError
+        begun.append(f"told {step.stage.id}")
+
+    with pytest.raises(LeaseLostError):
+        await Pipeline(
+            [
+                stage("one", lambda _: begun.append("one")),
+                stage("saving", lambda _: begun.append("saving")),
+            ]
+        ).run(work(), report)
+
+    assert begun == ["one", "told one", "saving"]
 
 
 @pytest.mark.parametrize("needs", [(), ("picture",)])

@@ -84,12 +84,19 @@ class OpenAIProvider:
         self._timeout_s = timeout_s
         self._server: Endpoint | None = None
         self._form: Form = FORMS[0]
+        self._fingerprints: dict[Question, str] = {}
         self.price = price
         self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
 
     def fingerprint(self, question: Question) -> str:
         """Return a hash of server, model and question, the words of a closed list included."""
         question = lasting(question)
+        if question not in self._fingerprints:
+            # One for each language: what else changes is what is preferred.
+            self._fingerprints[question] = self._fingerprint(question)
+        return self._fingerprints[question]
+
+    def _fingerprint(self, question: Question) -> str:
         asked = (
             # A prompt of one's own need not say it, and names may be kept in it alone.
             question.locale,

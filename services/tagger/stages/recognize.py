@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from services.tagger.errors import (
 from services.tagger.gate import Gate, OpenGate
 from services.tagger.metrics import PROVIDER_CALLS, PROVIDER_COST, PROVIDER_TOKENS
 from services.tagger.providers.provider import Call, Provider, Question, Recognition, Usage
+from services.tagger.stages.decoded import decoded
 from services.tagger.stages.stage import Stage, Work
 from shared import tracing
 from shared.decoding.picture import Picture
@@ -43,16 +45,21 @@ async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
 
 
 async def _recognize(work: Work, provider: Provider, gate: Gate, question: Question) -> Recognition:
+    if work.told is not None:
+        # Nobody pays for a photo that has been cancelled, or is another's by now.
+        await asyncio.shield(work.told)
     return await provider.recognize(
-        _taken_picture(work), question, turn=lambda: _turn(work, provider, gate)
+        await _taken_picture(work), question, turn=lambda: _turn(work, provider, gate)
     )
 
 
-def _taken_picture(work: Work) -> Picture:
+async def _taken_picture(work: Work) -> Picture:
     """Return the picture, which `work` lets go of if nobody else will look at it.
 
     A call takes seconds, and pixels are most of what an attempt holds.
     """
+    if work.picture is None and work.undecoded:
+        work.picture = await decoded(work)
     picture = work.picture
     if picture is None:
         raise RuntimeError("the stage `ai` needs the picture that `analyzing` makes")

@@ -112,11 +112,17 @@ class Work:
     stage: str = ""
     """The id of the stage that runs."""
 
+    told: asyncio.Future[None] | None = None
+    """Done when Redis has heard of that stage; fails if it is no longer this attempt's turn."""
+
     later: frozenset[Part] = PARTS
     """What stages after that one need."""
 
     pixels: bool = True
     """Whether stages look at the picture, besides the provider."""
+
+    undecoded: bool = False
+    """Whether its picture is made only if the provider has to be asked: the facts are known."""
 
     worker: str = ""
     """Host and process that do it."""

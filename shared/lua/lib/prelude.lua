@@ -1,9 +1,13 @@
--- Put, with the rest of this folder, before every script.
+-- Definitions, here and in the rest of this folder, that are put before the scripts that use them.
 
--- The server's time, the only clock that the records know.
+-- The server's time, the only clock that the records know; all of a script happens at once.
+local time_us
 local function now_us()
-  local time = redis.call('TIME')
-  return time[1] * 1000000 + time[2]
+  if not time_us then
+    local time = redis.call('TIME')
+    time_us = time[1] * 1000000 + time[2]
+  end
+  return time_us
 end
 
 -- In ms since the epoch.
@@ -21,14 +25,14 @@ local function read(key, ...)
   return fields
 end
 
--- Writes the fields of a JSON object of strings into a hash.
-local function write(key, object)
+-- Returns the fields of a table as HSET takes them: each name, and after it the value.
+local function in_pairs(fields)
   local flat = {}
-  for name, value in pairs(cjson.decode(object)) do
+  for name, value in pairs(fields) do
     flat[#flat + 1] = name
     flat[#flat + 1] = value
   end
-  if #flat > 0 then redis.call('HSET', key, unpack(flat)) end
+  return unpack(flat)
 end
 
 -- Whether `token`, `<job id>:<attempt>`, is the one that the photo's last claim gave out.

@@ -9,14 +9,13 @@ local function spent_today(prefix, now)
 end
 
 local function spend_in(all, label, numbers, now)
-  local today = all .. ':' .. math.floor(now / DAY_MS)
-  for _, key in ipairs({today, all}) do
-    for name, number in pairs(numbers) do
-      if tonumber(number) > 0 then redis.call('HINCRBY', key, label .. '|' .. name, number) end
-    end
-    redis.call('HINCRBY', key, 'nanousd', numbers.nanousd)
+  local today, amounts = all .. ':' .. math.floor(now / DAY_MS), {nanousd = numbers.nanousd}
+  for name, number in pairs(numbers) do
+    if tonumber(number) > 0 then amounts[label .. '|' .. name] = number end
   end
-  redis.call('PEXPIRE', today, SPENT_KEPT_MS)
+  add_to(today, amounts)
+  add_to(all, amounts)
+  redis.call('PEXPIRE', today, SPENT_KEPT_MS, 'NX')
 end
 
 -- Adds the numbers of a table, by name, to what stands under `label` for today and in all; and for

@@ -27,9 +27,7 @@ class Pieces:
 
 async def judged(content: bytes, folder: Path) -> Received | Problem:
     """Take `content` as the part of a form; its file lies in `folder` if it is taken."""
-    part = await Parts(
-        Pieces(HEAD + content + TAIL), "multipart/form-data; boundary=b", of="photo"
-    ).next()
+    part = await Parts(Pieces(HEAD + content + TAIL), "b", of="photo").next()
     assert part is not None
     try:
         return await receive(part, open_store(folder.as_uri()), LIMITS)

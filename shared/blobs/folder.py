@@ -1,0 +1,142 @@
+"""Blobs written to a folder by whoever has them.
+
+obstore has its threads do it: a write is handed from one to the next five times, which on a busy
+machine takes longer than the write, and twice its CPU time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+QUICK_S: Final = 0.002
+"""A write takes less on average where the kernel keeps what is written, and syncs it later. One may
+take longer by itself on a busy machine, which is not the disk's doing."""
+
+AVERAGED: Final = 128
+"""Of about how many writes that is the average."""
+
+REST: Final = 50
+"""Slow writes are followed by so many times their length without any: the event loop waits for a
+file system that is slow, far away or busy, for a fiftieth of its time."""
+
+_UNFINISHED: Final = re.compile(r"#\d+$")
+"""How the names end under which a file is written until it is whole."""
+
+
+class Folder:
+    """Writes files below `root` as obstore does: beside their place, then moved there."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._place = os.fspath(root)
+        self._average_s = 0.0
+        self._slow_until_s = float("-inf")
+
+    def is_quick(self) -> bool:
+        """Say whether a write is worth waiting for; if not, it belongs on a thread."""
+        return time.monotonic() >= self._slow_until_s
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store `content` as `name`; raises `OSError`, and nothing is stored then."""
+        with self._judged():
+            file = NewFile(f"{self._place}/{name}")
+            try:
+                file.write(content)
+                file.finish()
+            finally:
+                file.discard()
+
+    def begin(self, name: str) -> NewFile:
+        """Return the file that will be `name`. Raises `OSError`."""
+        return NewFile(f"{self._place}/{name}")
+
+    async def append(self, file: NewFile, content: bytes) -> None:
+        """Write more of `file`; raises `OSError`."""
+        if self.is_quick():
+            with self._judged():
+                file.write(content)
+            return
+        writing = asyncio.ensure_future(asyncio.to_thread(file.write, content))
+        try:
+            await asyncio.shield(writing)
+        except asyncio.CancelledError:
+            await asyncio.wait([writing])  # the file is not closed under its hands
+            raise
+
+    @contextmanager
+    def _judged(self) -> Iterator[None]:
+        started_s = time.monotonic()
+        try:
+            yield
+        finally:
+            ended_s = time.monotonic()
+            self._average_s += (ended_s - started_s - self._average_s) / AVERAGED
+            if self._average_s > QUICK_S:
+                self._slow_until_s = ended_s + REST * AVERAGED * self._average_s
+                self._average_s = 0.0
+
+    def remove_unfinished(self, folder: str, before: datetime) -> int:
+        """Remove from `folder` what writes cut off before that time have left; returns how many.
+
+        A process that dies as it writes leaves a file beside the blob that was to be. Raises
+        `OSError`.
+        """
+        removed = 0
+        for path in (self._root / folder).rglob("*#*"):
+            with suppress(FileNotFoundError):  # the write has ended meanwhile
+                modified = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+                if _UNFINISHED.search(path.name) and modified < before:
+                    path.unlink()
+                    removed += 1
+        return removed
+
+
+class NewFile:
+    """A file that lies beside its place until it is finished; what is not is discarded."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._beside = f"{path}#{secrets.randbits(32)}"
+        self._file = _opened(self._beside)
+        self._is_open = True
+
+    def write(self, content: bytes) -> None:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(self._file, left) :]
+
+    def finish(self) -> None:
+        """Put it in its place."""
+        self._close()
+        os.replace(self._beside, self._path)  # noqa: PTH105  # a `Path` takes as long as the rest
+        self._beside = ""
+
+    def discard(self) -> None:
+        """Remove it if it was not finished."""
+        self._close()
+        if self._beside:
+            with suppress(OSError):
+                Path(self._beside).unlink()
+
+    def _close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            os.close(self._file)
+
+
+def _opened(path: str) -> int:
+    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        return os.open(path, how, 0o666)
+    except FileNotFoundError:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, how, 0o666)
