@@ -121,7 +121,7 @@ async def test_photos_are_tagged_from_a_bucket_and_wait_while_it_is_away(
             await until_complete(stack.gateway, [await accepted(stack.gateway)], timeout_s=60)
 
             stack.tagger.terminate()
-            waiting = await accepted(stack.gateway)
+            waiting = await accepted(stack.gateway, "coffee.jpg")  # no copy: it has to be read
             s3.stop()
             status, answer = await upload(stack.gateway.url, PHOTOS / "cat.jpg")
             assert (status, answer["code"]) == (503, "unavailable")
@@ -137,7 +137,7 @@ async def test_photos_are_tagged_from_a_bucket_and_wait_while_it_is_away(
             assert s3.unfinished() == 0
 
 
-async def accepted(gateway: ServiceProcess) -> int:
-    status, answer = await upload(gateway.url, PHOTOS / "cat.jpg")
+async def accepted(gateway: ServiceProcess, name: str = "cat.jpg") -> int:
+    status, answer = await upload(gateway.url, PHOTOS / name)
     assert status == 202, answer
     return int(answer["id"])
