@@ -28,6 +28,9 @@ UNSENT_BYTES: Final = 128 * 1024
 """What the kernel keeps for a connection beyond what is on its way: left to itself it takes
 megabytes for a client that does not read."""
 
+CANCELLED_S: Final = 1.0
+"""How long a request that has had its time to end may take to be given up."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -80,7 +83,7 @@ def _bound(transport: asyncio.BaseTransport) -> None:
 
 
 class _Handler(RequestHandler):
-    __slots__ = ("_ended", "_unanswered", "_unread", "_unread_s")
+    __slots__ = ("_closing", "_ended", "_unanswered", "_unread", "_unread_s")
 
     def __init__(
         self, server: web.Server, unanswered: Unanswered, unread_s: float, **settings: Any
@@ -90,6 +93,7 @@ class _Handler(RequestHandler):
         self._unread_s = unread_s
         self._unread: Unread | None = None
         self._ended = False
+        self._closing = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         _bound(transport)
@@ -111,6 +115,20 @@ class _Handler(RequestHandler):
         super().resume_writing()
         if self._unread is not None and not self._ended:
             self._unread.leave()
+
+    def close(self) -> None:
+        # aiohttp takes nothing more from a connection that it closes, nor the rest of a body
+        # that a stopping service has promised to wait for.
+        if self._messages or self._current_request is not None:
+            self._closing = True
+        else:
+            super().close()
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  # aiohttp's
+        if self._closing and self._task_handler is not None:
+            await asyncio.wait([self._task_handler], timeout=timeout)
+            timeout = CANCELLED_S
+        await super().shutdown(timeout)
 
     async def start(self) -> None:
         try:
@@ -152,4 +170,6 @@ class _Handler(RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPExpectationFailed):  # before any middleware
             resp = self._unanswered(resp.status)
+        if self._closing:
+            super().close()
         return await super().finish_response(request, resp, start_time)

@@ -1,4 +1,4 @@
-"""Ending tasks for certain."""
+"""Ending tasks for certain, and leaving those that nobody waits for."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ async def end(task: asyncio.Task[Any] | None) -> None:
     while task is not None and not task.done():
         task.cancel()
         await asyncio.wait([task], timeout=AGAIN_S)
+
+
+def looked_at(task: asyncio.Future[Any]) -> None:
+    """Look at how `task`, which is done, went: who needs to know finds out by another way.
+
+    Otherwise asyncio reports an error that nobody has asked for.
+    """
+    if not task.cancelled():
+        task.exception()

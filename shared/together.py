@@ -20,6 +20,9 @@ from shared.wire import Wire
 MOST_CALLS: Final = 100
 """How many calls one write holds at most; the rest goes with the next."""
 
+AGAIN_AFTER_S: Final = 5.0
+"""How long redis-py goes on alone after a connection of our own could not be made."""
+
 _CLOSED: Final = "the client was closed"
 
 
@@ -48,6 +51,10 @@ class Together(Redis):
         self._waiting: deque[_Call] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._wire: Wire | None = None
+        self._wire_from_s = 0.0
+        """From when on another wire may be tried."""
+
+        self._closed = False
 
     def register_script(self, script: Any) -> Any:
         """Return a script of this client."""
@@ -55,6 +62,8 @@ class Together(Redis):
 
     async def run(self, script: _Script, keys: Sequence[Any], args: Sequence[Any]) -> Any:
         """Return what `script` returns, run alone or with others."""
+        if self._closed:
+            raise redis.exceptions.ConnectionError(_CLOSED)
         packed = hiredis.pack_command(("EVALSHA", script.sha, len(keys), *keys, *args))
         call = _Call(script, keys, args, packed, asyncio.get_running_loop().create_future())
         self._waiting.append(call)
@@ -65,6 +74,7 @@ class Together(Redis):
 
     async def aclose(self, *args: Any, **kwargs: Any) -> None:
         """Close the connections; nobody waits for what is under way any more."""
+        self._closed = True
         await end(self._writing)
         self._writing = None  # one that was ended before it began has not said so
         while self._waiting:
@@ -81,6 +91,9 @@ class Together(Redis):
                 await asyncio.sleep(0)
         finally:
             self._writing = None
+            if self._waiting and not self._closed:
+                # A fault of ours has ended this; it is those who were answered who hear of it.
+                self._writing = asyncio.create_task(self._write_all())
 
     async def _send(self, calls: Sequence[_Call]) -> None:
         try:
@@ -98,6 +111,8 @@ class Together(Redis):
     async def _run_on(self, wire: Wire, calls: Sequence[_Call]) -> None:
         try:
             replies = await wire.ask(b"".join(call.packed for call in calls), len(calls))
+            if len(replies) != len(calls):
+                raise redis.exceptions.ConnectionError("replies that nobody asked for")  # noqa: TRY301
         except redis.exceptions.TimeoutError as error:
             await self._hang_up()
             _answer_all(calls, error)
@@ -139,13 +154,16 @@ class Together(Redis):
         await asyncio.gather(*map(_run_alone, refused))
 
     async def _connect(self) -> None:
-        pool = self.connection_pool
+        pool, now_s = self.connection_pool, asyncio.get_running_loop().time()
+        if now_s < self._wire_from_s:
+            return
         try:
             self._wire = await Wire.open(
                 pool.make_connection(), timeout_s=pool.connection_kwargs["socket_timeout"]
             )
         except (redis.exceptions.RedisError, OSError):
-            return  # who calls next finds out
+            # A server that takes no more connections may answer on those that there are.
+            self._wire_from_s = now_s + AGAIN_AFTER_S
 
     async def _hang_up(self) -> None:
         wire, self._wire = self._wire, None

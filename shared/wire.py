@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 import hiredis
 import redis.exceptions
 from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
 IDLE_S: Final = 30.0
 """How long nothing may have been heard on a connection that is still believed in."""
@@ -37,10 +39,15 @@ class Wire(asyncio.Protocol):
         # redis-py has no other way to it. Its own reader is told of nothing any more.
         self._transport = cast("asyncio.Transport", connection._writer.transport)  # type: ignore[union-attr]  # noqa: SLF001
         self._transport.set_protocol(self)
+        if self._transport.is_closing() or connection._reader.at_eof():  # type: ignore[union-attr]  # noqa: SLF001
+            # redis-py's reader was told so just before, and nobody will tell this one.
+            self._lost.set_result(None)
 
     @classmethod
     async def open(cls, connection: AbstractConnection, *, timeout_s: float) -> Wire:
-        """Connect. Raises what redis-py raises."""
+        """Connect, or fail at once. Raises what redis-py raises."""
+        # Whoever waits behind it is to go by what there is, not to wait for it.
+        connection.retry = Retry(NoBackoff(), 0)
         await connection.connect()
         return cls(connection, timeout_s=timeout_s)
 
@@ -52,12 +59,12 @@ class Wire(asyncio.Protocol):
     async def ask(self, packed: bytes, count: int) -> list[Any]:
         """Send commands, `count` of them; return their replies, each refusal as a `ReplyError`.
 
-        Raises redis-py's `ConnectionError`, and its `TimeoutError` if the server says nothing.
+        Raises redis-py's `ConnectionError`, and its `TimeoutError` if not all are there in time.
         Whatever it raises, and if it is cancelled, the connection has to be closed.
         """
         if self._lost.done():
             raise redis.exceptions.ConnectionError("the connection was lost")
-        self._replies, self._wanted = [], count
+        self._wanted = count
         self._answered = self._loop.create_future()
         late = self._loop.call_later(self._timeout_s, self._give_up)
         self._transport.write(packed)
@@ -65,12 +72,11 @@ class Wire(asyncio.Protocol):
             return await self._answered
         finally:
             late.cancel()
-            self._answered = None
+            self._replies, self._answered = [], None
 
     async def close(self) -> None:
-        """Close it; nothing is waited for but that."""
+        """Close it."""
         self._transport.abort()
-        await asyncio.shield(self._lost)
         await self._connection.disconnect(nowait=True)
 
     def data_received(self, data: bytes) -> None:
@@ -79,7 +85,9 @@ class Wire(asyncio.Protocol):
         while (reply := self._reader.gets()) is not _MORE:
             if not isinstance(reply, hiredis.PushNotification):
                 self._replies.append(reply)
-        if self._answered is not None and len(self._replies) >= self._wanted:
+        if self._replies and self._answered is None:
+            self._transport.abort()  # unasked: the next question would take it for its answer
+        elif self._answered is not None and len(self._replies) >= self._wanted:
             self._heard_s = self._loop.time()
             if not self._answered.done():
                 self._answered.set_result(self._replies)

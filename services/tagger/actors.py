@@ -214,10 +214,13 @@ class Tagging:
         if self._max_age_s or tracing.on():
             return None
         step = self._pipeline.steps[0]
-        traceparent = tracing.passed_on(command.traceparent) or None
         events: dict[str, Event] = {
             locale: step.event(
-                command.photo_id, command.job_id, locale, attempt=0, traceparent=traceparent
+                command.photo_id,
+                command.job_id,
+                locale,
+                attempt=0,
+                traceparent=command.traceparent or None,
             )
             for locale in LOCALES
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
@@ -30,8 +31,8 @@ class Clock:
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Let the clock stand still during the body."""
-        now_s = asyncio.get_running_loop().time
-        stopped_s = now_s()
+        # Not the loop's time: uvloop's goes by milliseconds, and more would have stood than passed.
+        stopped_s = time.perf_counter()
         # One that has run out ends the task at its next await, stopped or not.
         limits = [limit for limit in self._limits if not limit.expired()]
         ends_s = [limit.when() for limit in limits]
@@ -42,7 +43,7 @@ class Clock:
             yield
         finally:
             self.stands = False
-            stood_s = now_s() - stopped_s
+            stood_s = time.perf_counter() - stopped_s
             self.stood_s += stood_s
             for limit, end_s in zip(limits, ends_s, strict=True):
                 limit.reschedule(None if end_s is None else end_s + stood_s)

@@ -72,6 +72,11 @@ CACHE_LOOKUPS: Final = Counter(
     "fresh (wanted so).",
     ["result"],
 )
+FACTS_LOOKUPS: Final = Counter(
+    "tagline_facts_lookups_total",
+    "Photos by whether what their bytes say was known: hit (of a copy) or miss.",
+    ["result"],
+)
 GATE_SECONDS: Final = Histogram(
     "tagline_gate_wait_seconds",
     "What a call waited for its turn.",
@@ -99,3 +104,4 @@ BUDGET_REMAINING: Final = Gauge(
 from_zero(ATTEMPTS, "complete", "error", "retry", "handed_over", "given_back", "unavailable")
 from_zero(PHOTO_SECONDS, "complete", "error")
 from_zero(CACHE_LOOKUPS, "hit", "shared", "miss", "fresh")
+from_zero(FACTS_LOOKUPS, "hit", "miss")

@@ -20,6 +20,7 @@ from services.tagger.threads import in_thread
 from shared import tracing
 from shared.errors import UnavailableError
 from shared.events import PhotoProgress
+from shared.tasks import looked_at
 
 DONE: Final[dict[str, Any]] = {
     "id": "done",
@@ -95,7 +96,8 @@ class Pipeline:
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is told of each as it begins.
 
-        The word of one is out before that of the next, and before this returns or raises.
+        The word of one is out before that of the next, and before this returns or raises; if it is
+        cancelled, that may come to nothing, or be refused.
         """
         work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
@@ -103,7 +105,7 @@ class Pipeline:
             # It goes to Redis together with what the stage asks there first.
             work.told = telling = asyncio.ensure_future(report(step))
             # Where the stage fails as well, whoever ends the attempt finds out by itself.
-            telling.add_done_callback(_looked_at)
+            telling.add_done_callback(looked_at)
             try:
                 await _timed(step.stage, work)
             except asyncio.CancelledError:
@@ -112,6 +114,8 @@ class Pipeline:
             except BaseException:
                 await asyncio.wait([telling])
                 raise
+            finally:
+                work.told = None  # what it failed with leads back to the work, and its picture
             await telling
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
@@ -206,11 +210,6 @@ async def _run(stage: Stage, work: Work) -> None:
     # Also what would end the process: it has other photos in work.
     except (Exception, SystemExit, KeyboardInterrupt) as error:
         raise _failed(stage, error) from error
-
-
-def _looked_at(telling: asyncio.Future[None]) -> None:
-    if not telling.cancelled():
-        telling.exception()
 
 
 def _failed(stage: Stage, why: BaseException | str) -> RetryableError:

@@ -22,12 +22,15 @@ _OS_ERROR: Final = re.compile(r"\(os error (\d+)\)")
 
 
 @contextmanager
-def translated(name: str) -> Iterator[None]:
-    """Raise what the store says of the blob `name` as an error of ours."""
+def translated(name: str, *, writes: bool = False) -> Iterator[None]:
+    """Raise what the store says of the blob `name` as an error of ours.
+
+    `writes`: it is to be made, so what is missing is the place for it.
+    """
     try:
         yield
     except FileNotFoundError as error:
-        if _NO_BUCKET in str(error):
+        if writes or _NO_BUCKET in str(error):
             raise UnavailableError("blobs") from error
         raise BlobMissingError(name) from None
     except (BaseError, OSError) as error:

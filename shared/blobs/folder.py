@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from shared.tasks import looked_at
+
 QUICK_S: Final = 0.002
 """A write takes less on average where the kernel keeps what is written, and syncs it later. One may
 take longer by itself on a busy machine, which is not the disk's doing."""
@@ -70,6 +72,7 @@ class Folder:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             await asyncio.wait([writing])  # the file is not closed under its hands
+            looked_at(writing)
             raise
 
     @contextmanager

@@ -25,6 +25,7 @@ from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, UnavailableError
+from shared.tasks import looked_at
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
@@ -91,7 +92,7 @@ class BlobStore:
         """
         await self.check_room()
         if isinstance(content, bytes):
-            with translated(name):
+            with translated(name, writes=True):
                 await self._put_whole(name, content)
             return
         if self._folder is not None and self._folder.is_quick():
@@ -99,7 +100,7 @@ class BlobStore:
             return
         source = _Source(content)
         try:
-            with translated(name):
+            with translated(name, writes=True):
                 await self._put_in_parts(name, source)
         except UnavailableError:
             if source.error is not None:
@@ -115,14 +116,14 @@ class BlobStore:
     async def _put_in_pieces(
         self, folder: Folder, name: str, content: AsyncIterator[bytes]
     ) -> None:
-        with translated(name):
+        with translated(name, writes=True):
             file = folder.begin(name)
         try:
             async for piece in content:
-                with translated(name):
+                with translated(name, writes=True):
                     await folder.append(file, piece)
                 del piece  # the next may be long in coming
-            with translated(name):
+            with translated(name, writes=True):
                 file.finish()
         finally:
             file.discard()
@@ -144,8 +145,7 @@ class BlobStore:
         except asyncio.CancelledError:
             source.stop()
             await asyncio.wait([writing])
-            if not writing.cancelled():
-                writing.exception()  # looked at, so that nobody reports it
+            looked_at(writing)
             raise
 
     async def get(self, name: str) -> bytes:

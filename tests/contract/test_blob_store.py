@@ -68,6 +68,20 @@ async def test_a_blob_that_cannot_be_written_leaves_nothing(
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [tmp_path / "originals"]
 
 
+@pytest.mark.parametrize("content", [b"abc", pieces(b"abc")], ids=["whole", "in pieces"])
+async def test_a_store_whose_place_is_gone_does_not_answer(
+    tmp_path: Path, content: bytes | AsyncIterator[bytes]
+) -> None:
+    (tmp_path / "blobs").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "blobs")
+    store = open_store(link.as_uri())
+    link.unlink()
+    link.symlink_to("/proc")  # where nothing can be made, not even a folder
+    with pytest.raises(UnavailableError):
+        await store.put("originals/a/one.jpg", content)
+
+
 async def test_what_a_write_has_left_unfinished_is_not_listed_and_can_be_removed(
     store: BlobStore, tmp_path: Path
 ) -> None:

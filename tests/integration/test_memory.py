@@ -27,7 +27,8 @@ async def test_uploads_are_refused_before_memory_runs_out_and_taken_when_there_i
                 return (await api.upload(picture(2))).status
 
             async def refused() -> bool:
-                return await status() == 503
+                # The server may refuse one by itself, until the gateway has looked again.
+                return await status() == 503 and "database_almost_full" in gateway.output
 
             async def taken() -> bool:
                 return await status() == 202
@@ -38,7 +39,6 @@ async def test_uploads_are_refused_before_memory_runs_out_and_taken_when_there_i
             photo = f"/api/photos/{accepted.json['id']}"
             assert (await api.get(photo)).status == 200
             assert (await api.call("DELETE", photo)).status == 204
-            assert "database_almost_full" in gateway.output
             client.config_set("maxmemory", 0)
             await wait_until(taken)
 

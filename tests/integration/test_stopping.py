@@ -1,8 +1,10 @@
-"""A notifier that is told to stop, and what it says of itself while it runs."""
+"""Services that are told to stop, and what a notifier says of itself while it runs."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -10,8 +12,10 @@ import orjson
 from services.notifier.limits import Timing
 from shared import keys
 from shared.presence import Presence
+from tests.support.api import picture
 from tests.support.notifier import connect, database, notifier
 from tests.support.processes import ServiceProcess
+from tests.support.requests import FORM, form, part, request
 from tests.support.waiting import wait_until
 
 SOCKETS = 20
@@ -88,3 +92,29 @@ async def test_a_notifier_that_has_died_is_not_counted_for_long(redis_url: str) 
 
         assert await presence.connected() == {"websocket": 2, "socketio": 0, "sse": 1}
         assert await redis.hkeys(keys.sockets()) == [b"alive"]
+
+
+async def test_an_upload_that_is_half_there_as_its_gateway_is_told_to_stop_is_taken(
+    redis_url: str, tmp_path: Path
+) -> None:
+    environment = {"REDIS_URL": redis_url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
+    whole = request(b"POST /api/photos/upload HTTP/1.1", form(part(picture(1))), FORM)
+    with ServiceProcess("gateway", environment) as gateway:
+        gateway.wait_ready()
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
+        writer.write(whole[:-100])
+        await wait_until(lambda: under_way(gateway.url), what="it is under way")
+        gateway.signal(signal.SIGTERM)
+        await wait_until(lambda: "service_draining" in gateway.output)
+        writer.write(whole[-100:])
+        answer = await asyncio.wait_for(reader.read(), 30)
+        writer.close()
+        await wait_until(lambda: gateway.returncode is not None)
+
+    assert answer.startswith(b"HTTP/1.1 202")
+    assert gateway.returncode == 0
+
+
+async def under_way(url: str) -> bool:
+    async with aiohttp.ClientSession() as web, web.get(f"{url}/metrics") as answer:
+        return "tagline_uploads_under_way 1.0" in await answer.text()

@@ -133,3 +133,41 @@ async def test_a_connection_that_was_not_used_for_long_is_made_anew(
     after = [await count(keys=["n"], args=[1]) for _ in range(2)]
 
     assert before + after == [1, 2, 3, 4]
+
+
+async def test_a_connection_of_its_own_that_is_cut_is_no_matter(
+    client: Redis, redis_url: str
+) -> None:
+    seen = client.register_script("return redis.call('SADD', KEYS[1], ARGV[1]) and ARGV[1]")
+    for number in range(3):  # by redis-py, and then without it
+        await seen(keys=["s"], args=[number])
+    async with closing(connect(redis_url)) as other:
+        await other.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        answers = await asyncio.gather(*(seen(keys=["s"], args=[n]) for n in range(CALLS)))
+
+    assert answers == [str(number).encode() for number in range(CALLS)]
+
+
+async def test_a_server_that_takes_no_more_connections_runs_scripts_on_those_there_are(
+    client: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = client.register_script(COUNT)
+    await count(keys=["n"], args=[1])
+    limit = int((await client.config_get("maxclients"))["maxclients"] or 0)
+    connected = (await client.info("clients"))["connected_clients"]
+    monkeypatch.setattr("shared.wire.IDLE_S", -1)
+    await client.config_set("maxclients", connected)
+    try:
+        sums = [await asyncio.wait_for(count(keys=["n"], args=[1]), 30) for _ in range(5)]
+    finally:
+        await client.config_set("maxclients", limit)
+
+    assert sums == [2, 3, 4, 5, 6]
+
+
+async def test_who_calls_once_the_client_is_closed_is_told_so(redis_url: str) -> None:
+    async with closing(connect(redis_url)) as client:
+        count = client.register_script(COUNT)
+        await count(keys=["n"], args=[1])
+    with pytest.raises(redis.exceptions.ConnectionError, match="closed"):
+        await count(keys=["n"], args=[1])

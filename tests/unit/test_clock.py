@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
+import uvloop
 
 from services.tagger.clock import Clock
 
@@ -60,3 +62,14 @@ async def test_it_may_be_cancelled_while_it_stands_still() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+def test_no_more_stands_still_than_passes_whatever_the_loop_takes_for_the_time() -> None:
+    async def measure() -> None:
+        for _ in range(100):
+            clock, begun_s = Clock(), time.perf_counter()
+            with clock.stopped():
+                await asyncio.sleep(0.0003)
+            assert 0 < clock.stood_s <= time.perf_counter() - begun_s
+
+    uvloop.run(measure())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from services.tagger.metrics import FACTS_LOOKUPS
 from services.tagger.stages.decoded import decoded
 from services.tagger.stages.stage import Stage, Work
 
 
 async def _run(work: Work) -> None:
     known = work.record.facts
+    FACTS_LOOKUPS.labels(result="miss" if known is None else "hit").inc()
     if known is not None and not work.pixels:
         # Nobody looks at these bytes again, unless the provider has to be asked.
         work.facts.update(known)
