@@ -16,10 +16,11 @@ from typing import Any, Final, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared import keys
-from shared.exchange import Exchange, Question
 from shared.redis import away_is_unavailable
+from shared.wire import Question, Wire
 
 PAGE: Final = 1000
 """How many entries one look back takes at most."""
@@ -134,10 +135,10 @@ class Lanes:
 
 
 class LaneReader:
-    """Follows a lane over a connection of its own. Raises what redis-py raises."""
+    """Follows a lane over a wire of its own. Raises what redis-py raises."""
 
-    def __init__(self, exchange: Exchange, lane: int, *, block_ms: int) -> None:
-        self._exchange = exchange
+    def __init__(self, wire: Wire, lane: int, *, block_ms: int) -> None:
+        self._wire = wire
         self._key = keys.lane(lane)
         self._block_ms = block_ms
 
@@ -158,11 +159,11 @@ class LaneReader:
             position = take(page) if page else None
             return None if position is None else self._after(position)
 
-        await self._exchange.ask(self._after(position), go_on)
+        await self._wire.ask(self._after(position), go_on)
         return page
 
     def _after(self, position: str) -> Question:
-        return (
+        return Question.of(
             ("XREAD", "COUNT", LIVE_PAGE, "BLOCK", self._block_ms, "STREAMS", self._key, position),
             # Answered after the read, in the same round trip: see the top of this file.
             ("XRANGE", self._key, position, position, "COUNT", 1),
@@ -170,6 +171,9 @@ class LaneReader:
 
 
 def _page(reply: Any, still_there: Any) -> list[LaneEntry]:
+    for each in (reply, still_there):
+        if isinstance(each, ResponseError):
+            raise each
     if not still_there:
         raise LaneGapError
     if not reply:

@@ -88,8 +88,6 @@ def connect_blocking(url: str, *, block_ms: int) -> Redis:
         retry=Retry(NoBackoff(), 0),
         client_name="tagline-blocking",
     )
-    # Whatever the URL says: replies of the one shape that their readers know, and none unasked.
-    pool.connection_kwargs["protocol"] = 2
     if primary:
         primary.found_by_async(pool)
     return Redis.from_pool(pool)

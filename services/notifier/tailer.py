@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -13,11 +14,11 @@ from redis.exceptions import ResponseError
 from services.notifier.metrics import EVENT_DELAY, LANE_BREAKS, LANE_ENTRIES, LANE_READS
 from services.notifier.session import Session, count
 from shared.errors import UnavailableError
-from shared.exchange import exchange
 from shared.metrics import REDIS_ERRORS
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 from shared.tasks import end
+from shared.wire import Wire
 
 BLOCK_MS: Final = 5_000
 AWAY_PAUSE_S: Final = 0.2
@@ -97,10 +98,8 @@ class Tailer:
         async with closing(connect_blocking(self._redis_url, block_ms=self._block_ms)) as redis:
             while True:
                 try:
-                    async with exchange(redis) as connection:
-                        await self._follow(
-                            LaneReader(connection, self.lane, block_ms=self._block_ms)
-                        )
+                    async with aclosing(await Wire.open(redis)) as wire:
+                        await self._follow(LaneReader(wire, self.lane, block_ms=self._block_ms))
                 except (*AWAY, UnavailableError, ResponseError) as error:
                     if not isinstance(error, UnavailableError):
                         REDIS_ERRORS.labels(error=type(error).__name__).inc()
