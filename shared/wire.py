@@ -65,7 +65,6 @@ class Wire(asyncio.Protocol):
         self._end: asyncio.Future[list[Any]] | None = None
         self._timeout_s = cast("float", connection.socket_timeout)  # each client of ours has one
         self._due_s = 0.0
-        self._late: asyncio.TimerHandle
         self._heard_s = self._loop.time()
         # redis-py has no other way to it. Its own reader is told of nothing any more.
         self._transport = cast("asyncio.Transport", connection._writer.transport)  # type: ignore[union-attr]  # noqa: SLF001
@@ -109,7 +108,7 @@ class Wire(asyncio.Protocol):
         end: asyncio.Future[list[Any]] = self._loop.create_future()
         self._end = end
         self._send(question)
-        self._look()
+        self._late = self._loop.call_at(self._due_s, self._look)
         try:
             return await end
         finally:
