@@ -11,13 +11,16 @@ after it. So a reply proves by itself that it has no hole, whoever trims at that
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from shared import keys
 from shared.redis import away_is_unavailable
+from shared.wire import Question, Wire
 
 PAGE: Final = 1000
 """How many entries one look back takes at most."""
@@ -132,33 +135,51 @@ class Lanes:
 
 
 class LaneReader:
-    """Follows lanes with a client for blocking reads, its own. Raises what redis-py raises."""
+    """Follows a lane over a wire of its own. Raises what redis-py raises."""
 
-    def __init__(self, redis: Redis) -> None:
-        # A dict for every entry, made only to be taken apart, is a fifth of a notifier's work.
-        redis.set_response_callback("XREAD", _as_it_came)
-        self._redis = redis
+    def __init__(self, wire: Wire, lane: int, *, block_ms: int) -> None:
+        self._wire = wire
+        self._key = keys.lane(lane)
+        self._block_ms = block_ms
 
-    async def read(self, lane: int, position: str, *, block_ms: int) -> list[LaneEntry]:
-        """Wait up to `block_ms` for entries after `position`, up to `LIVE_PAGE`.
+    async def read(
+        self, position: str, *, take: Callable[[list[LaneEntry]], str | None]
+    ) -> list[LaneEntry]:
+        """Have `take` called with the entries after `position`, as they come, up to `LIVE_PAGE`.
 
-        Raises `LaneGapError` if the entry at `position` has gone.
+        It returns the position from which to read on. With None they are returned here, for who
+        cannot take them at once; so are none, when none came for `block_ms`. Raises
+        `LaneGapError` if the entry at the position has gone, and what `take` raises.
         """
-        async with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.xread({keys.lane(lane): position}, count=LIVE_PAGE, block=block_ms)
+        page: list[LaneEntry] = []
+
+        def go_on(replies: list[Any]) -> Question | None:
+            nonlocal page
+            page = _page(*replies)
+            position = take(page) if page else None
+            return None if position is None else self._after(position)
+
+        await self._wire.ask(self._after(position), go_on)
+        return page
+
+    def _after(self, position: str) -> Question:
+        return Question.of(
+            ("XREAD", "COUNT", LIVE_PAGE, "BLOCK", self._block_ms, "STREAMS", self._key, position),
             # Answered after the read, in the same round trip: see the top of this file.
-            pipeline.xrange(keys.lane(lane), position, position, count=1)
-            reply, still_there = await pipeline.execute()
-        if not still_there:
-            raise LaneGapError
-        if not reply:
-            return []
-        ((_, entries),) = reply.items() if isinstance(reply, dict) else reply
-        return [_entry_of(entry_id, fields) for entry_id, fields in entries]
+            ("XRANGE", self._key, position, position, "COUNT", 1),
+        )
 
 
-def _as_it_came(response: Any, **_: Any) -> Any:
-    return response
+def _page(reply: Any, still_there: Any) -> list[LaneEntry]:
+    for each in (reply, still_there):
+        if isinstance(each, ResponseError):
+            raise each
+    if not still_there:
+        raise LaneGapError
+    if not reply:
+        return []
+    ((_, entries),) = reply
+    return [_entry_of(entry_id, fields) for entry_id, fields in entries]
 
 
 def _entry_of(entry_id: bytes, fields: list[bytes]) -> LaneEntry:

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 from redis.commands.core import AsyncScript
 
 from shared.tasks import end
-from shared.wire import Wire
+from shared.wire import Question, Wire
 
 MOST_CALLS: Final = 100
 """How many calls one write holds at most; the rest goes with the next."""
@@ -109,10 +109,9 @@ class Together(Redis):
                     _answer(call, redis.exceptions.ConnectionError(_CLOSED))
 
     async def _run_on(self, wire: Wire, calls: Sequence[_Call]) -> None:
+        question = Question(b"".join(call.packed for call in calls), len(calls))
         try:
-            replies = await wire.ask(b"".join(call.packed for call in calls), len(calls))
-            if len(replies) != len(calls):
-                raise redis.exceptions.ConnectionError("replies that nobody asked for")  # noqa: TRY301
+            replies = await wire.ask(question)
         except redis.exceptions.TimeoutError as error:
             await self._hang_up()
             _answer_all(calls, error)
@@ -120,18 +119,10 @@ class Together(Redis):
             await self._hang_up()
             await self._run_by_redis_py(calls)
         else:
-            refused, moved = list[_Call](), False
-            for call, reply in zip(calls, replies, strict=True):
-                if isinstance(reply, hiredis.ReplyError):
-                    refused.append(call)
-                    moved = moved or str(reply).startswith("READONLY")
-                else:
-                    _answer(call, reply)
-            if moved:
+            if any(_says_read_only(reply) for reply in replies):
                 # The server has become a replica of another, which redis-py finds.
                 await self._hang_up()
-            if refused:
-                await asyncio.gather(*map(_run_alone, refused))
+            await _settle(calls, replies)
 
     async def _run_by_redis_py(self, calls: Sequence[_Call]) -> None:
         if len(calls) == 1:
@@ -144,23 +135,15 @@ class Together(Redis):
             replies = await pipeline.execute(raise_on_error=False)
         except Exception as error:  # noqa: BLE001  # it is the callers' to judge
             _answer_all(calls, error)
-            return
-        refused = list[_Call]()
-        for call, reply in zip(calls, replies, strict=True):
-            if isinstance(reply, redis.exceptions.ResponseError):
-                refused.append(call)
-            else:
-                _answer(call, reply)
-        await asyncio.gather(*map(_run_alone, refused))
+        else:
+            await _settle(calls, replies)
 
     async def _connect(self) -> None:
-        pool, now_s = self.connection_pool, asyncio.get_running_loop().time()
+        now_s = asyncio.get_running_loop().time()
         if now_s < self._wire_from_s:
             return
         try:
-            self._wire = await Wire.open(
-                pool.make_connection(), timeout_s=pool.connection_kwargs["socket_timeout"]
-            )
+            self._wire = await Wire.open(self)
         except (redis.exceptions.RedisError, OSError):
             # A server that takes no more connections may answer on those that there are.
             self._wire_from_s = now_s + AGAIN_AFTER_S
@@ -168,7 +151,7 @@ class Together(Redis):
     async def _hang_up(self) -> None:
         wire, self._wire = self._wire, None
         if wire is not None:
-            await wire.close()
+            await wire.aclose()
 
 
 class _Script(AsyncScript):
@@ -184,6 +167,22 @@ class _Script(AsyncScript):
 
     async def alone(self, keys: Sequence[Any], args: Sequence[Any]) -> Any:
         return await super().__call__(keys, args)
+
+
+async def _settle(calls: Sequence[_Call], replies: Sequence[Any]) -> None:
+    """Answer the calls; those that the server has refused are run again, each by itself."""
+    refused = list[_Call]()
+    for call, reply in zip(calls, replies, strict=True):
+        if isinstance(reply, redis.exceptions.ResponseError):
+            refused.append(call)
+        else:
+            _answer(call, reply)
+    if refused:
+        await asyncio.gather(*map(_run_alone, refused))
+
+
+def _says_read_only(reply: Any) -> bool:
+    return isinstance(reply, redis.exceptions.ResponseError) and str(reply).startswith("READONLY")
 
 
 async def _run_alone(call: _Call) -> None:

@@ -9,7 +9,7 @@ from services.notifier.limits import MAX_BYTES, MAX_FRAMES, Timing
 
 
 class Polling:
-    """Packets for a client that fetches them; as bounded as a `Wire`."""
+    """Packets for a client that fetches them; as bounded as an `Outbox`."""
 
     def __init__(self, timing: Timing) -> None:
         self._timing = timing

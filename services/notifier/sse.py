@@ -16,8 +16,8 @@ from services.notifier.callers import caller_of
 from services.notifier.closing import Close
 from services.notifier.hub import BadResumeError, Hub
 from services.notifier.limits import Timing
+from services.notifier.outbox import Outbox
 from services.notifier.session import Session
-from services.notifier.wire import Wire
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry
 
@@ -32,33 +32,33 @@ class SseTransport:
 
     name = "sse"
 
-    def __init__(self, request: web.Request, wire: Wire) -> None:
+    def __init__(self, request: web.Request, outbox: Outbox) -> None:
         self._chunked = request.version >= HttpVersion11
-        self._wire = wire
+        self._outbox = outbox
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     @property
     def lost(self) -> bool:
         """Whether the connection has gone."""
-        return self._wire.lost
+        return self._outbox.lost
 
     def offer(self, *entries: LaneEntry) -> bool:
-        return self._wire.send_all([self._chunk(frames.as_server_sent(each)) for each in entries])
+        return self._outbox.send_all([self._chunk(frames.as_server_sent(each)) for each in entries])
 
     async def room(self) -> None:
-        await self._wire.room()
+        await self._outbox.room()
 
     def watch(self, on_stall: Callable[[], None]) -> None:
-        self._wire.watch(on_stall)
+        self._outbox.watch(on_stall)
 
     def write(self, text: bytes) -> bool:
         """Send text of the stream; False, and not sent, if too much waits already."""
-        return self._wire.send(self._chunk(text))
+        return self._outbox.send(self._chunk(text))
 
     def close(self, code: Close) -> None:
         if not self.ended.done():
             data = orjson.dumps({"code": int(code), "comeBack": code.comes_back})
-            self._wire.stop(self._chunk(b"event: close\ndata: %b\n\n" % data))
+            self._outbox.stop(self._chunk(b"event: close\ndata: %b\n\n" % data))
             self.ended.set_result(None)
 
     def _chunk(self, text: bytes) -> bytes:
@@ -103,8 +103,8 @@ class SseRoute:
         writer = await response.prepare(request)
         assert writer is not None  # noqa: S101  # it is prepared for the first time
         session: Session | None = None
-        wire = Wire(request, writer, timing=self._timing)
-        transport = SseTransport(request, wire)
+        outbox = Outbox(request, writer, timing=self._timing)
+        transport = SseTransport(request, outbox)
         transport.write(b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311
         try:
             if socket_id is None or last_event_id is None:
@@ -117,7 +117,7 @@ class SseRoute:
         finally:
             if session is not None:
                 self._hub.leave(session)
-        await self._finish(response, wire)
+        await self._finish(response, outbox)
         return response
 
     async def _beat(self, transport: SseTransport) -> None:
@@ -128,10 +128,10 @@ class SseRoute:
                 return
             transport.write(COMMENT)
 
-    async def _finish(self, response: web.StreamResponse, wire: Wire) -> None:
+    async def _finish(self, response: web.StreamResponse, outbox: Outbox) -> None:
         """Send the end of the stream; who does not take it is cut off."""
         try:
             async with asyncio.timeout(self._timing.close_within_s):
                 await response.write_eof()
         except (TimeoutError, ConnectionError):
-            wire.cut()
+            outbox.cut()

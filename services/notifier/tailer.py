@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -17,9 +18,12 @@ from shared.metrics import REDIS_ERRORS
 from shared.progress import NOBODY, LaneEntry, LaneGapError, LaneReader, Lanes, after
 from shared.redis import AWAY, closing, connect_blocking
 from shared.tasks import end
+from shared.wire import Wire
 
 BLOCK_MS: Final = 5_000
 AWAY_PAUSE_S: Final = 0.2
+
+_READS: Final = LANE_READS.labels(kind="follow")
 
 logger = structlog.stdlib.get_logger()
 
@@ -49,6 +53,7 @@ class Tailer:
         self.users = 0
         self._away = False
         self._failed = False
+        self._quiet_since_s = 0.0
         self.live: dict[bytes, Session] = {}
         self.holding = asyncio.Lock()
         """Whoever holds it can be sure that nothing is handed out."""
@@ -91,10 +96,10 @@ class Tailer:
             return
         self._started.set_result(None)
         async with closing(connect_blocking(self._redis_url, block_ms=self._block_ms)) as redis:
-            reader = LaneReader(redis)
             while True:
                 try:
-                    await self._read(reader)
+                    async with aclosing(await Wire.open(redis)) as wire:
+                        await self._follow(LaneReader(wire, self.lane, block_ms=self._block_ms))
                 except (*AWAY, UnavailableError, ResponseError) as error:
                     if not isinstance(error, UnavailableError):
                         REDIS_ERRORS.labels(error=type(error).__name__).inc()
@@ -106,29 +111,36 @@ class Tailer:
                     self._failed = True
                 await asyncio.sleep(AWAY_PAUSE_S)
 
-    async def _read(self, reader: LaneReader) -> None:
-        loop = asyncio.get_running_loop()
-        quiet_since_s = loop.time()
+    async def _follow(self, reader: LaneReader) -> None:
+        self._quiet_since_s = time.monotonic()
         if self._failed:  # what cannot be handed out is passed over
             await self._start_again()
         while True:
             try:
-                page = await reader.read(self.lane, self.position, block_ms=self._block_ms)
+                page = await reader.read(self.position, take=self._take)
             except LaneGapError:
                 await self._start_again()
                 continue
             if self._away:
                 logger.info("tailer_goes_on", lane=self.lane)
                 self._away = False
-            LANE_READS.labels(kind="follow").inc()
             if page:
-                quiet_since_s = loop.time()
                 async with self.holding:
                     self._hand_out(page)
-            elif loop.time() - quiet_since_s >= self._stale_after_s:
+                continue
+            _READS.inc()
+            if time.monotonic() - self._quiet_since_s >= self._stale_after_s:
                 await self._lanes.mark(self.lane)
 
+    def _take(self, page: list[LaneEntry]) -> str | None:
+        """Hand out `page` and return the new position; None, and not handed out, if not now."""
+        if self._away or self.holding.locked():
+            return None
+        self._hand_out(page)
+        return self.position
+
     def _hand_out(self, page: list[LaneEntry]) -> None:
+        _READS.inc()
         LANE_ENTRIES.inc(len(page))
         due: dict[bytes, list[LaneEntry]] = {}
         for entry in page:
@@ -140,6 +152,7 @@ class Tailer:
                 self._on_notice(entry)
         self._deliver(due)
         self.position = page[-1].id
+        self._quiet_since_s = time.monotonic()
         written_ms, _ = after(page[0].id)
         EVENT_DELAY.observe(max(0.0, time.time() - written_ms / 1000))
 

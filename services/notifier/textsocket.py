@@ -11,7 +11,7 @@ from aiohttp import WSMsgType, web
 
 from services.notifier.closing import Close
 from services.notifier.limits import MAX_MESSAGE_BYTES, MESSAGES_A_SECOND, Bucket, Timing
-from services.notifier.wire import Wire
+from services.notifier.outbox import Outbox
 
 _PING: Final = b"\x89\x00"
 _LAST: Final = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR}
@@ -20,15 +20,17 @@ _LAST: Final = {WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.
 class TextSocket:
     """One accepted WebSocket. Made by `accept`.
 
-    Its text goes out through a `Wire`, framed here: that is one write for a frame, and no task
+    Its text goes out through an `Outbox`, framed here: that is one write for a frame, and no task
     for a socket. All that comes in is the library's work.
     """
 
-    __slots__ = ("_allowed", "_close_within_s", "_closing", "_pinged", "_wire", "socket")
+    __slots__ = ("_allowed", "_close_within_s", "_closing", "_outbox", "_pinged", "socket")
 
-    def __init__(self, socket: web.WebSocketResponse, wire: Wire, *, close_within_s: float) -> None:
+    def __init__(
+        self, socket: web.WebSocketResponse, outbox: Outbox, *, close_within_s: float
+    ) -> None:
         self.socket = socket
-        self._wire = wire
+        self._outbox = outbox
         self._close_within_s = close_within_s
         self._closing: asyncio.TimerHandle | None = None
         self._pinged = False
@@ -47,29 +49,29 @@ class TextSocket:
         )
         writer = await socket.prepare(request)
         socket.headers.clear()  # sent; they would be kept as long as the socket
-        wire = Wire(request, writer, timing=timing)
-        return cls(socket, wire, close_within_s=timing.close_within_s)
+        outbox = Outbox(request, writer, timing=timing)
+        return cls(socket, outbox, close_within_s=timing.close_within_s)
 
     def send(self, text: bytes) -> bool:
         """Send `text`; False, and not sent, if too much waits already."""
-        return self._wire.send(_header(len(text)) + text)
+        return self._outbox.send(_header(len(text)) + text)
 
     def send_all(self, texts: Sequence[bytes]) -> bool:
         """Send `texts`; False if too much waits, and some were not sent."""
-        return self._wire.send_all([_header(len(text)) + text for text in texts])
+        return self._outbox.send_all([_header(len(text)) + text for text in texts])
 
     async def room(self) -> None:
         """Wait until nothing waits to be sent."""
-        await self._wire.room()
+        await self._outbox.room()
 
     def watch(self, on_stall: Callable[[], None]) -> None:
         """Have `on_stall` called when the client takes nothing for too long."""
-        self._wire.watch(on_stall)
+        self._outbox.watch(on_stall)
 
     def ping(self) -> None:
         """Ask the client for a sign of life."""
         self._pinged = True
-        self._wire.send(_PING)
+        self._outbox.send(_PING)
 
     @property
     def silent(self) -> bool:
@@ -77,7 +79,7 @@ class TextSocket:
 
         A ping that waits behind other things tells nothing; that they are taken is watched.
         """
-        return self._pinged and not self._wire.waits
+        return self._pinged and not self._outbox.waits
 
     async def receive(self) -> bytes | str | None:
         """Wait for what the client says next; None once the socket is closed.
@@ -97,7 +99,7 @@ class TextSocket:
                 return said
         if self._closing is not None:
             self._closing.cancel()
-            self._wire.end()
+            self._outbox.end()
         else:
             await self.socket.close()  # the answer to a close of the client's
         return None
@@ -109,10 +111,10 @@ class TextSocket:
         """
         if self._closing is None:
             reason = struct.pack("!H", code) + code.name.lower().encode()
-            self._wire.stop(struct.pack("!BB", 0x88, len(reason)) + reason)
+            self._outbox.stop(struct.pack("!BB", 0x88, len(reason)) + reason)
             # What a client that has gone, or does not read, was sent would be kept for minutes.
             loop = asyncio.get_running_loop()
-            self._closing = loop.call_later(self._close_within_s, self._wire.cut)
+            self._closing = loop.call_later(self._close_within_s, self._outbox.cut)
 
     async def closed(self) -> None:
         """Wait until the socket is closed, whatever the client still sends."""
@@ -121,7 +123,7 @@ class TextSocket:
 
     def cut(self) -> None:
         """End the connection without a word."""
-        self._wire.cut()
+        self._outbox.cut()
 
 
 def _header(size: int) -> bytes:

@@ -60,7 +60,7 @@ POINTS: Final[dict[str, dict[str, Seam]]] = {
         "after_sweep": Seam(AFTER, "shared.broker.leases:LeaseKeeper.sweep"),
     },
     "notifier": {
-        "after_read": Seam(AFTER, "shared.progress:LaneReader.read"),
+        "after_read": Seam(BEFORE, "services.notifier.tailer:Tailer._hand_out"),
         "before_send": Seam(BEFORE, "services.notifier.session:Session.send"),
         "after_send": Seam(AFTER, "services.notifier.session:Session.send"),
         "after_finding_end": Seam(AFTER, "shared.progress:Lanes.end"),

@@ -22,7 +22,7 @@ HIGH_WATER_BYTES: Final = 16 * 1024
 """Above so many bytes that the kernel did not take, a write has not drained."""
 
 
-class Wire:
+class Outbox:
     """The sending side of one connection, below whatever protocol is spoken over it.
 
     Bytes go to the kernel at once, in the order they come. When the other side has taken
