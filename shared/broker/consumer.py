@@ -18,7 +18,7 @@ from dramatiq import Consumer, MessageProxy
 from dramatiq.errors import ConnectionClosed, DecodeError
 
 from .connections import is_missing_group, script, translated
-from .entries import POISON, Receipt, StreamMessage, decode, number_of
+from .entries import POISON, Receipt, StreamMessage, decode, fields_of, number_of
 from .held import Held
 from .keys import DEATHS, GROUP, MESSAGE, QueueKeys
 from .leases import LeaseKeeper
@@ -33,6 +33,9 @@ DUE_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
 LONG_AGO: Final = float("-inf")
 IDLE_PAUSE_S: Final = 0.05
+HAND_OVER_S: Final = 0.0005
+"""How long a worker is left to begin what it has waited for: Python runs one thread at a time, and
+to look for more at once takes as long as that."""
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +104,7 @@ class RedisStreamsConsumer(Consumer):
         self._recover = False
         self._look_at = 0.0
         self._due_soon = False
+        self._handing_over = False
 
     def __next__(self) -> StreamMessage | None:
         if not self._ready:
@@ -145,6 +149,9 @@ class RedisStreamsConsumer(Consumer):
         if self._ready:
             pass
         elif time.monotonic() >= self._look_at:
+            if self._handing_over:
+                time.sleep(HAND_OVER_S)
+                self._handing_over = False
             self._look()
         elif self._paused:
             self._wait_for_resume()
@@ -186,6 +193,7 @@ class RedisStreamsConsumer(Consumer):
                     self._ack_wake(keys=[self._keys.wake], args=[GROUP, entry_id])
             else:
                 self._take(stream.decode(), entries, asked_at)
+                self._handing_over = True
         if self._held.room() == 0 and (woken or self._due_soon):
             self._look()  # reads nothing, and has another one look in time
         self._look_at = 0.0
@@ -220,7 +228,7 @@ class RedisStreamsConsumer(Consumer):
         room = self._held.room()
         for raw_id, raw_fields in entries[:room]:
             entry_id = raw_id.decode()
-            fields = _as_dict(raw_fields)
+            fields = fields_of(raw_fields)
             # Without a message: deleted by hand, or written by someone who knows nothing of them.
             data = fields.get(MESSAGE.encode(), repr(fields).encode())
             try:
@@ -290,11 +298,3 @@ def _held(message: MessageProxy) -> StreamMessage:
     if not isinstance(message, StreamMessage):
         raise TypeError(f"{message!r} did not come from this consumer")
     return message
-
-
-def _as_dict(fields: Any) -> dict[bytes, bytes]:
-    if fields is None:
-        return {}
-    if isinstance(fields, list):  # as a script returns it
-        return dict(zip(fields[::2], fields[1::2], strict=True))
-    return dict(fields)

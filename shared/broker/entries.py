@@ -160,6 +160,15 @@ def undecodable_letter_for(keys: QueueKeys, data: bytes, error: Exception) -> De
     return DeadLetter(keys.dead, _letter(UNDECODABLE, data, 0) | _failure(error))
 
 
+def fields_of(raw: Any) -> dict[bytes, bytes]:
+    """Return an entry's fields; `raw`: a mapping, the flat list of a script, None if it is gone."""
+    if raw is None:
+        return {}
+    if isinstance(raw, list):
+        return dict(zip(raw[::2], raw[1::2], strict=True))
+    return dict(raw)
+
+
 def number_of(text: bytes | None) -> int:
     """Return the number that a field is; 0 where it is absent or none."""
     return int(text) if text is not None and text.isdigit() else 0
