@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 from shared import keys
 from shared.broker import DeadLetter, DelayedEntry, Receipt
 from shared.events import Event
-from shared.record import Record
+from shared.record import Answer, Record
 from shared.redis import away_is_unavailable, script
 
 
@@ -131,7 +131,10 @@ class Attempts:
         match reply:
             case [b"started", flat, facts, answer]:
                 record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
-                return record.knowing(orjson.loads(facts) if facts else None, answer or None)
+                return record.knowing(
+                    orjson.loads(facts) if facts else None,
+                    Answer(asked[record.locale], answer) if asked and answer else None,
+                )
             case [b"over"]:
                 return Claim.OVER
             case _:

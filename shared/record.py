@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, NamedTuple, get_args
 
 import orjson
 from pydantic import BaseModel, ConfigDict, WithJsonSchema
@@ -87,6 +87,13 @@ class Photo(BaseModel):
         return self.model_dump(by_alias=True)
 
 
+class Answer(NamedTuple):
+    """What a provider has said: the digest of what it was asked, and JSON."""
+
+    question: str
+    json: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """A photo's hash in Redis, its fields as text."""
@@ -95,8 +102,8 @@ class Record:
     facts: Mapping[str, str] | None = None
     """Fields that the same bytes gave a photo before; None if nobody knows."""
 
-    answer: bytes | None = None
-    """What a provider has said of the same bytes, as it is kept; None if nobody knows."""
+    answer: Answer | None = None
+    """What a provider has said of the same bytes; None if nobody knows."""
 
     @classmethod
     def of(cls, raw: Mapping[bytes, bytes]) -> Record:
@@ -196,7 +203,7 @@ class Record:
         """Return the record as it will be with `changes`."""
         return Record({**self.fields, **changes}, self.facts, self.answer)
 
-    def knowing(self, facts: Mapping[str, str] | None, answer: bytes | None) -> Record:
+    def knowing(self, facts: Mapping[str, str] | None, answer: Answer | None) -> Record:
         """Return the record with what the same bytes said before, and a provider of them."""
         return Record(self.fields, facts, answer)
 

@@ -93,7 +93,8 @@ class _TimedBody:
         return getattr(self._content, name)
 
     async def _in_time(self) -> bytes:
-        if self._awaited:
+        # Who has been answered already, and whose body is passed over, is not told to go on.
+        if self._awaited and not self._writer.output_size:
             self._awaited = False
             await self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             self._writer.output_size = 0  # the answer has not begun

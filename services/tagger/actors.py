@@ -11,7 +11,7 @@ from dramatiq import MessageProxy, Middleware
 from dramatiq.asyncio import async_to_sync
 from dramatiq.middleware import CurrentMessage
 
-from services.tagger.cache import asked
+from services.tagger.cache import digest_of_question
 from services.tagger.endings import Endings
 from services.tagger.errors import (
     GivenBackError,
@@ -61,8 +61,9 @@ class Tagging:
         self._running = running
         self._attempt_timeout_s = attempt_timeout_s
         self._max_age_s = max_age_s
-        self._asked: dict[str, str] = {
-            locale: asked(tools.provider, tools.vocabulary.lasting(locale)) for locale in LOCALES
+        self._questions: dict[str, str] = {
+            locale: digest_of_question(tools.provider, tools.vocabulary.lasting(locale))
+            for locale in LOCALES
         }
 
     async def tag_photo(self, **fields: Any) -> None:
@@ -85,7 +86,7 @@ class Tagging:
                     command.job_id,
                     message.receipt,
                     self._first_step(command),
-                    asked=self._asked,
+                    asked=self._questions,
                 )
                 if isinstance(record, Record):
                     if record.waited_s is not None:

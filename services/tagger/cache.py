@@ -45,10 +45,10 @@ logger = structlog.stdlib.get_logger()
 
 def digest_of(photo_sha256: str, provider: Provider, question: Question) -> str:
     """Return what the recognition of a photo is kept under."""
-    return f"{photo_sha256}:{asked(provider, question)}"
+    return f"{photo_sha256}:{digest_of_question(provider, question)}"
 
 
-def asked(provider: Provider, question: Question) -> str:
+def digest_of_question(provider: Provider, question: Question) -> str:
     """Return what the recognitions by that question are kept under, besides the photo."""
     parts = (FORMAT, provider.name, provider.fingerprint(question))
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

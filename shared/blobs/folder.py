@@ -86,7 +86,8 @@ class Folder:
                 move()
             return
         # The file is not closed under its hands: the number of a closed one may soon be another's.
-        await seen_through(asyncio.ensure_future(asyncio.to_thread(move)))
+        # No task: those the end of the loop would cancel while their threads go on.
+        await seen_through(asyncio.get_running_loop().run_in_executor(None, move))
 
     @contextmanager
     def _judged(self) -> Iterator[None]:

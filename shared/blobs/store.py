@@ -7,7 +7,7 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -91,8 +91,9 @@ class BlobStore:
     async def put(self, name: str, content: bytes | AsyncIterator[bytes]) -> None:
         """Store `content` as `name`.
 
-        If the iterator raises, or the task is cancelled, nothing is stored, and what was
-        raised comes out as it is. Raises `NoRoomError`, with nothing stored, where it is full.
+        If the iterator raises, nothing is stored, and what was raised comes out as it is. Nor is
+        it if the task is cancelled, unless it was just being put in its place. Raises
+        `NoRoomError`, with nothing stored, where it is full.
         """
         await self.check_room()
         if isinstance(content, bytes):
@@ -102,7 +103,7 @@ class BlobStore:
         if self._folder is not None and self._folder.is_quick():
             await self._put_in_pieces(self._folder, name, content)
             return
-        source = _Source(content)
+        source = _Source(content, self._took)
         try:
             with translated(name, writes=True):
                 await self._put_in_parts(name, source)
@@ -209,8 +210,9 @@ class _Source:
     A client that hangs up raises `OSError` too: it must not look like a broken store.
     """
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], took: Callable[[int], None]) -> None:
         self._chunks = chunks
+        self._took = took
         self.error: BaseException | None = None
         self._reader: asyncio.Task[Any] | None = None
         self._stopped = False
@@ -229,12 +231,15 @@ class _Source:
             raise asyncio.CancelledError
         self._reader = asyncio.current_task()
         try:
-            return await anext(self._chunks)
+            chunk = await anext(self._chunks)
         except StopAsyncIteration:
             raise
         except BaseException as error:
             self.error = error
             raise
+        else:
+            self._took(len(chunk))
+            return chunk
         finally:
             self._reader = None
 

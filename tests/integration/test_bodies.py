@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel
 
-from services.gateway.bodies import WHOLE_BODY_S, timed
+from services.gateway.bodies import WHOLE_BODY_S, continue_when_read, timed
 from services.gateway.requests import json_body
 from services.gateway.sweep import ORPHAN_AGE
 from tests.support.gateway_app import serving
@@ -156,6 +156,31 @@ async def test_others_have_their_turn_while_a_body_is_unpacked_that_nobody_wants
         await send_packed(url)
 
     assert len(turns) - begun[0] > UNPACKED_BYTES // 2**20
+
+
+async def test_who_is_answered_is_not_told_to_go_on_with_a_packed_body() -> None:
+    async def refuse(_request: web.Request) -> web.Response:
+        return web.Response(status=400)
+
+    route = web.put("/tags", refuse, expect_handler=continue_when_read)
+    heard = bytearray()
+    async with serving([route], timed(60), lingering_s=60) as url:
+        packed = zlib.compress(bytes(UNPACKED_BYTES))
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(
+            b"PUT /tags HTTP/1.1\r\nHost: here\r\nConnection: close\r\nExpect: 100-continue\r\n"
+            b"Content-Encoding: deflate\r\nContent-Length: %d\r\n\r\n" % len(packed)
+        )
+        hearing = asyncio.create_task(_hear(reader, heard))
+        await wait_until(lambda: b"\r\n\r\n" in heard)
+        writer.write(packed)
+        async with asyncio.timeout(60):
+            await hearing
+        writer.close()
+        await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    assert heard.startswith(b"HTTP/1.1 400 ")
+    assert heard.count(b"HTTP/1.1") == 1
 
 
 def test_the_sweep_does_not_reach_an_upload_under_way() -> None:

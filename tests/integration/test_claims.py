@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.tagger.cache import asked, digest_of
+from services.tagger.cache import digest_of, digest_of_question
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import Question
 from shared import keys
@@ -26,12 +26,13 @@ async def test_a_claim_brings_what_a_provider_has_said_in_the_photos_language(
     sha256 = bench.client.hget(keys.photo(photo_id), "sha256").decode()
     bench.client.set(keys.recognition(digest_of(sha256, provider, Question("fr"))), ANSWER)
 
+    questions = {each: digest_of_question(provider, Question(each)) for each in ("fr", "en")}
     claimed = await bench.tagger.attempts.claim(
         taken.command.photo_id,
         taken.command.job_id,
         taken.receipt,
-        asked={each: asked(provider, Question(each)) for each in ("fr", "en")},
+        asked=questions,
     )
 
     assert isinstance(claimed, Record)
-    assert claimed.answer == answer
+    assert claimed.answer == (answer and (questions["fr"], answer))

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+from pydantic import TypeAdapter
 
 from services.tagger.accounts import Accounts
-from services.tagger.cache import Cache
+from services.tagger.cache import Cache, digest_of_question
 from services.tagger.choose_gate import gate_for
 from services.tagger.errors import LeaseLostError, RetryableError
 from services.tagger.gate import Budget, Limits, OpenGate
@@ -34,7 +35,7 @@ from services.tagger.stages.stage import Part, Tools, Work
 from services.tagger.vocabulary import Vocabulary
 from shared import keys
 from shared.decoding.picture import Picture
-from shared.record import Record
+from shared.record import Answer, Record
 from shared.redis import closing, connect
 from shared.spending import spending
 from shared.statistics import last_hour
@@ -115,6 +116,28 @@ def work(tools: Tools, **fields: str) -> Work:
         **fields,
     }
     return Work(Record(record), tools, picture=GREY)
+
+
+async def test_what_the_claim_has_brought_is_looked_for_nowhere(
+    tools: Tools, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError("looked for")
+
+    first = work(tools)
+    await RECOGNIZE.run(first)
+    said = TypeAdapter(Recognition).dump_json(cast("Recognition", first.recognition))
+    question = digest_of_question(tools.provider, Question("fr"))
+    copy, other = work(tools), work(tools, sha256="b" * 64)
+    copy.record = copy.record.knowing(None, Answer(question, said))
+    other.record = other.record.knowing(None, Answer("of another question", said))
+    await RECOGNIZE.run(other)
+    monkeypatch.setattr(tools.cache, "_asked", never)
+    await RECOGNIZE.run(copy)
+
+    assert (copy.recognition, copy.cached) == (first.recognition, True)
+    assert (other.calls, other.cached) == (1, False)
+    assert len(server.requests) == 2
 
 
 async def test_a_call_is_counted_with_its_tokens_and_its_price(tools: Tools) -> None:

@@ -57,14 +57,16 @@ def test_scripts_are_answered_whenever_their_connection_is_cut(tmp_path: Path, s
 
     async def cut_again_and_again() -> None:
         async with server(tmp_path) as (url, cut), closing(connect(url, retry_for_s=60)) as client:
-            echo = client.register_script(ECHO)
+            echo, under_way = client.register_script(ECHO), 0
             for number in range(CUTS):
                 asked = [b"%d %d" % (number, call) for call in range(CALLS)]
                 answers = asyncio.gather(*(echo(args=[each]) for each in asked))
                 await asyncio.sleep(rng.uniform(0, LONGEST_S))
+                under_way += not answers.done()
                 cut()
                 async with asyncio.timeout(60):
                     assert await answers == asked
+            assert under_way
 
     run(cut_again_and_again())
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.tagger.cache import digest_of
+from services.tagger.cache import digest_of, digest_of_question
 from services.tagger.errors import (
     BudgetSpentError,
     PermanentError,
@@ -25,22 +25,24 @@ from shared.decoding.picture import Picture
 async def _run(work: Work) -> None:
     tools = work.tools
     try:
-        await _ask(work, tools.provider, tools.gate, work.record.answer)
+        await _ask(work, tools.provider, tools.gate)
     except BudgetSpentError:
         if tools.fallback is None:
             raise
         await _ask(work, tools.fallback, OpenGate())
 
 
-async def _ask(work: Work, provider: Provider, gate: Gate, known: bytes | None = None) -> None:
-    record = work.record
+async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
+    record, answer = work.record, work.record.answer
     question = await work.tools.vocabulary.question(record)
+    if answer is not None and answer.question != digest_of_question(provider, question):
+        answer = None
     work.recognition, work.cached = await work.tools.cache.recognition(
         digest_of(record.fields["sha256"], provider, question),
         lambda: _recognize(work, provider, gate, question),
         clock=work.clock,
         fresh=record.fresh,
-        known=known,
+        known=answer.json if answer else None,
     )
     work.fields["provider"] = provider.name
 
