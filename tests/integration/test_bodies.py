@@ -160,7 +160,7 @@ async def test_others_have_their_turn_while_a_body_is_unpacked_that_nobody_wants
 
 async def test_who_is_answered_is_not_told_to_go_on_with_a_packed_body() -> None:
     async def refuse(_request: web.Request) -> web.Response:
-        return web.Response(status=400)
+        return web.Response(status=400, body=bytes(100))
 
     route = web.put("/tags", refuse, expect_handler=continue_when_read)
     heard = bytearray()
