@@ -181,7 +181,7 @@ class _Handler(RequestHandler):
     async def _pass_over(self, packed: StreamReader) -> None:
         # aiohttp, which does so with every body that nobody wanted, would unpack this one without
         # a pause: of some megabytes that are gigabytes, and nobody else has an answer meanwhile.
-        with suppress(Exception):
+        with suppress(Exception):  # whatever it is that cannot be read: it is wanted by nobody
             async with asyncio.timeout(self._lingering_time):
                 while not packed.is_eof():
                     await packed.readany()

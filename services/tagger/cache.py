@@ -43,9 +43,9 @@ Make = Callable[[], Awaitable[Recognition]]
 logger = structlog.stdlib.get_logger()
 
 
-def digest_of(photo_sha256: str, provider: Provider, question: Question) -> str:
-    """Return what the recognition of a photo is kept under."""
-    return f"{photo_sha256}:{digest_of_question(provider, question)}"
+def digest_of(photo_sha256: str, question: str) -> str:
+    """Return what the recognition of a photo is kept under; `question`: the digest of that."""
+    return f"{photo_sha256}:{question}"
 
 
 def digest_of_question(provider: Provider, question: Question) -> str:

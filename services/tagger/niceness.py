@@ -21,5 +21,6 @@ def stand_back(nice: int) -> None:
         return
     os.nice(nice)
     if os.getsid(0) == os.getpid():
-        with contextlib.suppress(OSError):  # there is none everywhere
+        # There is none everywhere; and but for root, each has to wait a moment for the last.
+        with contextlib.suppress(OSError):
             _AUTOGROUP.write_text(str(nice))

@@ -188,11 +188,30 @@ async def test_what_is_put_takes_room_before_the_disk_is_looked_at_again(
     assert await store.free_bytes() == free_bytes - 8
 
 
-async def test_a_disk_that_becomes_slow_is_written_to_by_threads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any disk is slow after one write, for as long as a test is."""
     monkeypatch.setattr(folder, "QUICK_S", 0)
     monkeypatch.setattr(folder, "REST", 1e9)
+
+
+class Held(folder.NewFile):
+    """A file whose writing takes until it is let go on."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(str(path))
+        self.begun, self.goes_on = threading.Event(), threading.Event()
+        self.written = False
+
+    def write(self, content: bytes) -> None:
+        self.begun.set()
+        self.goes_on.wait()
+        super().write(content)
+        self.written = True
+
+
+@pytest.mark.usefixtures("slow_disk")
+async def test_a_disk_that_becomes_slow_is_written_to_by_threads(tmp_path: Path) -> None:
     store = open_store(tmp_path.as_uri())
     await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
 
@@ -231,29 +250,20 @@ async def test_a_file_that_cannot_even_be_closed_is_removed_and_says_nothing_mor
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("slow_disk")
 async def test_a_file_stays_open_while_a_thread_writes_to_it_however_often_that_is_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr(folder, "QUICK_S", 0)
-    monkeypatch.setattr(folder, "REST", 1e9)
-    begun, goes_on = threading.Event(), threading.Event()
-
-    class Slow(folder.NewFile):
-        def write(self, content: bytes) -> None:
-            begun.set()
-            goes_on.wait()
-            super().write(content)
-
     disk = folder.Folder(tmp_path)
     await disk.discard(disk.begin("one.jpg"))
-    file = Slow(str(tmp_path / "two.jpg"))
+    file = Held(tmp_path / "two.jpg")
     writing = asyncio.create_task(disk.append(file, b"abc"))
-    await asyncio.to_thread(begun.wait)
+    await asyncio.to_thread(file.begun.wait)
     for _ in range(3):
         writing.cancel()
         await asyncio.sleep(0)
     still = not writing.done()
-    goes_on.set()
+    file.goes_on.set()
     await asyncio.wait([writing])
     await disk.discard(file)
 
@@ -262,11 +272,41 @@ async def test_a_file_stays_open_while_a_thread_writes_to_it_however_often_that_
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("slow_disk")
+def test_a_file_stays_open_while_a_thread_writes_to_it_as_the_loop_ends(tmp_path: Path) -> None:
+    disk = folder.Folder(tmp_path)
+    file = Held(tmp_path / "two.jpg")
+
+    async def write() -> None:
+        try:
+            await disk.append(file, b"abc")
+        finally:
+            await disk.discard(file)
+
+    async def let_go_on() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(10):  # who does not wait for the thread has closed the file by then
+                await asyncio.sleep(0)
+            file.goes_on.set()
+
+    async def end_meanwhile() -> None:
+        await disk.discard(disk.begin("one.jpg"))
+        under_way = [asyncio.create_task(each) for each in (write(), let_go_on())]
+        await asyncio.to_thread(file.begun.wait)
+        assert not any(task.done() for task in under_way)
+
+    asyncio.run(end_meanwhile())
+
+    assert file.written
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("slow_disk")
 async def test_a_slow_disk_is_rested_from_and_then_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folder, "QUICK_S", 0)
-    monkeypatch.setattr(folder, "REST", 1e9)
     rested = folder.Folder(tmp_path)
     before = rested.is_quick()
     rested.write("a/one.jpg", b"abc")

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from services.tagger.cache import Cache, digest_of
+from services.tagger.cache import Cache, digest_of, digest_of_question
 from services.tagger.clock import Clock
 from services.tagger.errors import BusyError, PermanentError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
@@ -232,13 +232,16 @@ def test_what_decides_on_the_answer_decides_on_where_it_is_kept() -> None:
     def provider(model: str = "m", base_url: str | None = None) -> OpenAIProvider:
         return OpenAIProvider(api_key="k", base_url=base_url, model=model)
 
+    def digest(photo: str, provider: OpenAIProvider, locale: str) -> str:
+        return digest_of(photo, digest_of_question(provider, Question(locale)))
+
     digests = {
-        digest_of("a", provider(), Question("fr")),
-        digest_of("b", provider(), Question("fr")),
-        digest_of("a", provider(), Question("en")),
-        digest_of("a", provider("n"), Question("fr")),
-        digest_of("a", provider(base_url="http://127.0.0.1"), Question("fr")),
+        digest("a", provider(), "fr"),
+        digest("b", provider(), "fr"),
+        digest("a", provider(), "en"),
+        digest("a", provider("n"), "fr"),
+        digest("a", provider(base_url="http://127.0.0.1"), "fr"),
     }
 
     assert len(digests) == 5
-    assert digest_of("a", provider(), Question("fr")) in digests
+    assert digest("a", provider(), "fr") in digests

@@ -24,9 +24,9 @@ async def test_a_claim_brings_what_a_provider_has_said_in_the_photos_language(
     taken = bench.queue.fetch()
     assert taken is not None
     sha256 = bench.client.hget(keys.photo(photo_id), "sha256").decode()
-    bench.client.set(keys.recognition(digest_of(sha256, provider, Question("fr"))), ANSWER)
-
     questions = {each: digest_of_question(provider, Question(each)) for each in ("fr", "en")}
+    bench.client.set(keys.recognition(digest_of(sha256, questions["fr"])), ANSWER)
+
     claimed = await bench.tagger.attempts.claim(
         taken.command.photo_id,
         taken.command.job_id,

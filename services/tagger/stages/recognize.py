@@ -35,14 +35,13 @@ async def _run(work: Work) -> None:
 async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
     record, answer = work.record, work.record.answer
     question = await work.tools.vocabulary.question(record)
-    if answer is not None and answer.question != digest_of_question(provider, question):
-        answer = None
+    asked = digest_of_question(provider, question)
     work.recognition, work.cached = await work.tools.cache.recognition(
-        digest_of(record.fields["sha256"], provider, question),
+        digest_of(record.fields["sha256"], asked),
         lambda: _recognize(work, provider, gate, question),
         clock=work.clock,
         fresh=record.fresh,
-        known=answer.json if answer else None,
+        known=answer.json if answer and answer.question == asked else None,
     )
     work.fields["provider"] = provider.name
 

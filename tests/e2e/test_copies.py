@@ -1,0 +1,47 @@
+"""A photo that has been seen before: nobody looks at it again, and nobody asks what is known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from redis.asyncio import Redis
+
+from shared.redis import closing, connect, script
+from tests.support.openai_server import OpenAIServer
+from tests.support.openai_stack import photo, running, until_complete, uploaded
+
+
+async def heard(client: Redis) -> str:
+    """Return all commands that the server has run since its log was emptied, shortened."""
+    return b"\n".join(each["command"] for each in await client.slowlog_get(10_000)).decode()
+
+
+async def metrics(url: str) -> str:
+    async with aiohttp.ClientSession() as web, web.get(f"{url}/metrics") as answer:
+        return await answer.text()
+
+
+async def test_a_copy_is_complete_by_what_its_claim_brings(redis_url: str, tmp_path: Path) -> None:
+    async with OpenAIServer() as openai, closing(connect(redis_url)) as client:
+        with running(redis_url, tmp_path, openai, 1) as (gateway, [tagger]):
+            first = await uploaded(gateway, [photo(1)])
+            await until_complete(gateway, first, timeout_s=60)
+            before: Any = await client.config_get("slowlog-*")
+            await client.config_set("slowlog-max-len", 10_000)
+            await client.config_set("slowlog-log-slower-than", 0)
+            try:
+                await client.slowlog_reset()
+                copy = await uploaded(gateway, [photo(1)])
+                await until_complete(gateway, copy, timeout_s=60)
+                commands = await heard(client)
+            finally:
+                for name, value in before.items():
+                    await client.config_set(name, value)
+            counted = await metrics(tagger.url)
+
+    assert script(client, "claim").sha in commands
+    assert script(client, "cache_ask").sha not in commands
+    assert 'tagline_facts_lookups_total{result="hit"} 1.0' in counted
+    assert len(openai.calls) == 1
