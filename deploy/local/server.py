@@ -223,10 +223,19 @@ class EmbeddedServer:
 
 
 def free_port() -> int:
-    """Return a TCP port that nobody listens on at 127.0.0.1 at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of 127.0.0.1 that nobody listens on, and nobody else is given for a minute.
+
+    The kernel gives away no port on which a connection has just ended. A server takes it all the
+    same: it asks for it by its number, and with SO_REUSEADDR.
+    """
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        with socket.create_connection(listener.getsockname()):
+            ended, _ = listener.accept()
+            ended.close()  # who closes first is remembered
+        return int(listener.getsockname()[1])
 
 
 def _takes_socket(path: Path) -> bool:

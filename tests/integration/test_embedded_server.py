@@ -12,11 +12,34 @@ from pathlib import Path
 import pytest
 import redis
 
-from deploy.local.server import EmbeddedServer, ServerBinary, ServerError, find_server
+from deploy.local.server import (
+    EmbeddedServer,
+    ServerBinary,
+    ServerError,
+    find_server,
+    free_port,
+)
 from tests.support.processes import ROOT, descendants, is_running, wait_until
 from tests.support.redis_server import temporary_server
 
 SLEEPER = [sys.executable, "-c", "import signal; signal.pause()"]
+
+
+# free_port
+
+
+def test_a_port_that_is_given_is_given_to_nobody_else_and_taken_by_who_asks_for_it() -> None:
+    given = [free_port() for _ in range(100)]
+    others = set()
+    for _ in range(5000):
+        with socket.socket() as other:
+            other.bind(("127.0.0.1", 0))
+            others.add(other.getsockname()[1])
+    for port in given:
+        socket.create_server(("127.0.0.1", port)).close()
+
+    assert len(set(given)) == 100
+    assert others.isdisjoint(given)
 
 
 # tied
