@@ -17,7 +17,7 @@ from redis.asyncio import Redis
 
 from shared import keys
 from shared.broker import DeadLetter, DelayedEntry, Receipt
-from shared.events import Event
+from shared.events import Event, PhotoProgress
 from shared.record import Answer, Record
 from shared.redis import away_is_unavailable, script
 
@@ -42,6 +42,9 @@ class Ending:
     events: Sequence[Event]
     outcome: Outcome
     tag_ids: Sequence[int] | None = None
+    leads: Mapping[str, int] = field(default_factory=dict)
+    """Tags by the identities of names that have to lead to them, in the photo's language."""
+
     letter: DeadLetter | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the photo's bytes said, where nobody had looked: fields of the record."""
@@ -77,6 +80,9 @@ class Finish(enum.Enum):
     ENDED = 1
     EDITED = -1
     """Its tags were edited by hand meanwhile: the last event would tell old ones."""
+
+    MOVED = -2
+    """A name leads to another tag by now."""
 
 
 class Attempts:
@@ -145,19 +151,22 @@ class Attempts:
         told = {locale: event.data() for locale, event in first.events.items()}
         return [first.stage, first.progress, self._retention_ms, name, orjson.dumps(told)]
 
-    async def step(self, record: Record, *, stage: str, progress: int, event: Event) -> bool:
-        """Note how far an attempt is and tell the watchers; False if it is no longer its turn."""
+    async def step(self, record: Record, events: Sequence[PhotoProgress]) -> bool:
+        """Tell the watchers `events`, and note that an attempt is as far as the last of them.
+
+        False if it is no longer its turn.
+        """
+        last = events[-1]
         with away_is_unavailable():
             done = await self._step(
                 keys=[keys.photo(record.id)],
                 args=[
                     keys.SHARD,
                     record.token,
-                    stage,
-                    progress,
+                    last.stage,
+                    last.progress,
                     self._retention_ms,
-                    event.name,
-                    event.data(),
+                    *(part for event in events for part in (event.name, event.data())),
                 ],
             )
         return bool(done)
@@ -208,6 +217,7 @@ class Attempts:
                     self._looks_for if ending.facts else "",
                     orjson.dumps(dict(ending.facts)),
                     self._facts_kept_ms,
+                    orjson.dumps({name: str(tag_id) for name, tag_id in ending.leads.items()}),
                     *letter_fields,
                 ],
             )

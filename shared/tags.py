@@ -47,10 +47,8 @@ class Tags:
         self._name = script(redis, "name_tags")
         self._edit = script(redis, "edit_tags")
 
-    async def name(
-        self, tags: Sequence[Mapping[str, str]], *, locale: str
-    ) -> tuple[int, list[int]]:
-        """Return the server's time, ms, and the id of each tag, given by its names by locale.
+    async def name(self, tags: Sequence[Mapping[str, str]], *, locale: str) -> list[int]:
+        """Return the id of each tag, given by its names by locale.
 
         In `locale`, where it has a name there, it is what it is called; the name in the other
         language only makes known what was not (see `docs/vocabulary.md`).
@@ -63,10 +61,10 @@ class Tags:
             for names in tags
         ]
         with away_is_unavailable():
-            now_ms, ids = await self._name(
+            ids: list[int] = await self._name(
                 keys=[keys.tag_sequence()], args=[keys.SHARD, orjson.dumps(named)]
             )
-        return now_ms, ids
+        return ids
 
     async def introduce(self, pairs: Sequence[Mapping[str, str]]) -> None:
         """Make known names that mean the same; each is one tag from then on, or was before."""
@@ -75,7 +73,7 @@ class Tags:
 
     async def edit(self, photo_id: int, names: Sequence[str], *, locale: str) -> bool:
         """Have a photo carry just the tags `names`, by hand; False if there is no such photo."""
-        _, ids = await self.name([{locale: name} for name in names], locale=locale)
+        ids = await self.name([{locale: name} for name in names], locale=locale)
         tags: dict[int, PhotoTag] = {}
         for tag_id, name in zip(ids, names, strict=True):
             tag = PhotoTag(id=tag_id, name=cleaned(name), confidence=None, source="user")

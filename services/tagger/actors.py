@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from services.tagger.errors import (
     TaggingError,
 )
 from services.tagger.metrics import ATTEMPTS, PICKUP_SECONDS
-from services.tagger.pipeline import Pipeline, Step
+from services.tagger.pipeline import Pipeline
 from services.tagger.running import Running
 from services.tagger.stages.stage import Tools, Work
 from shared import tracing
@@ -29,7 +30,7 @@ from shared.attempts import Claim, FirstStep
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
 from shared.errors import UnavailableError
-from shared.events import Event
+from shared.events import Event, PhotoProgress
 from shared.messages import LOCALES
 from shared.record import Record
 
@@ -174,7 +175,7 @@ class Tagging:
         if 0 < self._max_age_s < work.record.age_s:
             raise PermanentError("expired", f"The photo has waited over {self._max_age_s:g} s")
         async with work.clock.limit(self._attempt_timeout_s):
-            await self._pipeline.run(work, lambda step: self._report(work, step))
+            await self._pipeline.run(work, lambda events: self._report(work, events))
 
     def _failure_of(self, error: Exception) -> TaggingError:
         """Return what a stage raised as a failure. Raises it again if Redis is away."""
@@ -198,21 +199,8 @@ class Tagging:
                 logger.error("attempt_broke", exc_info=error)
                 return RetryableError("internal_error", "Internal error")
 
-    async def _report(self, work: Work, step: Step) -> None:
-        record, stage = work.record, step.stage
-        if record.fields["stage"] == stage.id:
-            return  # the claim has told it
-        event = step.event(
-            record.id,
-            record.job_id,
-            record.locale,
-            attempt=record.attempt,
-            batch_id=record.batch_id,
-            traceparent=work.told_trace,
-        )
-        if not await self._tools.attempts.step(
-            record, stage=stage.id, progress=step.progress, event=event
-        ):
+    async def _report(self, work: Work, events: Sequence[PhotoProgress]) -> None:
+        if not await self._tools.attempts.step(work.record, events):
             raise LeaseLostError
 
     def _first_step(self, command: TagPhoto) -> FirstStep | None:

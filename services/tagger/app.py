@@ -24,6 +24,7 @@ from services.tagger.choose_gate import gate_for
 from services.tagger.endings import Endings
 from services.tagger.favourites import Favourites
 from services.tagger.gate import Budget, Gate, Limits
+from services.tagger.naming import Naming
 from services.tagger.pipeline import Pipeline
 from services.tagger.positions import Positions
 from services.tagger.providers.choose import choose
@@ -175,7 +176,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
                     looks_for=_looks_for(settings),
                     facts_kept_s=min(FACTS_KEPT_S, settings.cache_ttl_s),
                 ),
-                tags=tags,
+                naming=Naming(tags),
                 blobs=blobs,
                 decoder=decoder,
                 provider=provider,

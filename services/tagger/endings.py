@@ -12,9 +12,10 @@ from dramatiq import Message
 from dramatiq.common import compute_backoff
 
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
-from services.tagger.metrics import ATTEMPTS, FAILURES, PHOTO_SECONDS
+from services.tagger.metrics import ATTEMPTS, FAILURES, NAME_LOOKUPS, PHOTO_SECONDS
 from services.tagger.outcomes import outcome_of, problem_of
 from services.tagger.pipeline import DONE
+from services.tagger.stages.save import name_kept
 from services.tagger.stages.stage import Work
 from shared import messages
 from shared.attempts import Ending, Finish
@@ -26,6 +27,8 @@ BACKOFF_FIRST_MS: Final = 1_000
 BACKOFF_MOST_MS: Final = 300_000
 RETRY_AFTER_MOST_MS: Final = 3_600_000
 """A provider may ask for any wait; a photo is tried again after an hour at the latest."""
+
+_AGAIN: Final = {Finish.EDITED, Finish.MOVED}
 
 logger = structlog.stdlib.get_logger()
 
@@ -40,9 +43,10 @@ class Endings:
     async def complete(self, work: Work, message: StreamMessage) -> None:
         """End the photo as complete."""
         outcome = outcome_of(work, "complete")
-        changes = {**work.facts, **work.fields, "stage": "done", "progress": "100"}
 
         def ending(record: Record) -> Ending:
+            ended_at = {"updated_at_ms": str(work.now_ms), "stage": "done", "progress": "100"}
+            changes = {**work.facts, **work.fields, **ended_at}
             done = record.changed({**changes, "status": "complete"})
             return Ending(
                 "complete",
@@ -50,11 +54,17 @@ class Endings:
                 _last_events(done, work),
                 outcome,
                 [tag.id for tag in done.tags],
+                leads=work.leads,
                 facts=work.facts if work.record.facts is None else {},
             )
 
         record = work.record
-        while (finish := await self._finish(work, record, message, ending)) is Finish.EDITED:
+        while (finish := await self._finish(work, record, message, ending)) in _AGAIN:
+            if finish is Finish.MOVED:
+                NAME_LOOKUPS.labels(result="moved").inc()
+                work.tools.naming.forget()
+                await name_kept(work)
+                continue
             # The last event tells the tags: those given by hand meanwhile, too.
             again = await work.tools.photos.get(record.id)
             if again is None or again.token != record.token:
@@ -153,6 +163,7 @@ class Endings:
 
 def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete]:
     return [
+        *work.untold,
         PhotoProgress(
             photo_id=done.id,
             job_id=done.job_id,

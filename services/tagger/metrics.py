@@ -77,6 +77,12 @@ FACTS_LOOKUPS: Final = Counter(
     "Photos by whether what their bytes say was known: hit (of a copy) or miss.",
     ["result"],
 )
+NAME_LOOKUPS: Final = Counter(
+    "tagline_name_lookups_total",
+    "Photos by whether the ids of all their tags were at hand: hit, miss (Redis was asked), or "
+    "moved (a name leads to another tag by now, or the server came anew; they were asked again).",
+    ["result"],
+)
 GATE_SECONDS: Final = Histogram(
     "tagline_gate_wait_seconds",
     "What a call waited for its turn.",
@@ -105,3 +111,4 @@ from_zero(ATTEMPTS, "complete", "error", "retry", "handed_over", "given_back", "
 from_zero(PHOTO_SECONDS, "complete", "error")
 from_zero(CACHE_LOOKUPS, "hit", "shared", "miss", "fresh")
 from_zero(FACTS_LOOKUPS, "hit", "miss")
+from_zero(NAME_LOOKUPS, "hit", "miss", "moved")

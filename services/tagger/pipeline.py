@@ -54,6 +54,18 @@ class Step:
         """Whether clients may never have heard of it."""
         return self.stage.id not in FIXED
 
+    def event_of(self, work: Work) -> PhotoProgress:
+        """Return what the watchers of a photo in work are told as it begins."""
+        record = work.record
+        return self.event(
+            record.id,
+            record.job_id,
+            record.locale,
+            attempt=record.attempt,
+            batch_id=record.batch_id,
+            traceparent=work.told_trace,
+        )
+
     def event(self, photo_id: int, job_id: str, locale: str, **of: Any) -> PhotoProgress:
         """Return what the watchers are told as it begins; `of`: the event's other fields."""
         stage = self.stage
@@ -78,7 +90,7 @@ class Step:
         }
 
 
-Report = Callable[[Step], Awaitable[None]]
+Report = Callable[[Sequence[PhotoProgress]], Awaitable[None]]
 
 
 class Pipeline:
@@ -94,29 +106,18 @@ class Pipeline:
         return [*(step.described() for step in self.steps), DONE]
 
     async def run(self, work: Work, report: Report) -> None:
-        """Take `work` through all stages; `report` is told of each as it begins.
+        """Take `work` through all stages; `report` is given what the watchers are told of them.
 
-        The word of one is out before that of the next, and before this returns or raises; if it is
-        cancelled, that may come to nothing, or be refused.
+        The word of one is out before that of the next, and before this raises; if it is cancelled,
+        that may come to nothing, or be refused. What `work.untold` holds when this returns is for
+        who ends the photo to tell.
         """
         work.pixels = self.pixels
         for place, step in enumerate(self.steps, 1):
             work.later = self._needed_from(place)
-            # It goes to Redis together with what the stage asks there first.
-            work.told = telling = asyncio.ensure_future(report(step))
-            # Where the stage fails as well, whoever ends the attempt finds out by itself.
-            telling.add_done_callback(looked_at)
-            try:
-                await _timed(step.stage, work)
-            except asyncio.CancelledError:
-                telling.cancel()
-                raise
-            except BaseException:
-                await asyncio.wait([telling])
-                raise
-            finally:
-                work.told = None  # what it failed with leads back to the work, and its picture
-            await telling
+            if work.record.fields["stage"] != step.stage.id:  # else the claim has told it
+                work.untold.append(step.event_of(work))
+            await _run_told(step.stage, work, report)
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
 
@@ -169,6 +170,45 @@ def _between(begin: int, end: int, share: int, stages: Sequence[Stage]) -> Itera
         progress = min(max(place, progress + 1), end - left)
         yield Step(stage, progress)
         share += stage.share
+
+
+async def _run_told(stage: Stage, work: Work, report: Report) -> None:
+    """Run `stage`, and have the watchers told what they have not been, unless it is over before."""
+    telling: asyncio.Future[None] | None = None
+    if work.untold:
+        # It goes to Redis together with what the stage asks there first.
+        work.told = telling = _telling(work, report)
+    try:
+        await _timed(stage, work)
+    except asyncio.CancelledError:
+        if telling is not None:
+            telling.cancel()
+        raise
+    except BaseException:
+        if telling is not None:
+            await asyncio.wait([telling])
+        raise
+    finally:
+        work.told = None  # what it failed with leads back to the work, and its picture
+    if telling is None:
+        return
+    if work.untold:
+        # It waited for nothing, so nobody could see it last: its word goes with the next.
+        telling.cancel()
+    else:
+        await telling
+
+
+def _telling(work: Work, report: Report) -> asyncio.Future[None]:
+    async def tell() -> None:
+        told, work.untold = work.untold, []
+        if told:
+            await report(told)
+
+    telling = asyncio.ensure_future(tell())
+    # Where the stage fails as well, whoever ends the attempt finds out by itself.
+    telling.add_done_callback(looked_at)
+    return telling
 
 
 async def _timed(stage: Stage, work: Work) -> None:

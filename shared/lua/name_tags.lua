@@ -9,7 +9,7 @@
 -- ARGV[2]  JSON list of tags, each a list of one or two names, that in the photo's language first,
 --          each [locale, identity, name, as it is searched for]
 --
--- Returns {the server's time in ms, the ids in the order of the tags}.
+-- Returns the ids in the order of the tags.
 local prefix, tags, ids = ARGV[1], cjson.decode(ARGV[2]), {}
 
 -- What the hashes of each language hold of these tags: read at once, and kept in step.
@@ -78,4 +78,4 @@ for i, names in ipairs(tags) do
   for _, name in ipairs(names) do call_by(name, id) end
   ids[i] = tonumber(id)
 end
-return {now_ms(), ids}
+return ids

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Notes how far an attempt is and tells the watchers; done twice, it tells them once.
+-- Notes how far an attempt is and tells the watchers how it came there; done twice, it tells them once.
 --
 -- KEYS[1]  photo  hash
 -- ARGV[1]  prefix of the shard's keys
@@ -7,13 +7,12 @@
 -- ARGV[3]  stage
 -- ARGV[4]  progress, percent
 -- ARGV[5]  how long events are kept, ms
--- ARGV[6]  event
--- ARGV[7]  its data
+-- ARGV[6..] events, each with its data
 --
 -- Returns 1, or 0 if the token is not current or the photo has ended.
 local photo = read(KEYS[1], 'status', 'job_id', 'attempt', 'stage', 'progress', 'watchers')
 if not holds(photo, ARGV[2]) or photo.status ~= 'processing' then return 0 end
 if photo.stage == ARGV[3] and photo.progress == ARGV[4] then return 1 end
 redis.call('HSET', KEYS[1], 'stage', ARGV[3], 'progress', ARGV[4], 'updated_at_ms', now_ms())
-emit(ARGV[1], photo.watchers, ARGV[5], ARGV[6], ARGV[7])
+for i = 6, #ARGV, 2 do emit(ARGV[1], photo.watchers, ARGV[5], ARGV[i], ARGV[i + 1]) end
 return 1

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 from redis.asyncio import Redis
 
 from shared.redis import closing, connect, script
+from tests.support.clients import get
 from tests.support.openai_server import OpenAIServer
 from tests.support.openai_stack import photo, running, until_complete, uploaded
 
@@ -41,7 +43,26 @@ async def test_a_copy_is_complete_by_what_its_claim_brings(redis_url: str, tmp_p
                     await client.config_set(name, value)
             counted = await metrics(tagger.url)
 
-    assert script(client, "claim").sha in commands
-    assert script(client, "cache_ask").sha not in commands
+    assert all(script(client, name).sha in commands for name in ("claim", "finish"))
+    for name in ("step", "cache_ask", "name_tags"):
+        assert script(client, name).sha not in commands
     assert 'tagline_facts_lookups_total{result="hit"} 1.0' in counted
     assert len(openai.calls) == 1
+
+
+async def test_a_server_that_comes_anew_is_told_the_names_of_tags_again(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with OpenAIServer() as openai, closing(connect(redis_url)) as client:
+        with running(redis_url, tmp_path, openai, 1) as (gateway, [tagger]):
+            await until_complete(gateway, await uploaded(gateway, [photo(1)]), timeout_s=60)
+            await client.flushdb()
+            [photo_id] = await uploaded(gateway, [photo(2)])
+            await until_complete(gateway, [photo_id], timeout_s=60)
+            _, tagged = await get(f"{gateway.url}/api/photos/{photo_id}")
+            name = tagged["tags"][0]["name"]
+            _, found = await get(f"{gateway.url}/api/photos?tag={quote(name)}")
+            counted = await metrics(tagger.url)
+
+    assert [each["id"] for each in found["items"]] == [photo_id]
+    assert 'tagline_name_lookups_total{result="moved"} 1.0' in counted

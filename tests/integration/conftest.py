@@ -13,7 +13,7 @@ import redis
 
 from deploy.local.server import EmbeddedServer
 from shared import keys
-from shared.attempts import Attempts
+from shared.attempts import Attempts, Finish
 from shared.photos import Photos
 from shared.record import Record
 from shared.redis import closing, connect
@@ -56,7 +56,10 @@ class Bench:
     async def complete(self, *names: str, phash: str | None = None) -> Taken:
         """Begin what is next, and complete it with French tags of these names."""
         taken = await self.begin()
-        await self.tagger.complete(taken, [{"fr": name} for name in names], phash=phash)
+        tags = [{"fr": name} for name in names]
+        if await self.tagger.complete(taken, tags, phash=phash) is Finish.MOVED:
+            self.tagger.naming.forget()
+            assert await self.tagger.complete(taken, tags, phash=phash) is Finish.ENDED
         return taken
 
     async def fail(self) -> Taken:

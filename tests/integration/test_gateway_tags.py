@@ -67,6 +67,35 @@ async def test_tags_given_while_the_photo_is_analysed_are_in_its_last_event(
     assert named(photo) == [("minou", "user"), ("chat", "ai")]
 
 
+@pytest.mark.parametrize("how", ["merged", "gone"])
+async def test_no_photo_gets_a_tag_that_its_name_does_not_lead_to_any_more(
+    anna: Api, bench: Bench, how: str
+) -> None:
+    tagger, chat = bench.tagger, {"fr": "chat"}
+    cat = await tagger.tags.name([{"en": "cat"}], locale="en")
+    await anna.upload()
+    await bench.complete("chat")
+    assert list((await tagger.naming.ids([chat], locale="fr")).values()) != cat
+
+    if how == "merged":
+        # It proves to be one with an older tag.
+        assert await tagger.tags.name([{**chat, "en": "cat"}], locale="fr") == cat
+    else:
+        bench.client.flushdb()
+    photo_id = (await anna.upload()).json["id"]
+    taken = await bench.begin()
+    assert await tagger.complete(taken, [chat]) is Finish.MOVED
+    assert (await anna.photo(photo_id))["status"] == "processing"
+    tagger.naming.forget()
+    assert await tagger.complete(taken, [chat]) is Finish.ENDED
+
+    for query in ("tag=chat", "q=cha"):
+        photos = (await anna.get(f"/api/photos?{query}")).json["items"]
+        assert photo_id in [photo["id"] for photo in photos]
+    if how == "merged":
+        assert [tag["id"] for tag in (await anna.photo(photo_id))["tags"]] == cat
+
+
 async def test_an_attempt_that_fails_ends_the_photo_though_tags_were_given_meanwhile(
     anna: Api, bench: Bench
 ) -> None:

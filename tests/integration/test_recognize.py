@@ -15,6 +15,7 @@ from services.tagger.cache import Cache, digest_of_question
 from services.tagger.choose_gate import gate_for
 from services.tagger.errors import LeaseLostError, RetryableError
 from services.tagger.gate import Budget, Limits, OpenGate
+from services.tagger.naming import Naming
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import (
     FREE,
@@ -177,7 +178,7 @@ async def test_what_was_said_before_goes_where_a_later_analysis_says_nothing(
     tools: Tools, redis_url: str
 ) -> None:
     async with closing(connect(redis_url)) as redis:
-        named = dataclasses.replace(tools, provider=Fallback(), tags=Tags(redis))
+        named = dataclasses.replace(tools, provider=Fallback(), naming=Naming(Tags(redis)))
         await RECOGNIZE.run(again := work(named, caption="Un chat.", alt="Un chat roux."))
         await SAVE.run(again)
         await RECOGNIZE.run(first := work(named))
@@ -194,7 +195,7 @@ async def test_another_vocabulary_applies_to_what_was_said_before(
     async with closing(connect(redis_url)) as redis:
         for sure, kept in ((0.0, ["chats", "tapis"]), (0.5, ["chats"])):
             vocabulary = Vocabulary(Rules(), known=(), max_tags=12, min_confidence=sure)
-            mended = dataclasses.replace(tools, vocabulary=vocabulary, tags=Tags(redis))
+            mended = dataclasses.replace(tools, vocabulary=vocabulary, naming=Naming(Tags(redis)))
             await RECOGNIZE.run(again := work(mended))
             await SAVE.run(again)
             assert [tag.name for tag in again.tags] == kept

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from services.tagger.favourites import Favourites
+from services.tagger.naming import Naming
 from services.tagger.providers.provider import FoundTag, Recognition
 from services.tagger.rules import Rules
 from services.tagger.stages.save import SAVE
@@ -47,7 +48,7 @@ async def saved(tags: Tags, words: Vocabulary, *found: FoundTag, **fields: str) 
     """What the record will say of its tags."""
     work = Work(
         Record({"locale": "fr", **fields}),
-        dataclasses.replace(NO_TOOLS, tags=tags, vocabulary=words),
+        dataclasses.replace(NO_TOOLS, naming=Naming(tags), vocabulary=words),
         recognition=Recognition(found),
     )
     await SAVE.run(work)
@@ -92,8 +93,8 @@ async def test_names_that_are_known_to_mean_the_same_are_one_tag_from_the_start(
     await tags.introduce(vocabulary(tags, Rules(words=("selfie",))).pairs)
 
     for french, english in (("chats", "cat"), ("ciel", "skies"), ("Selfies", "selfie")):
-        _, first = await tags.name([{"fr": french}], locale="fr")
-        assert (await tags.name([{"en": english}], locale="en"))[1] == first
+        first = await tags.name([{"fr": french}], locale="fr")
+        assert await tags.name([{"en": english}], locale="en") == first
 
 
 async def test_a_gallerys_own_tags_are_asked_for_most_used_first(

@@ -246,6 +246,10 @@ class Scripts(RuleBasedStateMachine):
             assert current
             taken.record = self.run(self.photos.get(taken.record.id))
             done = self.run(self.tagger.complete(taken, names, phash=phash))
+        if done is Finish.MOVED:
+            assert current
+            self.tagger.naming.forget()
+            done = self.run(self.tagger.complete(taken, names, phash=phash))
         assert done is (Finish.ENDED if self.is_now(taken, "complete") else Finish.LOST)
 
     @rule()

@@ -29,7 +29,7 @@ def tags(client: Redis) -> Tags:
 
 
 async def ids(tags: Tags, *names: Names, locale: str = "fr") -> list[int]:
-    return (await tags.name(names, locale=locale))[1]
+    return await tags.name(names, locale=locale)
 
 
 async def named(api: Api, locale: str, query: str = "") -> set[tuple[str, int]]:

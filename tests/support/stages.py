@@ -24,4 +24,5 @@ def stage(stage_id: str, run: Callable[[Work], Any] = nothing, **fields: Any) ->
 
 def work(**fields: str) -> Work:
     """Work on a photo of which there is no more than `fields`."""
-    return Work(Record({"locale": "fr", **fields}), NO_TOOLS)
+    known = {"id": "1", "job_id": "job", "attempt": "1", "locale": "fr", "stage": ""}
+    return Work(Record({**known, **fields}), NO_TOOLS)

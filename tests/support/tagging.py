@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import redis
 
+from services.tagger.naming import Naming
 from shared import keys
 from shared.attempts import Attempts, Ending, Finish, FirstStep, Outcome
 from shared.broker import DeadLetter, DelayedEntry, Receipt
@@ -18,6 +19,7 @@ from shared.broker.connections import script
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING, TagPhoto, tag_photo_entry
 from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
+from shared.names import identity
 from shared.photos import Answer, NewPhoto, Photos
 from shared.record import PhotoTag, Record
 from shared.statistics import counted
@@ -133,7 +135,7 @@ class Tagger:
     def __init__(self, photos: Photos, attempts: Attempts, tags: Tags) -> None:
         self._photos = photos
         self.attempts = attempts
-        self._tags = tags
+        self.tags, self.naming = tags, Naming(tags)
 
     async def step(self, record: Record, stage: str, progress: int) -> bool:
         event = PhotoProgress(
@@ -145,27 +147,28 @@ class Tagger:
             attempt=record.attempt,
             batch_id=record.batch_id,
         )
-        return await self.attempts.step(record, stage=stage, progress=progress, event=event)
+        return await self.attempts.step(record, [event])
 
     async def complete(
         self, taken: Taken, names: list[dict[str, str]], *, phash: str | None = None
     ) -> Finish:
-        """End an attempt with tags of these names; edited meanwhile, it is told so.
+        """End an attempt with tags of these names, if nothing that it takes for true has changed.
 
         `phash`: what the photo looks like; None leaves that as it is known.
         """
         record = taken.record
         assert record is not None
-        now_ms, ids = await self._tags.name(names, locale=record.locale)
+        leads = await self.naming.ids(names, locale=record.locale)
         found = {
             tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
-            for tag_id, name in zip(ids, names, strict=True)
+            for name in names
+            for tag_id in [leads[identity(name[record.locale], record.locale)]]
         }
         fields = {
             "tags": orjson.dumps([tag.model_dump() for tag in found.values()]).decode(),
             "stage": "done",
             "progress": "100",
-            "updated_at_ms": str(now_ms),
+            "updated_at_ms": record.fields["started_at_ms"],
             **({} if phash is None else {"phash": phash}),
         }
         done = record.changed({**fields, "status": "complete"})
@@ -173,7 +176,8 @@ class Tagger:
             photo_id=record.id, photo=done.photo().view(), message="…", batch_id=record.batch_id
         )
         outcome = Outcome({"result": "complete"}, counted("stage:ai", 3.0))
-        ending = Ending("complete", fields, [event], outcome, [tag.id for tag in done.tags])
+        tag_ids = [tag.id for tag in done.tags]
+        ending = Ending("complete", fields, [event], outcome, tag_ids, leads=leads)
         return await self.attempts.finish(record, receipt=taken.receipt, ending=ending)
 
     async def fail(self, taken: Taken) -> Finish:

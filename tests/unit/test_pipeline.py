@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tagger.errors import LeaseLostError, PermanentError, RetryableError
-from services.tagger.pipeline import MOST_OWN, Pipeline, Step
+from services.tagger.pipeline import MOST_OWN, Pipeline
 from services.tagger.providers.provider import Recognition
 from services.tagger.stages.choose import BUILT_IN
 from services.tagger.stages.stage import Part, Stage, Work
 from shared.decoding.picture import Picture
 from shared.errors import UnavailableError
+from shared.events import PhotoProgress
 from tests.support.stages import stage, work
 from tests.support.waiting import wait_until
 
@@ -36,13 +37,14 @@ async def run(*stages: Stage, on: Work | None = None) -> Work:
         ended.fields["saved"] = "1"
 
     done = on or work()
-    told: list[Step] = []
+    told: list[PhotoProgress] = []
 
-    async def report(step: Step) -> None:
-        told.append(step)
+    async def report(events: Sequence[PhotoProgress]) -> None:
+        told.extend(events)
 
     await Pipeline([*stages, stage("saving", end)]).run(done, report)
-    assert [step.stage.id for step in told] == [*(each.id for each in stages), "saving"]
+    told += done.untold
+    assert [event.stage for event in told] == [*(each.id for each in stages), "saving"]
     return done
 
 
@@ -233,11 +235,11 @@ async def test_the_word_of_a_stage_is_out_before_the_next_begins_and_ends_what_i
 ):
     begun: list[str] = []
 
-    async def report(step: Step) -> None:
+    async def report(events: Sequence[PhotoProgress]) -> None:
         await asyncio.sleep(0.01)
-        if step.stage.id == "saving":
+        if events[-1].stage == "saving":
             raise LeaseLostError
-        begun.append(f"told {step.stage.id}")
+        begun.extend(f"told {event.stage}" for event in events)
 
     with pytest.raises(LeaseLostError):
         await Pipeline(
@@ -248,6 +250,56 @@ async def test_the_word_of_a_stage_is_out_before_the_next_begins_and_ends_what_i
         ).run(work(), report)
 
     assert begun == ["one", "told one", "saving"]
+
+
+async def test_the_word_of_a_stage_that_waits_for_nothing_goes_with_the_next() -> None:
+    told: list[list[str]] = []
+
+    async def report(events: Sequence[PhotoProgress]) -> None:
+        told.append([event.stage for event in events])
+
+    async def knows(on: Work) -> None:
+        on.note(known=True)
+
+    async def asks(_: Work) -> None:
+        await asyncio.sleep(0)
+
+    on = work()
+    await Pipeline(
+        [stage("one", knows), stage("two", asks), stage("three", knows), stage("saving", knows)]
+    ).run(on, report)
+
+    assert told == [["one", "two"]]
+    assert [event.stage for event in on.untold] == ["three", "saving"]
+
+
+@pytest.mark.parametrize("error", [PermanentError("no", "No"), UnavailableError("redis")])
+async def test_all_stages_that_have_begun_are_told_before_a_failure(error: Exception) -> None:
+    told: list[str] = []
+
+    async def report(events: Sequence[PhotoProgress]) -> None:
+        told.extend(event.stage for event in events)
+
+    async def knows(_: Work) -> None:
+        pass
+
+    with pytest.raises(type(error)):
+        await Pipeline(
+            [stage("one", knows), stage("two", _raises_later(error)), stage("saving")]
+        ).run(work(), report)
+
+    assert told == ["one", "two"]
+
+
+async def test_what_the_claim_has_told_is_not_told_again() -> None:
+    on = work(stage="one")
+
+    async def report(events: Sequence[PhotoProgress]) -> None:
+        on.untold.extend(events)
+
+    await Pipeline([stage("one"), stage("saving")]).run(on, report)
+
+    assert [event.stage for event in on.untold] == ["saving"]
 
 
 @pytest.mark.parametrize("needs", [(), ("picture",)])

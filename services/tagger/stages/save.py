@@ -7,6 +7,7 @@ import orjson
 from services.tagger.metrics import TAGS
 from services.tagger.providers.provider import ALT_CHARS, CAPTION_CHARS
 from services.tagger.stages.stage import Stage, Work
+from shared.names import identity
 from shared.plain import plain
 from shared.record import PhotoTag
 
@@ -24,10 +25,25 @@ async def _run(work: Work) -> None:
     for each in judged:
         TAGS.labels(result=each.result).inc()
     # Stages of one's own say what they mean: the vocabulary is for who may say anything.
-    kept = [*work.added, *(each.tag for each in judged if each.result == "kept")]
-    now_ms, ids = await work.tools.tags.name([tag.names for tag in kept], locale=locale)
+    work.kept = [*work.added, *(each.tag for each in judged if each.result == "kept")]
+    await name_kept(work)
+    # Plain already, of a provider that keeps to its contract.
+    texts = {
+        "caption": plain(work.recognition.caption or "", chars=CAPTION_CHARS),
+        "alt": plain(work.recognition.alt or "", chars=ALT_CHARS),
+    }
+    # Those of an earlier analysis, of another provider maybe, go with its tags.
+    had = work.record.fields
+    work.fields.update({name: text for name, text in texts.items() if text or name in had})
+
+
+async def name_kept(work: Work) -> None:
+    """Make the photo's tags of what is kept. Raises `UnavailableError`."""
+    locale = work.record.locale
+    work.leads = await work.tools.naming.ids([tag.names for tag in work.kept], locale=locale)
     tags: dict[int, PhotoTag] = {}
-    for tag_id, tag in zip(ids, kept, strict=True):
+    for tag in work.kept:
+        tag_id = work.leads[identity(tag.names[locale], locale)]
         # Two names may be one tag; the surer one came first.
         tags.setdefault(
             tag_id,
@@ -40,15 +56,6 @@ async def _run(work: Work) -> None:
         )
     work.tags = tuple(tags.values())
     work.fields["tags"] = orjson.dumps([tag.model_dump() for tag in work.tags]).decode()
-    work.fields["updated_at_ms"] = str(now_ms)
-    # Plain already, of a provider that keeps to its contract.
-    texts = {
-        "caption": plain(work.recognition.caption or "", chars=CAPTION_CHARS),
-        "alt": plain(work.recognition.alt or "", chars=ALT_CHARS),
-    }
-    # Those of an earlier analysis, of another provider maybe, go with its tags.
-    had = work.record.fields
-    work.fields.update({name: text for name, text in texts.items() if text or name in had})
 
 
 SAVE = Stage(

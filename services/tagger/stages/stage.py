@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -19,6 +19,7 @@ from services.tagger.accounts import Accounts, Totals
 from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.gate import Gate
+from services.tagger.naming import Naming
 from services.tagger.providers.provider import FoundTag, Provider, Recognition, Usage
 from services.tagger.vocabulary import Vocabulary
 from shared import tracing
@@ -26,11 +27,11 @@ from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
+from shared.events import PhotoProgress
 from shared.messages import LOCALES
 from shared.names import cleaned
 from shared.photos import Photos
 from shared.record import PhotoTag, Record
-from shared.tags import Tags
 
 ADDED_TAGS: Final = 12
 """How many tags the stages of one attempt may add to those of the provider."""
@@ -56,7 +57,7 @@ class Tools:
 
     photos: Photos
     attempts: Attempts
-    tags: Tags
+    naming: Naming
     blobs: BlobStore
     decoder: Decoder
     provider: Provider
@@ -76,7 +77,13 @@ class Work:
     tools: Tools
     picture: Picture | None = None
     recognition: Recognition | None = None
+    kept: Sequence[FoundTag] = ()
+    """What becomes the photo's tags."""
+
     tags: tuple[PhotoTag, ...] = ()
+    leads: Mapping[str, int] = field(default_factory=dict)
+    """The ids of these tags by the identities of their names, as they were when it was asked."""
+
     facts: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change however the photo ends."""
 
@@ -85,6 +92,13 @@ class Work:
 
     clock: Clock = field(default_factory=Clock)
     begun_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def now_ms(self) -> int:
+        """The time by the server's clock, or a little before: never ahead of it."""
+        since_s = time.monotonic() - self.begun_s
+        return int(self.record.fields["started_at_ms"]) + int(since_s * 1000)
+
     stage_ms: dict[str, float] = field(default_factory=dict)
     """How long each stage took that has begun, by its id, without what it waited for others."""
 
@@ -114,6 +128,9 @@ class Work:
 
     told: asyncio.Future[None] | None = None
     """Done when Redis has heard of that stage; fails if it is no longer this attempt's turn."""
+
+    untold: list[PhotoProgress] = field(default_factory=list)
+    """What the watchers have not been told yet of the stages so far, in order."""
 
     later: frozenset[Part] = PARTS
     """What stages after that one need."""

@@ -61,3 +61,15 @@ local function retag(prefix, owner, photo_id, before, tags)
   add_tags(prefix, owner, added, photo_id)
   remove_tags(prefix, owner, removed, photo_id)
 end
+
+-- Whether each name leads to its tag. `ids`: by the names' identities in the language `locale`.
+local function leads(prefix, locale, ids)
+  local names = {}
+  for name in pairs(ids) do names[#names + 1] = name end
+  if #names == 0 then return true end
+  local led = redis.call('HMGET', prefix .. ':tag-names:' .. locale, unpack(names))
+  for i, name in ipairs(names) do
+    if led[i] ~= ids[name] then return false end
+  end
+  return true
+end

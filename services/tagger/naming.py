@@ -1,0 +1,47 @@
+"""Which tags the names are that providers give: most are the same names again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from services.tagger.metrics import NAME_LOOKUPS
+from shared.names import identity
+from shared.tags import Tags
+
+MOST: Final = 8_192
+"""How many tags are at hand; 4 MB."""
+
+Names = Mapping[str, str]
+"""A tag's names by locale."""
+
+
+class Naming:
+    """The ids of tags, each asked for once. Raises `UnavailableError`.
+
+    Names may lead elsewhere meanwhile, and a server may come anew: who writes ids has to look
+    whether they are right, and to `forget` what is at hand if they are not.
+    """
+
+    def __init__(self, tags: Tags) -> None:
+        self._tags = tags
+        self._known: dict[tuple[str, ...], int] = {}
+
+    async def ids(self, tags: Sequence[Names], *, locale: str) -> dict[str, int]:
+        """Return the id that each name leads to, by the identity of those in `locale`."""
+        keys = [(locale, *(part for pair in names.items() for part in pair)) for names in tags]
+        known = all(key in self._known for key in keys)
+        NAME_LOOKUPS.labels(result="hit" if known else "miss").inc()
+        if not known:
+            ids = await self._tags.name(tags, locale=locale)
+            if len(self._known) > MOST - len(tags):
+                self.forget()
+            self._known.update(zip(keys, ids, strict=True))
+        return {
+            identity(names[locale], locale): self._known[key]
+            for names, key in zip(tags, keys, strict=True)
+        }
+
+    def forget(self) -> None:
+        """Ask for all ids anew."""
+        self._known.clear()
