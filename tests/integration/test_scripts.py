@@ -196,7 +196,7 @@ class Scripts(RuleBasedStateMachine):
                 command.photo_id,
                 command.job_id,
                 taken.receipt,
-                first_step(command) if data.draw(st.booleans()) else None,
+                first_step() if data.draw(st.booleans()) else None,
             )
         )
         if status in {"queued", "processing"} and token.startswith(command.job_id):
@@ -229,6 +229,9 @@ class Scripts(RuleBasedStateMachine):
                 assert current or not again or self.is_now(taken, "queued")
             case "give back":
                 self.queue.give_back(taken)
+                # Whoever gives back has ended the attempt. One that ended the photo all the same
+                # would leave the message behind, for who takes it to find nothing to do.
+                self.held.remove(taken)
 
     def step(self, taken: Taken, stages: int) -> None:
         assert taken.record is not None
