@@ -24,6 +24,7 @@ from services.tagger.app import (
     opened_tools,
     serving_health,
 )
+from services.tagger.loop import LoopThread
 from services.tagger.pipeline import Pipeline
 from services.tagger.settings import TaggerSettings
 from services.tagger.stages.choose import choose
@@ -40,11 +41,6 @@ its handler in this one, which a wait without end would keep from it."""
 LAST_WORDS_S: Final = 10.0
 """How long a tagger may take, after its grace, to hand back what it holds and to say farewell. What
 Redis has not heard by then it finds out by itself, by leases that lapse."""
-
-NEVER_S: Final = 24 * 3600.0
-"""How often a worker's thread, while its photo is worked on, looks whether Dramatiq has interrupted
-it. Nothing does, without `TimeLimit` and `Shutdown`; and a thousand threads that look ten times a
-second have no time for photos."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -129,8 +125,7 @@ def _leave_after(seconds: float) -> None:
 
 @contextlib.contextmanager
 def _event_loop() -> Iterator[EventLoopThread]:
-    """Run the loop on which all coroutines of this process run, actors and health alike."""
-    loop = EventLoopThread(logging.getLogger(__name__), interrupt_check_ival=NEVER_S)
+    loop: EventLoopThread = LoopThread(logging.getLogger(__name__))
     loop.start(timeout=5.0)
     set_event_loop_thread(loop)
     try:
