@@ -54,13 +54,21 @@ class Ending:
 class FirstStep:
     """The stage that an attempt begins with; `progress` in percent.
 
-    `events`: what the watchers are told, by the photo's language, as of attempt 0 and of no batch:
-    which they are, the claim finds out.
+    `event`: its name; `told`: JSON, what the watchers are told, by the photo's language. Of which
+    photo, job, attempt and batch it is, the claim finds out.
     """
 
     stage: str
     progress: int
-    events: Mapping[str, Event]
+    event: str
+    told: bytes
+
+    @classmethod
+    def of(cls, events: Mapping[str, PhotoProgress]) -> FirstStep:
+        """Return it; `events`: by language, each of photo 0, the job ``, attempt 0."""
+        event = next(iter(events.values()))
+        told = orjson.dumps({locale: each.data() for locale, each in events.items()})
+        return cls(event.stage, event.progress, event.name, told)
 
 
 class Claim(enum.Enum):
@@ -112,12 +120,13 @@ class Attempts:
         receipt: Receipt,
         first: FirstStep | None = None,
         *,
+        traceparent: str = "",
         asked: Mapping[str, str] | None = None,
     ) -> Record | Claim:
         """Start an attempt: the record returned holds its fencing token.
 
-        `first`: noted and told in the same step, if the attempt starts. `asked`: the digest of
-        what a provider is asked, by the photo's language.
+        `first`: noted and told, as of `traceparent`, in the same step, if the attempt starts.
+        `asked`: the digest of what a provider is asked, by the photo's language.
         """
         with away_is_unavailable():
             reply = await self._claim(
@@ -131,7 +140,7 @@ class Attempts:
                     uuid.uuid4().hex,
                     self._looks_for,
                     orjson.dumps(asked or {}),
-                    *(self._noted(first) if first else ()),
+                    *(self._noted(first, traceparent) if first else ()),
                 ],
             )
         match reply:
@@ -146,10 +155,15 @@ class Attempts:
             case _:
                 return Claim.LOST
 
-    def _noted(self, first: FirstStep) -> list[Any]:
-        [name] = {event.name for event in first.events.values()}
-        told = {locale: event.data() for locale, event in first.events.items()}
-        return [first.stage, first.progress, self._retention_ms, name, orjson.dumps(told)]
+    def _noted(self, first: FirstStep, traceparent: str) -> list[Any]:
+        return [
+            first.stage,
+            first.progress,
+            self._retention_ms,
+            first.event,
+            first.told,
+            traceparent,
+        ]
 
     async def step(self, record: Record, events: Sequence[PhotoProgress]) -> bool:
         """Tell the watchers `events`, and note that an attempt is as far as the last of them.

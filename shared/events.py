@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from shared.record import Photo
 
 
 class Event(BaseModel):
@@ -45,8 +47,8 @@ class PhotoComplete(Event):
     name = "photo:complete"
 
     photo_id: int
-    photo: dict[str, Any]
-    """The photo as HTTP gives it; nulls stay."""
+    photo: Photo
+    """As HTTP gives it; nulls stay."""
     message: str
     batch_id: str | None = None
 

@@ -26,11 +26,11 @@ from services.tagger.pipeline import Pipeline
 from services.tagger.running import Running
 from services.tagger.stages.stage import Tools, Work
 from shared import tracing
-from shared.attempts import Claim, FirstStep
+from shared.attempts import Claim
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
 from shared.errors import UnavailableError
-from shared.events import Event, PhotoProgress
+from shared.events import PhotoProgress
 from shared.messages import LOCALES
 from shared.record import Record
 
@@ -62,6 +62,8 @@ class Tagging:
         self._running = running
         self._attempt_timeout_s = attempt_timeout_s
         self._max_age_s = max_age_s
+        # Where its age may end a photo before any stage, nothing is told beforehand.
+        self._first_step = None if max_age_s else pipeline.first_step()
         self._questions: dict[str, str] = {
             locale: digest_of_question(tools.provider, tools.vocabulary.lasting(locale))
             for locale in LOCALES
@@ -86,7 +88,8 @@ class Tagging:
                     command.photo_id,
                     command.job_id,
                     message.receipt,
-                    self._first_step(command),
+                    self._first_step if not tracing.on() else None,
+                    traceparent=command.traceparent,
                     asked=self._questions,
                 )
                 if isinstance(record, Record):
@@ -202,23 +205,6 @@ class Tagging:
     async def _report(self, work: Work, events: Sequence[PhotoProgress]) -> None:
         if not await self._tools.attempts.step(work.record, events):
             raise LeaseLostError
-
-    def _first_step(self, command: TagPhoto) -> FirstStep | None:
-        """Return the first step, if nothing of it has to be known of the photo but its language."""
-        if self._max_age_s or tracing.on():
-            return None
-        step = self._pipeline.steps[0]
-        events: dict[str, Event] = {
-            locale: step.event(
-                command.photo_id,
-                command.job_id,
-                locale,
-                attempt=0,
-                traceparent=command.traceparent or None,
-            )
-            for locale in LOCALES
-        }
-        return FirstStep(step.stage.id, step.progress, events)
 
 
 class EndDeadPhotos(Middleware):

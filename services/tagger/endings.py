@@ -176,7 +176,7 @@ def _last_events(done: Record, work: Work) -> list[PhotoProgress | PhotoComplete
         ),
         PhotoComplete(
             photo_id=done.id,
-            photo=done.photo().view(),
+            photo=done.photo(),
             message=messages.text("complete", done.locale, count=len(work.tags)),
             batch_id=done.batch_id,
             traceparent=work.told_trace,

@@ -18,8 +18,10 @@ from services.tagger.stages.recognize import RECOGNIZE
 from services.tagger.stages.stage import Part, Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
+from shared.attempts import FirstStep
 from shared.errors import UnavailableError
 from shared.events import PhotoProgress
+from shared.messages import LOCALES
 from shared.tasks import looked_at
 
 DONE: Final[dict[str, Any]] = {
@@ -104,6 +106,11 @@ class Pipeline:
     def described(self) -> list[dict[str, Any]]:
         """Return what clients are told of the stages, labels by locale."""
         return [*(step.described() for step in self.steps), DONE]
+
+    def first_step(self) -> FirstStep:
+        """Return what is told of any attempt as it begins."""
+        step = self.steps[0]
+        return FirstStep.of({each: step.event(0, "", each, attempt=0) for each in LOCALES})
 
     async def run(self, work: Work, report: Report) -> None:
         """Take `work` through all stages; `report` is given what the watchers are told of them.

@@ -15,7 +15,8 @@
 -- ARGV[10] progress, percent
 -- ARGV[11] how long events are kept, ms
 -- ARGV[12] event
--- ARGV[13] JSON object: its data by the photo's language, of attempt 0 and of no batch
+-- ARGV[13] JSON object: its data by the photo's language, of photo 0, job '', attempt 0 and no batch
+-- ARGV[14] traceparent of the event, or ''
 --
 -- Returns {'started', the record, what the same bytes have said, what a provider has said of them,
 -- both JSON or ''}, also if this claim was made before; {'over'} if there is nothing left to do; or
@@ -71,7 +72,10 @@ redis.call('ZREM', prefix .. ':line', photo.id)
 redis.call('ZADD', prefix .. ':working', now, photo.id)
 if ARGV[9] then
   local data = cjson.decode(ARGV[13])[photo.locale]
+  data = string.gsub(data, '"photoId":0', '"photoId":' .. photo.id, 1)
+  data = string.gsub(data, '"jobId":""', '"jobId":"' .. photo.job_id .. '"', 1)
   data = string.gsub(data, '"attempt":0', '"attempt":' .. attempt, 1)
+  if ARGV[14] ~= '' then data = string.sub(data, 1, -2) .. ',"traceparent":"' .. ARGV[14] .. '"}' end
   if photo.batch_id then data = string.sub(data, 1, -2) .. ',"batchId":"' .. photo.batch_id .. '"}' end
   emit(prefix, photo.watchers, ARGV[11], ARGV[12], data)
 end

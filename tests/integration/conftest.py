@@ -47,7 +47,7 @@ class Bench:
         assert taken is not None
         command = taken.command
         claimed = await self.tagger.attempts.claim(
-            command.photo_id, command.job_id, taken.receipt, first_step(command) if told else None
+            command.photo_id, command.job_id, taken.receipt, first_step() if told else None
         )
         assert isinstance(claimed, Record)
         taken.record = claimed

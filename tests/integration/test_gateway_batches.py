@@ -93,6 +93,8 @@ async def test_the_first_step_is_told_with_its_attempt_and_the_batch_it_is_of(
     told = [data for name, data in bench.heard(socket_id) if name == "photo:progress"]
     begun = [each for each in told if each["stage"] == "analyzing"]
 
+    accepted = [(photo["id"], photo["jobId"]) for photo in [*batch["photos"], alone]]
+    assert [(each["photoId"], each["jobId"]) for each in begun] == accepted
     assert [each["attempt"] for each in begun] == [1, 1, 1]
     assert [each.get("batchId") for each in begun] == [batch["batchId"], batch["batchId"], None]
     found = (await anna.get(f"/api/photos/{alone['id']}")).json

@@ -48,17 +48,12 @@ def new_photo(*, locale: str = "fr", priority: str = "normal") -> NewPhoto:
     return NewPhoto(fields, tag_photo_entry(job_id, priority))
 
 
-def first_step(command: TagPhoto) -> FirstStep:
+def first_step() -> FirstStep:
     """What a claim may begin with."""
     event = PhotoProgress(
-        photo_id=command.photo_id,
-        job_id=command.job_id,
-        stage="analyzing",
-        progress=10,
-        message="Analyse...",
-        attempt=0,
+        photo_id=0, job_id="", stage="analyzing", progress=10, message="Analyse...", attempt=0
     )
-    return FirstStep("analyzing", 10, {"fr": event, "en": event})
+    return FirstStep.of({"fr": event, "en": event})
 
 
 async def submit(
@@ -173,7 +168,7 @@ class Tagger:
         }
         done = record.changed({**fields, "status": "complete"})
         event = PhotoComplete(
-            photo_id=record.id, photo=done.photo().view(), message="…", batch_id=record.batch_id
+            photo_id=record.id, photo=done.photo(), message="…", batch_id=record.batch_id
         )
         outcome = Outcome({"result": "complete"}, counted("stage:ai", 3.0))
         tag_ids = [tag.id for tag in done.tags]
