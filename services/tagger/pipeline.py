@@ -15,7 +15,7 @@ import structlog
 from services.tagger.errors import LeaseLostError, RetryableError, TaggingError
 from services.tagger.metrics import STAGE_SECONDS
 from services.tagger.stages.recognize import RECOGNIZE
-from services.tagger.stages.stage import Part, Stage, Work
+from services.tagger.stages.stage import Stage, Work
 from services.tagger.threads import in_thread
 from shared import tracing
 from shared.attempts import FirstStep
@@ -102,6 +102,8 @@ class Pipeline:
         _check(stages)
         self.steps = tuple(_laid_out(stages))
         self.pixels = any("picture" in stage.needs for stage in stages if stage is not RECOGNIZE)
+        needs = [stage.needs for stage in stages]
+        self._later = [frozenset(sum(needs[place:], ())) for place in range(1, len(needs) + 1)]
 
     def described(self) -> list[dict[str, Any]]:
         """Return what clients are told of the stages, labels by locale."""
@@ -120,16 +122,13 @@ class Pipeline:
         who ends the photo to tell.
         """
         work.pixels = self.pixels
-        for place, step in enumerate(self.steps, 1):
-            work.later = self._needed_from(place)
+        for step, later in zip(self.steps, self._later, strict=True):
+            work.later = later
             if work.record.fields["stage"] != step.stage.id:  # else the claim has told it
                 work.untold.append(step.event_of(work))
             await _run_told(step.stage, work, report)
         if work.extra or "extra" in work.record.fields:
             work.fields["extra"] = orjson.dumps(work.extra).decode()
-
-    def _needed_from(self, place: int) -> frozenset[Part]:
-        return frozenset(part for step in self.steps[place:] for part in step.stage.needs)
 
 
 def _check(stages: Sequence[Stage]) -> None:
