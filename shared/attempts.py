@@ -10,7 +10,7 @@ import enum
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -30,6 +30,17 @@ class Outcome:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+class Lead(NamedTuple):
+    """Which tag a name of some `identity` leads to.
+
+    `other`: the other language in which the tag has a name, or ``.
+    """
+
+    identity: str
+    tag_id: int
+    other: str
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a photo ends: `complete` or `error`, the changed fields, and its last events.
@@ -42,8 +53,8 @@ class Ending:
     events: Sequence[Event]
     outcome: Outcome
     tag_ids: Sequence[int] | None = None
-    leads: Mapping[str, int] = field(default_factory=dict)
-    """Tags by the identities of names that have to lead to them, in the photo's language."""
+    names: Sequence[Lead] = ()
+    """Names in the photo's language, and which tags they have to lead to."""
 
     letter: DeadLetter | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -90,7 +101,7 @@ class Finish(enum.Enum):
     """Its tags were edited by hand meanwhile: the last event would tell old ones."""
 
     MOVED = -2
-    """A name leads to another tag by now."""
+    """A name leads to another tag by now, or a tag has lost its name in the other language."""
 
 
 class Attempts:
@@ -165,14 +176,14 @@ class Attempts:
             traceparent,
         ]
 
-    async def step(self, record: Record, events: Sequence[PhotoProgress]) -> bool:
+    async def step(self, record: Record, events: Sequence[PhotoProgress]) -> int:
         """Tell the watchers `events`, and note that an attempt is as far as the last of them.
 
-        False if it is no longer its turn.
+        Returns the server's time, ms, or 0 if it is no longer its turn.
         """
         last = events[-1]
         with away_is_unavailable():
-            done = await self._step(
+            stepped_ms: int = await self._step(
                 keys=[keys.photo(record.id)],
                 args=[
                     keys.SHARD,
@@ -183,7 +194,7 @@ class Attempts:
                     *(part for event in events for part in (event.name, event.data())),
                 ],
             )
-        return bool(done)
+        return stepped_ms
 
     async def tell(self, record: Record, *, stage: str, waits_for: str, event: Event) -> None:
         """Tell the watchers, once, that an attempt waits in `stage`, and for what: a word."""
@@ -231,7 +242,7 @@ class Attempts:
                     self._looks_for if ending.facts else "",
                     orjson.dumps(dict(ending.facts)),
                     self._facts_kept_ms,
-                    orjson.dumps({name: str(tag_id) for name, tag_id in ending.leads.items()}),
+                    orjson.dumps([list(lead) for lead in ending.names]),
                     *letter_fields,
                 ],
             )

@@ -203,8 +203,10 @@ class Tagging:
                 return RetryableError("internal_error", "Internal error")
 
     async def _report(self, work: Work, events: Sequence[PhotoProgress]) -> None:
-        if not await self._tools.attempts.step(work.record, events):
+        stepped_ms = await self._tools.attempts.step(work.record, events)
+        if not stepped_ms:
             raise LeaseLostError
+        work.stepped = stepped_ms, time.monotonic()
 
 
 class EndDeadPhotos(Middleware):

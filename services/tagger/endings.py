@@ -45,8 +45,10 @@ class Endings:
         outcome = outcome_of(work, "complete")
 
         def ending(record: Record) -> Ending:
-            ended_at = {"updated_at_ms": str(work.now_ms), "stage": "done", "progress": "100"}
-            changes = {**work.facts, **work.fields, **ended_at}
+            # Tags given by hand are newer than what this has heard.
+            now_ms = max(work.now_ms, int(record.fields["updated_at_ms"]))
+            done_at = {"updated_at_ms": str(now_ms), "stage": "done", "progress": "100"}
+            changes = {**work.facts, **work.fields, **done_at}
             done = record.changed({**changes, "status": "complete"})
             return Ending(
                 "complete",
@@ -54,7 +56,7 @@ class Endings:
                 _last_events(done, work),
                 outcome,
                 [tag.id for tag in done.tags],
-                leads=work.leads,
+                names=work.names,
                 facts=work.facts if work.record.facts is None else {},
             )
 

@@ -79,8 +79,8 @@ FACTS_LOOKUPS: Final = Counter(
 )
 NAME_LOOKUPS: Final = Counter(
     "tagline_name_lookups_total",
-    "Photos by whether the ids of all their tags were at hand: hit, miss (Redis was asked), or "
-    "moved (a name leads to another tag by now, or the server came anew; they were asked again).",
+    "Lookups of the ids of a photo's tags: hit (all at hand), miss (Redis was asked), or moved (a "
+    "name leads to another tag by now, or the server came anew: a lookup anew follows).",
     ["result"],
 )
 GATE_SECONDS: Final = Histogram(

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.tagger.metrics import NAME_LOOKUPS
+from shared.attempts import Lead
 from shared.names import identity
 from shared.tags import Tags
 
@@ -23,24 +24,24 @@ class Naming:
     whether they are right, and to `forget` what is at hand if they are not.
     """
 
-    def __init__(self, tags: Tags) -> None:
+    def __init__(self, tags: Tags, *, most: int = MOST) -> None:
         self._tags = tags
-        self._known: dict[tuple[str, ...], int] = {}
+        self._most = most
+        self._known: dict[tuple[str, ...], Lead] = {}
 
-    async def ids(self, tags: Sequence[Names], *, locale: str) -> dict[str, int]:
-        """Return the id that each name leads to, by the identity of those in `locale`."""
+    async def leads(self, tags: Sequence[Names], *, locale: str) -> list[Lead]:
+        """Return what each tag's name in `locale` leads to."""
         keys = [(locale, *(part for pair in names.items() for part in pair)) for names in tags]
         known = all(key in self._known for key in keys)
         NAME_LOOKUPS.labels(result="hit" if known else "miss").inc()
         if not known:
             ids = await self._tags.name(tags, locale=locale)
-            if len(self._known) > MOST - len(tags):
+            if len(self._known) > self._most - len(tags):
                 self.forget()
-            self._known.update(zip(keys, ids, strict=True))
-        return {
-            identity(names[locale], locale): self._known[key]
-            for names, key in zip(tags, keys, strict=True)
-        }
+            for key, names, tag_id in zip(keys, tags, ids, strict=True):
+                other = next((each for each in names if each != locale), "")
+                self._known[key] = Lead(identity(names[locale], locale), tag_id, other)
+        return [self._known[key] for key in keys]
 
     def forget(self) -> None:
         """Ask for all ids anew."""

@@ -192,7 +192,7 @@ async def _run_told(stage: Stage, work: Work, report: Report) -> None:
         raise
     except BaseException:
         if telling is not None:
-            await asyncio.wait([telling])
+            await _out(telling)
         raise
     finally:
         work.told = None  # what it failed with leads back to the work, and its picture
@@ -202,6 +202,16 @@ async def _run_told(stage: Stage, work: Work, report: Report) -> None:
         # It waited for nothing, so nobody could see it last: its word goes with the next.
         telling.cancel()
     else:
+        await telling
+
+
+async def _out(telling: asyncio.Future[None]) -> None:
+    """Wait for a word to be out before its stage's failure; raises `UnavailableError` for it.
+
+    Where it was refused, the failure will be, too.
+    """
+    await asyncio.wait([telling])
+    if not telling.cancelled() and isinstance(telling.exception(), UnavailableError):
         await telling
 
 

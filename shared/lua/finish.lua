@@ -19,12 +19,12 @@
 -- ARGV[13] what was looked for in the photo's bytes, '' if it was known
 -- ARGV[14] what they said, JSON
 -- ARGV[15] how long it is kept, ms
--- ARGV[16] JSON object: the ids of tags, as strings, by the identities of names that have to lead to
---          them, in the photo's language
+-- ARGV[16] JSON list of [identity, id, locale]: names in the photo's language, the tags that they have
+--          to lead to, and in which other language that has a name, or ''
 -- ARGV[17..] fields and values of the dead letter
 --
 -- Returns 1, 0 if the token is not current or the photo has ended otherwise, -1 if tags are given
--- and have been edited since, or -2 if a name leads elsewhere.
+-- and have been edited since, or -2 if a name leads elsewhere or is missing.
 local prefix, status, now = ARGV[1], ARGV[6], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'attempt', 'edits', 'watchers', 'tag_ids',
   'batch_id', 'batch_open', 'started_at_ms', 'phash', 'sha256', 'locale')
@@ -32,7 +32,7 @@ if not holds(photo, ARGV[2]) then return 0 end
 -- The same attempt ended it so before: its reply was lost.
 if photo.status ~= 'processing' then return photo.status == status and 1 or 0 end
 if ARGV[9] ~= '' and photo.edits ~= ARGV[7] then return -1 end
-if not leads(prefix, photo.locale, cjson.decode(ARGV[16])) then return -2 end
+if not lead_there(prefix, photo.locale, cjson.decode(ARGV[16])) then return -2 end
 
 local job, changes = read_job(prefix, photo.job_id, 'enqueued_at_ms'), cjson.decode(ARGV[8])
 changes.updated_at_ms = changes.updated_at_ms or now

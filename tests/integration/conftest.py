@@ -57,9 +57,7 @@ class Bench:
         """Begin what is next, and complete it with French tags of these names."""
         taken = await self.begin()
         tags = [{"fr": name} for name in names]
-        if await self.tagger.complete(taken, tags, phash=phash) is Finish.MOVED:
-            self.tagger.naming.forget()
-            assert await self.tagger.complete(taken, tags, phash=phash) is Finish.ENDED
+        assert await self.tagger.complete(taken, tags, phash=phash) is Finish.ENDED
         return taken
 
     async def fail(self) -> Taken:

@@ -8,9 +8,10 @@ from services.tagger.cache import digest_of, digest_of_question
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import Question
 from shared import keys
-from shared.record import Record
+from shared.events import PhotoProgress
+from shared.record import Record, rfc3339
 from tests.integration.conftest import Bench
-from tests.support.api import Api
+from tests.support.api import Api, new_socket_id
 
 ANSWER = b'{"tags":[]}'
 
@@ -36,3 +37,32 @@ async def test_a_claim_brings_what_a_provider_has_said_in_the_photos_language(
 
     assert isinstance(claimed, Record)
     assert claimed.answer == (answer and (questions["fr"], answer))
+
+
+async def test_steps_that_are_told_together_are_told_once_and_in_order(
+    anna: Api, bench: Bench
+) -> None:
+    socket_id = new_socket_id()
+    photo_id = (await anna.upload(headers={"X-Socket-Id": socket_id})).json["id"]
+    record = (await bench.begin()).record
+    assert record is not None
+    events = [
+        PhotoProgress(
+            photo_id=photo_id,
+            job_id=record.job_id,
+            stage=stage,
+            progress=progress,
+            message="…",
+            attempt=record.attempt,
+        )
+        for stage, progress in (("ai", 30), ("faces", 50))
+    ]
+
+    stepped_ms = await bench.tagger.attempts.step(record, events)
+    assert await bench.tagger.attempts.step(record, events) == stepped_ms
+    told = [data["stage"] for name, data in bench.heard(socket_id) if name == "photo:progress"]
+    photo = await anna.photo(photo_id)
+
+    assert [stage for stage in told if stage != "queued"] == ["ai", "faces"]
+    assert (photo["stage"], photo["progress"]) == ("faces", 50)
+    assert photo["updatedAt"] == rfc3339(stepped_ms)

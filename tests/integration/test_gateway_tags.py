@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared import keys
 from shared.attempts import Finish
 from tests.integration.conftest import Bench
 from tests.support.api import Api, new_socket_id
@@ -67,33 +68,44 @@ async def test_tags_given_while_the_photo_is_analysed_are_in_its_last_event(
     assert named(photo) == [("minou", "user"), ("chat", "ai")]
 
 
-@pytest.mark.parametrize("how", ["merged", "gone"])
-async def test_no_photo_gets_a_tag_that_its_name_does_not_lead_to_any_more(
-    anna: Api, bench: Bench, how: str
-) -> None:
-    tagger, chat = bench.tagger, {"fr": "chat"}
-    cat = await tagger.tags.name([{"en": "cat"}], locale="en")
+async def test_no_photo_gets_a_tag_that_its_name_has_left(anna: Api, bench: Bench) -> None:
+    tagger, sky, cat = bench.tagger, {"fr": "ciel"}, {"fr": "chat"}
+    [older] = await tagger.tags.name([{"en": "cat"}], locale="en")
     await anna.upload()
-    await bench.complete("chat")
-    assert list((await tagger.naming.ids([chat], locale="fr")).values()) != cat
-
-    if how == "merged":
-        # It proves to be one with an older tag.
-        assert await tagger.tags.name([{**chat, "en": "cat"}], locale="fr") == cat
-    else:
-        bench.client.flushdb()
+    await bench.complete("ciel", "chat")
     photo_id = (await anna.upload()).json["id"]
     taken = await bench.begin()
-    assert await tagger.complete(taken, [chat]) is Finish.MOVED
-    assert (await anna.photo(photo_id))["status"] == "processing"
-    tagger.naming.forget()
-    assert await tagger.complete(taken, [chat]) is Finish.ENDED
 
-    for query in ("tag=chat", "q=cha"):
+    # It proves to be one with an older tag.
+    assert await tagger.tags.name([{**cat, "en": "cat"}], locale="fr") == [older]
+    before = bench.client.hgetall(keys.photo(photo_id))
+    assert await tagger.complete(taken, [sky, cat]) is Finish.MOVED
+    assert bench.client.hgetall(keys.photo(photo_id)) == before
+    tagger.naming.forget()
+    assert await tagger.complete(taken, [sky, cat]) is Finish.ENDED
+
+    assert [tag["id"] for tag in (await anna.photo(photo_id))["tags"]][1] == older
+    for query in ("tag=chat", "tag=cat", "q=ca"):
         photos = (await anna.get(f"/api/photos?{query}")).json["items"]
         assert photo_id in [photo["id"] for photo in photos]
-    if how == "merged":
-        assert [tag["id"] for tag in (await anna.photo(photo_id))["tags"]] == cat
+
+
+async def test_a_server_that_comes_anew_hears_all_names_of_a_tag(anna: Api, bench: Bench) -> None:
+    tagger, cat = bench.tagger, {"fr": "chat", "en": "cat"}
+    await anna.upload()
+    assert await tagger.complete(await bench.begin(), [cat]) is Finish.ENDED
+
+    bench.client.flushdb()
+    # The same name, and by chance the same id; but nobody has said what it is in English.
+    photo_id = (await anna.upload()).json["id"]
+    await put(anna, photo_id, "chat")
+    taken = await bench.begin()
+    assert await tagger.complete(taken, [cat]) is Finish.MOVED
+    tagger.naming.forget()
+    assert await tagger.complete(taken, [cat]) is Finish.ENDED
+
+    photos = (await anna.get("/api/photos?tag=cat")).json["items"]
+    assert [photo["id"] for photo in photos] == [photo_id]
 
 
 async def test_an_attempt_that_fails_ends_the_photo_though_tags_were_given_meanwhile(

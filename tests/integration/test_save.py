@@ -17,6 +17,7 @@ from services.tagger.rules import Rules
 from services.tagger.stages.save import SAVE
 from services.tagger.stages.stage import Tools, Work
 from services.tagger.vocabulary import Vocabulary
+from shared.attempts import Lead
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.tags import Tags
@@ -53,6 +54,10 @@ async def saved(tags: Tags, words: Vocabulary, *found: FoundTag, **fields: str) 
     )
     await SAVE.run(work)
     return list(orjson.loads(work.fields["tags"]))
+
+
+def name_lookups(result: str) -> float:
+    return REGISTRY.get_sample_value("tagline_name_lookups_total", {"result": result}) or 0.0
 
 
 def counted(result: str) -> float:
@@ -120,3 +125,26 @@ async def test_a_gallerys_own_tags_are_asked_for_most_used_first(
     assert set(later.words) == {"ciel", "minou", "chat", "mer"}
     for less in (Rules(words=("sky",)), Rules(closed=True, prefer_gallery=True, words=("sky",))):
         assert (await vocabulary(tags, less).question(record)).words == ("ciel",)
+
+
+async def test_ids_are_asked_for_once_by_all_that_a_tag_is_called(tags: Tags) -> None:
+    naming = Naming(tags, most=3)
+    cat = {"fr": "chat", "en": "cat"}
+    lookups = {"hit": 0, "miss": 0}
+
+    async def looked_up(names: dict[str, str], locale: str) -> tuple[str, Lead]:
+        before = {result: name_lookups(result) for result in lookups}
+        [lead] = await naming.leads([names], locale=locale)
+        [result] = [each for each in lookups if name_lookups(each) > before[each]]
+        return result, lead
+
+    result, in_french = await looked_up(cat, "fr")
+    assert (result, in_french.identity, in_french.other) == ("miss", "chat", "en")
+    assert await looked_up(cat, "fr") == ("hit", in_french)
+    # In another language, or by one name alone, they may be others.
+    assert await looked_up(cat, "en") == ("miss", Lead("cat", in_french.tag_id, "fr"))
+    assert await looked_up({"fr": "chat"}, "fr") == ("miss", Lead("chat", in_french.tag_id, ""))
+    # More is not kept than there is room for.
+    assert (await looked_up({"fr": "ciel"}, "fr"))[0] == "miss"
+    assert (await looked_up({"fr": "ciel"}, "fr"))[0] == "hit"
+    assert (await looked_up(cat, "fr")) == ("miss", in_french)

@@ -19,7 +19,6 @@ from shared.broker.connections import script
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING, TagPhoto, tag_photo_entry
 from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
-from shared.names import identity
 from shared.photos import Answer, NewPhoto, Photos
 from shared.record import PhotoTag, Record
 from shared.statistics import counted
@@ -133,6 +132,7 @@ class Tagger:
         self.tags, self.naming = tags, Naming(tags)
 
     async def step(self, record: Record, stage: str, progress: int) -> bool:
+        """Tell that an attempt has come so far; False if it is not its turn."""
         event = PhotoProgress(
             photo_id=record.id,
             job_id=record.job_id,
@@ -142,7 +142,7 @@ class Tagger:
             attempt=record.attempt,
             batch_id=record.batch_id,
         )
-        return await self.attempts.step(record, [event])
+        return await self.attempts.step(record, [event]) > 0
 
     async def complete(
         self, taken: Taken, names: list[dict[str, str]], *, phash: str | None = None
@@ -153,11 +153,12 @@ class Tagger:
         """
         record = taken.record
         assert record is not None
-        leads = await self.naming.ids(names, locale=record.locale)
+        leads = await self.naming.leads(names, locale=record.locale)
         found = {
-            tag_id: PhotoTag(id=tag_id, name=name[record.locale], confidence=0.5, source="ai")
-            for name in names
-            for tag_id in [leads[identity(name[record.locale], record.locale)]]
+            lead.tag_id: PhotoTag(
+                id=lead.tag_id, name=name[record.locale], confidence=0.5, source="ai"
+            )
+            for lead, name in zip(leads, names, strict=True)
         }
         fields = {
             "tags": orjson.dumps([tag.model_dump() for tag in found.values()]).decode(),
@@ -172,7 +173,7 @@ class Tagger:
         )
         outcome = Outcome({"result": "complete"}, counted("stage:ai", 3.0))
         tag_ids = [tag.id for tag in done.tags]
-        ending = Ending("complete", fields, [event], outcome, tag_ids, leads=leads)
+        ending = Ending("complete", fields, [event], outcome, tag_ids, names=leads)
         return await self.attempts.finish(record, receipt=taken.receipt, ending=ending)
 
     async def fail(self, taken: Taken) -> Finish:

@@ -291,6 +291,19 @@ async def test_all_stages_that_have_begun_are_told_before_a_failure(error: Excep
     assert told == ["one", "two"]
 
 
+async def test_a_failure_is_not_told_where_what_comes_before_it_cannot_be() -> None:
+    async def report(_: Sequence[PhotoProgress]) -> None:
+        await asyncio.sleep(0)
+        raise UnavailableError("redis")
+
+    async def fail(_: Work) -> None:
+        await asyncio.sleep(0)
+        raise PermanentError("no", "No")
+
+    with pytest.raises(UnavailableError):
+        await Pipeline([stage("one", fail), stage("saving")]).run(work(), report)
+
+
 async def test_what_the_claim_has_told_is_not_told_again() -> None:
     on = work(stage="one")
 

@@ -7,7 +7,6 @@ import orjson
 from services.tagger.metrics import TAGS
 from services.tagger.providers.provider import ALT_CHARS, CAPTION_CHARS
 from services.tagger.stages.stage import Stage, Work
-from shared.names import identity
 from shared.plain import plain
 from shared.record import PhotoTag
 
@@ -40,15 +39,14 @@ async def _run(work: Work) -> None:
 async def name_kept(work: Work) -> None:
     """Make the photo's tags of what is kept. Raises `UnavailableError`."""
     locale = work.record.locale
-    work.leads = await work.tools.naming.ids([tag.names for tag in work.kept], locale=locale)
+    work.names = await work.tools.naming.leads([tag.names for tag in work.kept], locale=locale)
     tags: dict[int, PhotoTag] = {}
-    for tag in work.kept:
-        tag_id = work.leads[identity(tag.names[locale], locale)]
+    for lead, tag in zip(work.names, work.kept, strict=True):
         # Two names may be one tag; the surer one came first.
         tags.setdefault(
-            tag_id,
+            lead.tag_id,
             PhotoTag(
-                id=tag_id,
+                id=lead.tag_id,
                 name=tag.names[locale],
                 confidence=None if tag.confidence is None else round(tag.confidence, 4),
                 source="ai",

@@ -23,7 +23,7 @@ from services.tagger.naming import Naming
 from services.tagger.providers.provider import FoundTag, Provider, Recognition, Usage
 from services.tagger.vocabulary import Vocabulary
 from shared import tracing
-from shared.attempts import Attempts
+from shared.attempts import Attempts, Lead
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
@@ -81,8 +81,8 @@ class Work:
     """What becomes the photo's tags."""
 
     tags: tuple[PhotoTag, ...] = ()
-    leads: Mapping[str, int] = field(default_factory=dict)
-    """The ids of these tags by the identities of their names, as they were when it was asked."""
+    names: Sequence[Lead] = ()
+    """What the names of these tags led to when it was asked."""
 
     facts: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change however the photo ends."""
@@ -92,12 +92,6 @@ class Work:
 
     clock: Clock = field(default_factory=Clock)
     begun_s: float = field(default_factory=time.monotonic)
-
-    @property
-    def now_ms(self) -> int:
-        """The time by the server's clock, or a little before: never ahead of it."""
-        since_s = time.monotonic() - self.begun_s
-        return int(self.record.fields["started_at_ms"]) + int(since_s * 1000)
 
     stage_ms: dict[str, float] = field(default_factory=dict)
     """How long each stage took that has begun, by its id, without what it waited for others."""
@@ -131,6 +125,16 @@ class Work:
 
     untold: list[PhotoProgress] = field(default_factory=list)
     """What the watchers have not been told yet of the stages so far, in order."""
+
+    stepped: tuple[int, float] | None = None
+    """The server's time at the last word, ms, and ours when that was known, s."""
+
+    @property
+    def now_ms(self) -> int:
+        """The time by the server's clock, or a little before; not before the last word's."""
+        begun = int(self.record.fields["started_at_ms"]), self.begun_s
+        server_ms, ours_s = self.stepped or begun
+        return server_ms + int((time.monotonic() - ours_s) * 1000)
 
     later: frozenset[Part] = PARTS
     """What stages after that one need."""

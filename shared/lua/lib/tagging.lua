@@ -62,14 +62,25 @@ local function retag(prefix, owner, photo_id, before, tags)
   remove_tags(prefix, owner, removed, photo_id)
 end
 
--- Whether each name leads to its tag. `ids`: by the names' identities in the language `locale`.
-local function leads(prefix, locale, ids)
-  local names = {}
-  for name in pairs(ids) do names[#names + 1] = name end
-  if #names == 0 then return true end
-  local led = redis.call('HMGET', prefix .. ':tag-names:' .. locale, unpack(names))
+-- Whether each name leads to its tag. `names`: {identity in the language `locale`, id, the other
+-- language in which the tag has a name, or ''}, each.
+local function lead_there(prefix, locale, names)
+  local identities, others = {}, {}
   for i, name in ipairs(names) do
-    if led[i] ~= ids[name] then return false end
+    identities[i] = name[1]
+    if name[3] ~= '' then
+      others[name[3]] = others[name[3]] or {}
+      table.insert(others[name[3]], name[2])
+    end
+  end
+  if #names == 0 then return true end
+  for i, id in ipairs(redis.call('HMGET', prefix .. ':tag-names:' .. locale, unpack(identities))) do
+    if tonumber(id) ~= names[i][2] then return false end
+  end
+  for other, ids in pairs(others) do
+    for _, label in ipairs(redis.call('HMGET', prefix .. ':tag-labels:' .. other, unpack(ids))) do
+      if not label then return false end
+    end
   end
   return true
 end
