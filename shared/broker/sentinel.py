@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 import redis.asyncio
 import redis.exceptions
@@ -34,7 +35,36 @@ def check_url(url: str) -> None:
             "must start with redis://, rediss:// or unix://, or be "
             "redis+sentinel://host:port,host:port/service (rediss+sentinel:// for TLS)"
         )
-    Primary.of(url)
+    primary = Primary.of(url)
+    parts = urlsplit(primary.url if primary else url)
+    if parts.scheme == "unix" and not parts.path:
+        raise ValueError("must name a socket, as in unix:///run/redis.sock?db=0")
+    if parts.scheme != "unix":
+        _check_address(parts)
+    _check_options(primary.url if primary else url)
+
+
+def _check_address(parts: SplitResult) -> None:
+    # redis-py takes what it cannot read for database 0, and tells the port that it cannot read:
+    # that may be a part of a password.
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("has a port that is not 1 to 65535; write / in a password as %2F")
+    if not re.fullmatch(r"/?|/[0-9]+", parts.path):
+        raise ValueError("has a database that is no number, as in redis://host:6379/0")
+
+
+def _check_options(url: str) -> None:
+    """Make connections, which opens none."""
+    try:
+        redis.ConnectionPool.from_url(url).make_connection()
+        redis.asyncio.ConnectionPool.from_url(url).make_connection()
+    except (TypeError, ValueError, redis.exceptions.RedisError) as error:
+        what = str(error).rpartition("__init__() ")[2]
+        raise ValueError(f"has an option that cannot be used: {what}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,3 +275,19 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(redis_url: str) -> None:
         assert gateway._started().wait(20) == 2
         assert gateway.output.count("\n") == 1
         assert "TAGLINE_MAX_PIXELS" in gateway.output
+
+
+@pytest.mark.parametrize("bind", ["192.0.2.1", "no..host"])
+def test_an_address_that_is_not_this_machines_is_a_bad_setting(
+    redis_url: str, blobs: Path, bind: str
+) -> None:
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_BIND": bind,
+    }
+    with ServiceProcess("gateway", environment) as gateway:
+        assert gateway._started().wait(20) == 2
+        assert gateway.output.splitlines()[-1].startswith(
+            f"gateway: TAGLINE_BIND cannot be '{bind}': "
+        )
