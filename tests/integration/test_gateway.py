@@ -210,6 +210,11 @@ async def test_the_original_bytes_come_back_whole_in_part_or_not_at_all(
             assert await tail.read() == original[-5:]
         async with session.get(url, headers={"Range": "bytes=99999999-"}) as beyond:
             assert beyond.status == 416
+        async with session.get(url, headers={"Range": "bytes=-0"}) as nothing:
+            assert nothing.status == 416
+            assert nothing.headers["Content-Range"] == f"bytes */{len(original)}"
+        async with session.head(url, headers={"Range": "bytes=10-19"}) as alone:
+            assert (alone.status, alone.content_length) == (206, 10)
         async with session.get(url, headers={"If-None-Match": etag}) as same:
             assert same.status == 304
 
