@@ -176,6 +176,17 @@ async def test_the_same_idempotency_key_gives_the_same_photo(
     assert (other, problem["code"]) == (422, "idempotency_mismatch")
 
 
+async def test_the_answer_to_an_idempotency_key_is_the_first_to_the_letter(
+    gateway: ServiceProcess,
+) -> None:
+    headers = {"Idempotency-Key": "holiday-2"}
+    first = await upload(gateway.url, CAT, headers={**headers, "Accept-Language": "en"})
+    again = await upload(gateway.url, CAT, headers={**headers, "Accept-Language": "fr"})
+
+    assert first[1]["message"] == "Photo uploaded, analysis in progress..."
+    assert again == first
+
+
 async def test_photos_are_listed_newest_first_page_by_page(gateway: ServiceProcess) -> None:
     ids = [(await upload(gateway.url, CAT))[1]["id"] for _ in range(5)]
     seen: list[int] = []
