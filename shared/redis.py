@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import redis.exceptions
 import structlog
@@ -121,13 +121,17 @@ def script(client: Redis, name: str) -> AsyncScript:
 
 
 async def check_keeps_all(client: Redis) -> None:
-    """Raise `ValueError` if the server throws data away when its memory is full.
+    """Raise `ValueError` if the server throws data away when its memory is full, or is no Redis.
 
     A server that is away, or does not let us ask, is not judged: readiness asks again.
     """
-    with suppress(UnavailableError):
+    try:
         if policy := await _evicts(client):
             raise ValueError(f"REDIS_URL: {_EVICTS.format(policy)}")
+    except redis.exceptions.InvalidResponse:
+        raise ValueError("REDIS_URL: what answers there is no Redis") from None
+    except UnavailableError:
+        pass
 
 
 async def _evicts(client: Redis) -> str | None:

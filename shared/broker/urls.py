@@ -62,8 +62,11 @@ def _check_address(parts: SplitResult) -> None:
 def _check_options(url: str) -> None:
     """Make connections, which opens none."""
     try:
-        redis.ConnectionPool.from_url(url).make_connection()
+        pool = redis.ConnectionPool.from_url(url)
+        pool.make_connection()
         redis.asyncio.ConnectionPool.from_url(url).make_connection()
     except (TypeError, ValueError, redis.exceptions.RedisError) as error:
         what = str(error).rpartition("__init__() ")[2]
         raise ValueError(f"has an option that cannot be used: {what}") from None
+    if pool.get_encoder().decode_responses:
+        raise ValueError("has an option that cannot be used: replies are read as bytes")

@@ -20,6 +20,7 @@ from shared.settings import load
         ("REDIS_URL", "redis://h/0?shard=1", "cannot be used: got an unexpected keyword argument"),
         ("REDIS_URL", "rediss://h/0?ssl_cert_reqs=some", "cannot be used: Invalid SSL Certificate"),
         ("REDIS_URL", "redis+sentinel://h/photos?shard=1", "has an option that cannot be used"),
+        ("REDIS_URL", "redis://h/0?decode_responses=yes", "replies are read as bytes"),
         ("REDIS_URL", "unix://", "must name a socket"),
         ("TAGLINE_API_KEYS", ",", "names no key"),
         ("TAGLINE_API_KEYS", " ", "names no key"),
