@@ -17,7 +17,7 @@ from shared.redis import away_is_unavailable, closing, connect
 from tests.support.broker import QUEUE, Fetching, consuming, message
 from tests.support.clients import PHOTOS, get, upload
 from tests.support.cluster import Cluster, cluster
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ROOT, ServiceProcess
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -79,6 +79,20 @@ async def test_a_gateway_takes_photos_and_goes_on_once_the_slot_has_moved(
                 tags = {"tags": ["cat"]}
                 assert (await session.put(f"{photo_url}/tags", json=tags)).status == 200
                 assert (await session.delete(photo_url)).status == 204
+
+
+@pytest.mark.parametrize("name", ["gateway", "tagger", "notifier"])
+async def test_the_users_of_the_services_may_ask_for_their_node(
+    two_nodes: Cluster, name: str
+) -> None:
+    lines = (ROOT / "deploy" / "users.acl").read_text().splitlines()
+    [rules] = [line.split()[2:] for line in lines if line.startswith(f"user {name} ")]
+    for node in two_nodes.nodes:
+        with redis.Redis.from_url(node.url) as client:
+            client.execute_command("ACL", "SETUSER", name, *rules, "on", ">secret")
+
+    async with closing(connect(two_nodes.url.replace("//", f"//{name}:secret@"))) as client:
+        assert await client.ping()
 
 
 async def is_there(url: str) -> bool:
