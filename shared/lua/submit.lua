@@ -32,7 +32,7 @@ local accepted, ids, owner, locale = {}, {}, nil, nil
 for i = 11, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
-  owner, locale = record.owner, record.locale
+  owner, locale = record.owner, record.locale or ''
   if batch ~= '' then record.batch_id, record.batch_open = batch, '1' end
   redis.call('ZADD', KEYS[3], id, id)
   redis.call('HSET', KEYS[4], record.filename, id)
