@@ -3,7 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import urlsplit
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def as_sent(origin: str) -> str:
+    """Return an origin that somebody wrote as browsers send it: lower case, no default port.
+
+    Raises `ValueError` for what is none.
+    """
+    no_origin = ValueError(f"{origin!r} is no origin such as https://photos.example")
+    try:
+        parts = urlsplit(origin)
+        port, host = parts.port, parts.hostname
+    except ValueError:  # brackets that hold no address, a port too high
+        raise no_origin from None
+    if not host or "@" in parts.netloc or parts.path not in {"", "/"} or set(origin) & set(" ?#"):
+        raise no_origin
+    shown = f"[{host}]" if ":" in host else host
+    if port is not None and port != _DEFAULT_PORTS.get(parts.scheme):
+        shown += f":{port}"
+    return f"{parts.scheme}://{shown}"
 
 
 def is_allowed(origin: str, *, host: str, allowed: Sequence[str]) -> bool:

@@ -62,11 +62,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What submit did. `new`: whether it is about the photos that this request has brought."""
+    """What submit did. `new`: whether it is about the photos that this request has brought.
+
+    `locale`: the language of the first request; `` where it is not known any more.
+    """
 
     photos: tuple[Accepted, ...]
     batch_id: str | None
     digest: str
+    locale: str
     new: bool
 
 
@@ -121,7 +125,7 @@ class Photos:
             record = orjson.dumps({**photo.fields, "owner": owner})
             args += [record, photo.entry.fields[MESSAGE]]
         with away_is_unavailable():
-            first_digest, accepted, batch = await self._submit(
+            first_digest, accepted, batch, locale = await self._submit(
                 keys=[
                     keys.answer(owner, request_id),
                     keys.photo_sequence(),
@@ -151,6 +155,7 @@ class Photos:
             photos=found,
             batch_id=batch.decode() or None,
             digest=first_digest.decode(),
+            locale=locale.decode(),
             new=ours == {photo.filename for photo in found},
         )
 

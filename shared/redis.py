@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import redis.exceptions
 import structlog
@@ -13,7 +13,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import AsyncScript
 
-from shared.broker import AWAY, Primary, is_away
+from shared import keys
+from shared.broker import AWAY, found, is_away
 from shared.errors import UnavailableError
 from shared.metrics import REDIS_ERRORS
 from shared.scripts import text_of
@@ -56,9 +57,9 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
     """
     attempts = max(1, round(retry_for_s / RETRY_CAP_S))
     backoff = ExponentialWithJitterBackoff(base=0.05, cap=RETRY_CAP_S)
-    primary = Primary.of(url)
+    server = found(url, key=keys.SHARD)
     pool = BlockingConnectionPool.from_url(
-        primary.url if primary else url,
+        server.url if server else url,
         max_connections=connections,
         timeout=REPLY_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
@@ -68,8 +69,8 @@ def connect(url: str, *, retry_for_s: float = 1.0, connections: int = 64) -> Red
         retry_on_error=list(AGAIN),
         client_name="tagline",
     )
-    if primary:
-        primary.found_by_async(pool)
+    if server:
+        server.found_by_async(pool)
     return Together.from_pool(pool)
 
 
@@ -79,17 +80,17 @@ def connect_blocking(url: str, *, block_ms: int) -> Redis:
     A retry would hide that the server was away; the reader has to know, because only
     it can tell from where to read again.
     """
-    primary = Primary.of(url)
+    server = found(url, key=keys.SHARD)
     pool = ConnectionPool.from_url(
-        primary.url if primary else url,
+        server.url if server else url,
         max_connections=2,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=block_ms / 1000 + REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
         client_name="tagline-blocking",
     )
-    if primary:
-        primary.found_by_async(pool)
+    if server:
+        server.found_by_async(pool)
     return Redis.from_pool(pool)
 
 
@@ -120,13 +121,17 @@ def script(client: Redis, name: str) -> AsyncScript:
 
 
 async def check_keeps_all(client: Redis) -> None:
-    """Raise `ValueError` if the server throws data away when its memory is full.
+    """Raise `ValueError` if the server throws data away when its memory is full, or is no Redis.
 
     A server that is away, or does not let us ask, is not judged: readiness asks again.
     """
-    with suppress(UnavailableError):
+    try:
         if policy := await _evicts(client):
             raise ValueError(f"REDIS_URL: {_EVICTS.format(policy)}")
+    except redis.exceptions.InvalidResponse:
+        raise ValueError("REDIS_URL: what answers there is no Redis") from None
+    except UnavailableError:
+        pass
 
 
 async def _evicts(client: Redis) -> str | None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
@@ -70,10 +72,16 @@ def serve(
         tracing.start(service, otlp_endpoint)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, build, address, unanswered, options))
+    except UnicodeError:  # of a name that no host can have
+        print(f"{service}: TAGLINE_BIND cannot be {bind!r}: it is no address", file=sys.stderr)  # noqa: T201
+        return 2
     except ValueError as error:
         print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except OSError as error:
+        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+            print(f"{service}: TAGLINE_BIND cannot be {bind!r}: {error.strerror}", file=sys.stderr)  # noqa: T201
+            return 2
         print(f"{service}: cannot serve on {bind}:{port}: {error.strerror}", file=sys.stderr)  # noqa: T201
         return 1
     finally:

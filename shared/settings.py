@@ -6,7 +6,6 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -16,6 +15,7 @@ from shared.broker import check_url
 from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.key_file import read_keys
 from shared.logging import Level
+from shared.origins import as_sent
 
 logger = structlog.stdlib.get_logger()
 
@@ -38,7 +38,8 @@ class Settings(BaseSettings):
 
     locale: Literal["fr", "en"] = Field("fr", validation_alias="TAGLINE_LOCALE")
     lanes: int = Field(16, ge=1, le=1024, validation_alias="PROGRESS_LANES")
-    retention_s: int = Field(600, ge=1, validation_alias="TAGLINE_RETENTION_S")
+    # Ten years: what is longer, the server's clock does not reach.
+    retention_s: int = Field(600, ge=1, le=315_360_000, validation_alias="TAGLINE_RETENTION_S")
 
     @field_validator("redis_url")
     @classmethod
@@ -70,20 +71,20 @@ class ClientSettings(Settings):
             return text
         parts = filter(None, (part.strip() for part in text.split(",")))
         try:
-            return checked([read_key(part) for part in parts])
+            keys = checked([read_key(part) for part in parts])
         except ValueError as error:
             raise ValueError(f"{error}; keys are comma-separated") from None
+        if not keys:  # who sets it wants keys to be asked for
+            raise ValueError("names no key: must be name:secret; keys are comma-separated")
+        return keys
 
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _listed_origins(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        origins = tuple(filter(None, (part.strip().rstrip("/") for part in text.split(","))))
-        for origin in origins:
-            if origin != "*" and not urlsplit(origin).netloc:
-                raise ValueError(f"{origin!r} is no origin such as https://photos.example")
-        return origins
+        parts = filter(None, (part.strip() for part in text.split(",")))
+        return tuple(part if part == "*" else as_sent(part) for part in parts)
 
     @field_validator("api_keys_file")
     @classmethod

@@ -126,9 +126,12 @@ class Tags:
     async def most_used(
         self, owner: str, *, prefix: str, limit: int, locale: str
     ) -> list[TagCount]:
-        """Return tags on photos of `owner`, most used first, named in `locale` where they can."""
+        """Return tags on photos of `owner`, most used first, named in `locale` where they can.
+
+        `prefix`: how their names start; blank: anyhow. Accents and case are ignored.
+        """
         key = keys.tag_counts(owner)
-        if prefix:
+        if prefix.strip():
             counts: dict[int, int] = {}
             async for ids in self._starting(owner, prefix):
                 with away_is_unavailable():
@@ -151,6 +154,8 @@ class Tags:
 
     async def _starting(self, owner: str, start: str) -> AsyncIterator[list[int]]:
         """Yield, page by page, the ids of the tags that start so; once for each such name."""
+        if not cleaned(start):
+            return  # no name does
         # The second is how the version before kept names that have accents.
         for prefix in sorted({folded(start).encode(), cleaned(start).encode()}):
             first = b"[" + prefix

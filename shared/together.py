@@ -119,8 +119,8 @@ class Together(Redis):
             await self._hang_up()
             await self._run_by_redis_py(calls)
         else:
-            if any(_says_read_only(reply) for reply in replies):
-                # The server has become a replica of another, which redis-py finds.
+            if any(_says_elsewhere(reply) for reply in replies):
+                # Another server has taken over, which redis-py finds.
                 await self._hang_up()
             await _settle(calls, replies)
 
@@ -181,8 +181,10 @@ async def _settle(calls: Sequence[_Call], replies: Sequence[Any]) -> None:
         await asyncio.gather(*map(_run_alone, refused))
 
 
-def _says_read_only(reply: Any) -> bool:
-    return isinstance(reply, redis.exceptions.ResponseError) and str(reply).startswith("READONLY")
+def _says_elsewhere(reply: Any) -> bool:
+    """Whether it says that this is a replica or, of a cluster, not the node of the key."""
+    refused = isinstance(reply, redis.exceptions.ResponseError)
+    return refused and str(reply).startswith(("READONLY", "MOVED ", "ASK "))
 
 
 async def _run_alone(call: _Call) -> None:

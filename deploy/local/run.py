@@ -61,7 +61,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     ports: dict[str, int] = {}
     for service, (variable, default) in PORTS.items():
         text = environment.get(variable) or str(default)
-        if not (text.isdecimal() and 1 <= int(text) <= MAXIMUM_PORT):
+        if not (text.isascii() and text.isdecimal() and 1 <= int(text) <= MAXIMUM_PORT):
             raise SettingError(f"{variable} is {text!r}: it has to be a port, 1 to {MAXIMUM_PORT}.")
         for other, port in ports.items():
             if port == int(text):

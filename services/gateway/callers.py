@@ -24,10 +24,12 @@ _READING: Final = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE",
-    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, Traceparent, "
-    "X-Socket-Id",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Idempotency-Key, If-None-Match, "
+    "If-Range, Range, Traceparent, X-Socket-Id",
     "Access-Control-Max-Age": "600",
 }
+
+_EXPOSED: Final = "Accept-Ranges, Content-Disposition, Content-Range, ETag, Location, Retry-After"
 
 
 def owner_of(request: web.Request) -> str:
@@ -89,7 +91,7 @@ def cross_origin(
         response.headers.add(hdrs.VARY, hdrs.ORIGIN)
         if origin := _allowed_origin(request, allowed):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
-            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = "ETag, Location, Retry-After"
+            response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED
 
     return add_headers
 

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from services.gateway.hardening import hardened
 from services.gateway.metrics import PROBLEMS
 from shared.errors import NoRoomError, UnavailableError
 
@@ -198,7 +199,9 @@ def unanswered(status: int) -> web.Response:
             problem = Problem(
                 status, "bad_request", "The request cannot be read: malformed HTTP, or too long"
             )
-    return problem.response()
+    answer = problem.response()
+    hardened(answer)  # no signal is sent for it
+    return answer
 
 
 @web.middleware

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +24,8 @@ _HEADERS: Final = {
     hdrs.CONTENT_SECURITY_POLICY: "default-src 'none'; sandbox",
     hdrs.ACCEPT_RANGES: "bytes",
 }
+
+_LAST_NONE: Final = re.compile(r"bytes=-0+", re.IGNORECASE)
 
 
 class FileRoute:
@@ -51,16 +54,16 @@ class FileRoute:
             headers[hdrs.CONTENT_RANGE] = f"bytes {start}-{stop - 1}/{photo.size}"
         response = web.StreamResponse(status=status, headers=headers)
         response.content_length = stop - start
-        if request.method == hdrs.METH_HEAD:
-            await response.prepare(request)
-            return response
-        chunks = self._blobs.read(original(photo.filename), start, stop)
+        asked_of = request.method == hdrs.METH_HEAD  # a byte tells whether the file is there
+        last = start + 1 if asked_of else stop
+        chunks = self._blobs.read(original(photo.filename), start, last)
         try:
             first = await anext(chunks, b"")
         except BlobMissingError:
             raise not_found("file any more") from None
         await response.prepare(request)
-        await response.write(first)
+        if not asked_of:
+            await response.write(first)
         async for chunk in chunks:
             await response.write(chunk)
         await response.write_eof()
@@ -79,6 +82,8 @@ def _wanted_range(request: web.Request, photo: Photo, etag: str) -> tuple[int, i
     if wanted.start is None and wanted.stop is None:
         return whole
     start, stop, _ = wanted.indices(photo.size)
+    if _LAST_NONE.fullmatch(request.headers[hdrs.RANGE]):
+        start = stop  # aiohttp takes the last 0 bytes for all of them
     if start >= stop:
         raise Problem(
             416,

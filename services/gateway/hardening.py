@@ -15,6 +15,11 @@ _DEFAULTS: Final = {
 
 async def harden(_request: web.Request, response: web.StreamResponse) -> None:
     """Add the headers that are not there: a signal handler for `on_response_prepare`."""
+    hardened(response)
+
+
+def hardened(response: web.StreamResponse) -> None:
+    """Add the headers that are not there, before the answer begins."""
     for name, value in _DEFAULTS.items():
         response.headers.setdefault(name, value)
     response.headers[hdrs.SERVER] = "tagline"  # not the versions of Python and aiohttp

@@ -200,12 +200,21 @@ class PhotoRoutes:
         if not all(cleaned(name) for name in names):
             raise bad_request("tag must be the name of a tag")
         groups = await asyncio.gather(*(self._tags.ids_named(owner, name) for name in names))
-        if cleaned(request.query.get("q", "")):
-            try:
-                groups.append(await self._tags.ids_starting(owner, request.query["q"]))
-            except TooManyMatchesError:
-                raise _search_too_wide() from None
+        if start := request.query.get("q", "").strip():
+            return [*groups, await self._ids_starting(owner, start)]
         return groups
+
+    async def _ids_starting(self, owner: str, start: str) -> Sequence[int]:
+        if not cleaned(start):
+            return []  # no tag has a name that starts so
+        try:
+            # Also what is called so on a photo, while the index has its other number: `cats`.
+            starting, named = await asyncio.gather(
+                self._tags.ids_starting(owner, start), self._tags.ids_named(owner, start)
+            )
+        except TooManyMatchesError:
+            raise _search_too_wide() from None
+        return sorted({*starting, *named})
 
 
 async def record_of(request: web.Request, photos: Photos) -> Record:

@@ -72,7 +72,7 @@ class GatewaySettings(ClientSettings):
             fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
         except ValueError:
             fits = False
-        if not fits or set(url) & set(" ;,'\""):
+        if not fits or set(url) & set(" ;,'\"?#") or not url.isprintable():
             raise ValueError("must be an address such as https://events.photos.example")
         return url.rstrip("/")
 

@@ -155,7 +155,7 @@ class Uploads:
             _tell(answer, form, trace)
         else:
             await self._discard(form)
-        return _accepted(answer, locale)
+        return _accepted(answer, answer.locale or locale)
 
     def _options(self, request: web.Request, form: _Form) -> tuple[str | None, str, str]:
         """Return the socket ID, the priority and the language that are asked for."""

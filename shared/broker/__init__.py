@@ -16,7 +16,7 @@ from .dead_letters import DeadLetterReport
 from .entries import DeadLetter, DelayedEntry, Entry, Receipt, StreamMessage, entry_for
 from .inspect import ConsumerReport, QueueReport
 from .keys import MESSAGE, PRIORITIES, QueueKeys
-from .sentinel import Primary, check_url
+from .urls import check_url, found
 
 __all__ = [
     "AWAY",
@@ -27,7 +27,6 @@ __all__ = [
     "DeadLetterReport",
     "DelayedEntry",
     "Entry",
-    "Primary",
     "QueueKeys",
     "QueueReport",
     "Receipt",
@@ -35,5 +34,6 @@ __all__ = [
     "StreamMessage",
     "check_url",
     "entry_for",
+    "found",
     "is_away",
 ]

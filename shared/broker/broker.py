@@ -36,12 +36,13 @@ class RedisStreamsBroker(Broker):
 
     Parameters:
       url: the server, as redis-py takes it: `redis://`, `rediss://`, `unix://`; or its Sentinels:
-        `redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/db]`.
+        `redis+sentinel://[[user]:password@]host:port[,host:port…]/service[/db]`; or nodes of its
+        cluster: `redis+cluster://[[user]:password@]host:port[,host:port…]`.
       client: a client to use instead of `url`. It enqueues, so that whether a message is sent
         again, and maybe twice, when a reply is lost is up to its `retry`; all else gets
         connections of its own.
       namespace: the start of every key. One that holds a hash tag (`{app}`) puts all queues
-        into that slot; else each queue has a slot of its own.
+        into that slot, as a cluster's URL needs; else each queue has a slot of its own.
       middleware: as for every Dramatiq broker; None is Dramatiq's default list.
       claim_after_ms: how long a lease lasts without renewal; then the message goes to
         another worker.
@@ -77,7 +78,7 @@ class RedisStreamsBroker(Broker):
         self.limits = Limits(
             claim_after_ms, max_work_ms, max_deaths, max_dead_letters, max_dead_age_ms
         )
-        self._client = client or connect(url)
+        self._client = client or connect(url, key=namespace)
         self._owns_client = client is None
         # An entry added twice is a message run twice; a script run twice changes nothing.
         self._repeatable = derive(self._client)

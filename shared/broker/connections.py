@@ -14,7 +14,7 @@ from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
-from .sentinel import Primary
+from .urls import found
 
 CONNECT_TIMEOUT_S = 2.0
 REPLY_TIMEOUT_S = 5.0
@@ -43,6 +43,7 @@ AWAY = (
     redis.exceptions.ClusterDownError,
     redis.exceptions.MasterDownError,
     redis.exceptions.TryAgainError,
+    redis.exceptions.AskError,  # and MOVED: whoever connects anew asks who serves the key
 )
 """What redis-py raises when the server is away, restarting, full or not the primary."""
 
@@ -62,22 +63,23 @@ def is_away(error: BaseException) -> bool:
     return isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(REFUSALS)
 
 
-def connect(url: str) -> redis.Redis:
+def connect(url: str, *, key: str = "dramatiq") -> redis.Redis:
     """Make a client for commands, none of which is sent again when its reply is lost.
 
-    Raises `ValueError` if `url` is none that redis-py or `Primary` takes.
+    `key`: what all keys begin with; in a cluster, the client is that of its hash tag's node.
+    Raises `ValueError` if `url` is none that redis-py or `found` takes.
     """
-    primary = Primary.of(url)
+    server = found(url, key=key)
     pool = redis.BlockingConnectionPool.from_url(
-        url if primary is None else primary.url,
+        server.url if server else url,
         max_connections=MAX_CONNECTIONS,
         timeout=REPLY_TIMEOUT_S,
         socket_connect_timeout=CONNECT_TIMEOUT_S,
         socket_timeout=REPLY_TIMEOUT_S,
         retry=Retry(NoBackoff(), 0),
     )
-    if primary is not None:
-        primary.found_by(pool)
+    if server:
+        server.found_by(pool)
     return redis.Redis.from_pool(pool)
 
 

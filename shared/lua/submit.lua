@@ -18,20 +18,21 @@
 -- ARGV[10] the trace they belong to, a traceparent, or ''
 -- ARGV[11..] per photo: its record (JSON object of strings), its message
 --
--- Returns {digest, JSON list of [id, file name, job id], batch id}, those of the first time.
+-- Returns {digest, JSON list of [id, file name, job id], batch id, language}, those of the first
+-- time; the language is '' where the version before kept the answer.
 local known = redis.call('GET', KEYS[1])
 if known then
   local before = cjson.decode(known)
-  return {before.digest, before.photos, before.batch}
+  return {before.digest, before.photos, before.batch, before.locale or ''}
 end
 
 local prefix, socket, batch, now = ARGV[1], ARGV[4], ARGV[9], now_ms()
 local trace = ARGV[10] ~= '' and ARGV[10] or nil
-local accepted, ids, owner = {}, {}, nil
+local accepted, ids, owner, locale = {}, {}, nil, nil
 for i = 11, #ARGV, 2 do
   local record, message = cjson.decode(ARGV[i]), ARGV[i + 1]
   local id = redis.call('INCR', KEYS[2])
-  owner = record.owner
+  owner, locale = record.owner, record.locale or ''
   if batch ~= '' then record.batch_id, record.batch_open = batch, '1' end
   redis.call('ZADD', KEYS[3], id, id)
   redis.call('HSET', KEYS[4], record.filename, id)
@@ -53,5 +54,6 @@ end
 count(prefix, owner, {accepted = #ids})
 
 local photos = cjson.encode(accepted)
-redis.call('SET', KEYS[1], cjson.encode({digest = ARGV[2], photos = photos, batch = batch}), 'PX', ARGV[3])
-return {ARGV[2], photos, batch}
+redis.call('SET', KEYS[1],
+  cjson.encode({digest = ARGV[2], photos = photos, batch = batch, locale = locale}), 'PX', ARGV[3])
+return {ARGV[2], photos, batch, locale}

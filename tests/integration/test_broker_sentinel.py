@@ -145,15 +145,15 @@ def test_a_url_says_how_the_primary_is_to_be_talked_to(
             password,
         )
         assert isinstance(connection, redis.SSLConnection) == tls
-        assert connection.primary.sentinels == (("a", 1), ("b", 2))
-        assert connection.primary.service_name == "photos"
+        assert connection.server.sentinels == (("a", 1), ("b", 2))
+        assert connection.server.service_name == "photos"
         each.close()
 
 
 def test_sentinels_have_credentials_and_a_port_of_their_own() -> None:
     client = connect_broker("redis+sentinel://a/photos?sentinel_username=u&sentinel_password=p")
 
-    primary = client.connection_pool.connection_kwargs["primary"]
+    primary = client.connection_pool.connection_kwargs["server"]
     assert primary.sentinels == (("a", 26379),)
     assert primary.settings == {"username": "u", "password": "p"}
     client.close()
@@ -167,6 +167,8 @@ def test_sentinels_have_credentials_and_a_port_of_their_own() -> None:
         "unix:///run/redis.sock?db=1",
         "redis+sentinel://[::1]:1,b/photos",
         "rediss+sentinel://:p@a:1/photos/0?socket_keepalive=yes",
+        "redis+cluster://h",
+        "rediss+cluster://name:p%40ss@[::1]:1,b/0?ssl_cert_reqs=none",
     ],
 )
 def test_urls_that_are_possible_are_taken(url: str) -> None:
@@ -177,8 +179,10 @@ def test_urls_that_are_possible_are_taken(url: str) -> None:
     ("url", "line"),
     [
         ("http://h", "must start with redis://, rediss:// or unix://, or be redis"),
-        ("redis+cluster://h:1", "cannot be a cluster: name one primary by redis://"),
-        ("redis-cluster://h:1,h:2", "or Sentinels by redis\\+sentinel://"),
+        ("redis-cluster://h:1,h:2", "or redis\\+cluster://host:port,host:port"),
+        ("redis+cluster://", "must be of the form redis\\+cluster://"),
+        ("redis+cluster://h:1/3", "must be of the form redis\\+cluster://"),
+        ("redis+cluster://h:1,:2", "must be of the form redis\\+cluster://"),
         ("redis+sentinel://h:1", "must be of the form redis\\+sentinel://"),
         ("redis+sentinel:///photos", "must be of the form"),
         ("redis+sentinel://h:1,/photos", "must be of the form"),

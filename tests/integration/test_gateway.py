@@ -176,6 +176,17 @@ async def test_the_same_idempotency_key_gives_the_same_photo(
     assert (other, problem["code"]) == (422, "idempotency_mismatch")
 
 
+async def test_the_answer_to_an_idempotency_key_is_the_first_to_the_letter(
+    gateway: ServiceProcess,
+) -> None:
+    headers = {"Idempotency-Key": "holiday-2"}
+    first = await upload(gateway.url, CAT, headers={**headers, "Accept-Language": "en"})
+    again = await upload(gateway.url, CAT, headers={**headers, "Accept-Language": "fr"})
+
+    assert first[1]["message"] == "Photo uploaded, analysis in progress..."
+    assert again == first
+
+
 async def test_photos_are_listed_newest_first_page_by_page(gateway: ServiceProcess) -> None:
     ids = [(await upload(gateway.url, CAT))[1]["id"] for _ in range(5)]
     seen: list[int] = []
@@ -210,6 +221,11 @@ async def test_the_original_bytes_come_back_whole_in_part_or_not_at_all(
             assert await tail.read() == original[-5:]
         async with session.get(url, headers={"Range": "bytes=99999999-"}) as beyond:
             assert beyond.status == 416
+        async with session.get(url, headers={"Range": "bytes=-0"}) as nothing:
+            assert nothing.status == 416
+            assert nothing.headers["Content-Range"] == f"bytes */{len(original)}"
+        async with session.head(url, headers={"Range": "bytes=10-19"}) as alone:
+            assert (alone.status, alone.content_length) == (206, 10)
         async with session.get(url, headers={"If-None-Match": etag}) as same:
             assert same.status == 304
 
@@ -275,3 +291,19 @@ def test_a_bad_setting_is_one_line_and_exit_code_2(redis_url: str) -> None:
         assert gateway._started().wait(20) == 2
         assert gateway.output.count("\n") == 1
         assert "TAGLINE_MAX_PIXELS" in gateway.output
+
+
+@pytest.mark.parametrize("bind", ["192.0.2.1", "no..host"])
+def test_an_address_that_is_not_this_machines_is_a_bad_setting(
+    redis_url: str, blobs: Path, bind: str
+) -> None:
+    environment = {
+        "REDIS_URL": redis_url,
+        "TAGLINE_BLOB_URL": blobs.as_uri(),
+        "TAGLINE_BIND": bind,
+    }
+    with ServiceProcess("gateway", environment) as gateway:
+        assert gateway._started().wait(20) == 2
+        assert gateway.output.splitlines()[-1].startswith(
+            f"gateway: TAGLINE_BIND cannot be '{bind}': "
+        )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 from aiohttp import web
 from obstore.store import LocalStore
@@ -79,6 +80,23 @@ async def test_a_reader_that_stops_reading_is_let_go(client: Redis, tmp_path: Pa
         await wait_until(is_let_go, what="the gateway has closed the connection")
         writer.close()
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+
+async def test_a_file_that_is_gone_is_not_found_whatever_asks_for_it(
+    client: Redis, tmp_path: Path
+) -> None:
+    async with (
+        serving(routes(client, BlobStore(LocalStore(tmp_path)))) as url,
+        aiohttp.ClientSession() as session,
+    ):
+        file = f"{url}/api/photos/{await uploaded(url, CAT)}/file"
+        async with session.head(file) as before:
+            assert (before.status, before.content_length) == (200, len(CAT))
+        [kept] = [each for each in tmp_path.rglob("photo-*") if each.is_file()]
+        kept.unlink()
+        for method in ("HEAD", "GET"):
+            async with session.request(method, file) as answer:
+                assert answer.status == 404
 
 
 def routes(client: Redis, blobs: BlobStore) -> list[web.RouteDef]:

@@ -60,13 +60,23 @@ async def test_a_tag_is_found_by_its_name_in_every_language(anna: Api, bench: Be
 async def test_a_search_matches_the_start_of_any_tag(anna: Api, bench: Bench) -> None:
     castle = await tagged(anna, bench, "château")
     cat = await tagged(anna, bench, "chat", "félin")
-    await tagged(anna, bench, "achat")
+    purchase = await tagged(anna, bench, "achat")
 
     assert (await all_pages(anna, "q=CH%C3%82te"))[0] == [castle]
     assert (await all_pages(anna, "q=ch%C3%A2"))[0] == [cat, castle]
     assert (await all_pages(anna, "q=ch"))[0] == [cat, castle]
     assert (await all_pages(anna, "q=ch&tag=f%C3%A9lin"))[0] == [cat]
     assert (await all_pages(anna, "q=hat"))[0] == []
+    assert (await all_pages(anna, "q=%20"))[0] == [purchase, cat, castle]
+    assert (await all_pages(anna, "q=!!!"))[0] == []  # no name starts so
+
+
+async def test_a_search_finds_a_tag_by_what_a_photo_calls_it(anna: Api, bench: Bench) -> None:
+    photo_id = await tagged(anna, bench, "chat")
+    await anna.call("PUT", f"/api/photos/{photo_id}/tags", {"tags": ["chats"]})
+
+    assert [tag["name"] for tag in (await anna.photo(photo_id))["tags"]] == ["chats"]
+    assert (await all_pages(anna, "q=chats"))[0] == [photo_id]
 
 
 async def test_a_search_takes_every_tag_into_account_or_says_that_they_are_too_many(

@@ -168,6 +168,7 @@ async def test_the_tags_of_an_owner_are_told_most_used_first(anna: Api, bench: B
     assert await told("?prefix=chate&limit=9") == [("château", 1)]
     assert await told("?prefix=Ch%C3%A0&limit=9") == [("chat", 2), ("château", 1)]
     assert await told("?prefix=x") == []
+    assert await told("?prefix=!!!") == []
 
 
 async def test_the_most_used_of_all_that_start_alike_are_told(anna: Api, bench: Bench) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from urllib.parse import urlsplit
+
 import aiohttp
 import pytest
 
@@ -28,3 +31,15 @@ async def test_an_answer_is_data_for_nobodys_frame_and_tells_no_versions(
         assert response.headers["Server"] == "tagline"
         # I expect no cookies: what a browser does not send by itself, no other page can use
         assert "Set-Cookie" not in response.headers
+
+
+async def test_so_is_the_answer_to_what_is_no_request(keyed_gateway: Keyed) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(keyed_gateway.url).port)
+    writer.write(b"no request\r\n\r\n")
+    head = await reader.readuntil(b"\r\n\r\n")
+    writer.close()
+    await asyncio.gather(writer.wait_closed(), return_exceptions=True)
+
+    assert head.startswith(b"HTTP/1.0 400 ")
+    assert b"\r\nServer: tagline\r\n" in head
+    assert b"\r\nX-Content-Type-Options: nosniff\r\n" in head

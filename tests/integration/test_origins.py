@@ -75,3 +75,23 @@ async def test_caches_are_told_that_the_origin_counts(
     for path in ("/api/photos", "/api/photos/1", "/nope"):
         _, response, _ = await answer(gateway, "GET", path, origin)
         assert response.headers.getall("Vary") == ["Origin"]
+
+
+async def test_a_page_of_an_allowed_origin_reads_parts_and_asks_whether_they_changed(
+    gateway: ServiceProcess,
+) -> None:
+    headers = {
+        "Origin": ALLOWED,
+        "Access-Control-Request-Method": "GET",
+        "Access-Control-Request-Headers": "if-none-match,if-range,range",
+    }
+    async with (
+        aiohttp.ClientSession() as session,
+        session.options(f"{gateway.url}/api/photos/1/file", headers=headers) as response,
+    ):
+        allowed = response.headers["Access-Control-Allow-Headers"].lower().split(", ")
+        exposed = response.headers["Access-Control-Expose-Headers"].split(", ")
+
+    assert response.status == 204
+    assert {"if-none-match", "if-range", "range"} <= set(allowed)
+    assert {"Content-Range", "Accept-Ranges", "ETag"} <= set(exposed)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -50,3 +54,32 @@ async def test_a_server_that_begins_to_evict_is_not_ready_until_it_keeps_all_aga
             await wait_until(ready)
 
     assert (answer.status, answer.json["checks"]["redis"]) == (503, SAID)
+
+
+class Web(socketserver.BaseRequestHandler):
+    """Answers as a web server does, whatever it is asked."""
+
+    def handle(self) -> None:
+        self.request.recv(1000)
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@contextmanager
+def web_server() -> Iterator[int]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_no_gateway_starts_on_what_is_no_redis(tmp_path: Path) -> None:
+    with web_server() as port:
+        url = f"redis://127.0.0.1:{port}/0"
+        environment = {"REDIS_URL": url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
+        with ServiceProcess("gateway", environment) as gateway:
+            assert gateway._started().wait(60) == 2
+            assert gateway.output == "gateway: REDIS_URL: what answers there is no Redis\n"

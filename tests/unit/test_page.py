@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from services.gateway.callers import keyed
 from services.gateway.errors import problems
+from services.gateway.openapi.document import document
 from services.gateway.page import page_routes
 from services.gateway.settings import GatewaySettings
 
@@ -105,6 +106,20 @@ async def test_assets_are_cached_for_ever_and_nothing_beside_them_is_served(
     for path in ("/assets/none.js", "/assets/..%2Findex.html", "/assets/..%2F..%2Fsecret.txt"):
         assert (await gateway.get(path)).status == 404
     assert (await gateway.get("/api/photos")).status == 401
+
+
+async def test_the_way_in_is_described_as_it_is_with_a_page_and_without(
+    gateway: Client, tmp_path: Path
+) -> None:
+    async with _gateway(tmp_path / "none") as without:
+        answers = [
+            await gateway.get("/", allow_redirects=False),
+            await without.get("/", allow_redirects=False),
+        ]
+
+    described = document(keyed=False)["paths"]["/"]["get"]["responses"]
+    assert [str(answer.status) for answer in answers] == list(described)
+    assert list(described["200"]["content"]) == [answers[0].content_type]
 
 
 async def test_without_a_page_the_first_thing_to_see_is_the_documentation(

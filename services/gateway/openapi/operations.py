@@ -11,8 +11,11 @@ _JAVASCRIPT: Final = text_of("text/javascript")
 
 _HOME: Final = operation(
     "home",
-    "The way to the page of this description",
-    answers={"302": answer("It is over there.", Location=header("Its path.", {"type": "string"}))},
+    "The page; where it is not built, the way to the page of this description",
+    answers={
+        "200": answer("The page.", text_of("text/html")),
+        "302": answer("It is over there.", Location=header("Its path.", {"type": "string"})),
+    },
     keyed=False,
 )
 
