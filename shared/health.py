@@ -24,6 +24,7 @@ class Health:
 
     Set `starting` while it cannot work yet, and `draining` when it is about to stop. `look` is
     awaited before the metrics are told: what nobody counts as it happens has to be looked at.
+    `timeout_s`: what a check may take.
     """
 
     def __init__(
@@ -32,10 +33,12 @@ class Health:
         registry: CollectorRegistry,
         *,
         look: Callable[[], Awaitable[None]] | None = None,
+        timeout_s: float = CHECK_TIMEOUT_S,
     ) -> None:
         self._checks = dict(checks)
         self._registry = registry
         self._look = look
+        self._timeout_s = timeout_s
         # When each series began is half of all that would be told, and nobody asks for it.
         disable_created_metrics()
         self.starting = False
@@ -69,12 +72,12 @@ class Health:
 
     async def _run(self, check: Check) -> tuple[str, bool]:
         try:
-            async with asyncio.timeout(CHECK_TIMEOUT_S):
+            async with asyncio.timeout(self._timeout_s):
                 return await check(), True
         except UnavailableError as error:
             return str(error), False
         except TimeoutError:
-            return f"no answer within {CHECK_TIMEOUT_S:g} s", False
+            return f"no answer within {self._timeout_s:g} s", False
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         if self._look is not None:

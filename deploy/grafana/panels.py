@@ -212,7 +212,7 @@ SCALE: Final = (
         "Memory",
         "bytes",
         Query(
-            f"max by (job, instance) (process_resident_memory_bytes{{{OURS}}})",
+            f"sum by (job, instance) (process_resident_memory_bytes{{{OURS}}})",
             "{{job}} {{instance}}",
         ),
         about="Without decoding children.",

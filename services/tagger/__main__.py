@@ -4,36 +4,50 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 import uvloop
 
-from services.tagger import heap, worker
+from services.tagger import crew, heap
 from services.tagger.niceness import stand_back
 from services.tagger.settings import TaggerSettings
 from shared import logging, tracing
 from shared.settings import load
 
 
-def main() -> int:
+def main(socket: Path | None = None) -> int:
+    """Run until SIGTERM or SIGINT; returns the exit code.
+
+    `socket`: where one of several processes says how it is.
+    """
     settings = load(TaggerSettings)
     logging.configure("tagger", settings.log, settings.log_level)
     stand_back(settings.nice)
-    if settings.threads >= heap.MANY:
-        heap.give_pictures_back()
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     try:
-        tracing.start("tagger", settings.otlp_endpoint)
-        worker.run(settings)
+        if settings.processes > 1:
+            return crew.run(settings)
+        _work(settings, socket)
     except (ValueError, RuntimeError) as error:
         print(f"tagger: {error}", file=sys.stderr)  # noqa: T201
         return 2
     except OSError as error:
-        address = f"{settings.bind}:{settings.port}"
-        print(f"tagger: cannot serve on {address}: {error.strerror}", file=sys.stderr)  # noqa: T201
+        address = socket or f"{settings.bind}:{settings.port}"
+        print(f"tagger: cannot serve on {address}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
         return 1
     finally:
         tracing.stop()
     return 0
+
+
+def _work(settings: TaggerSettings, socket: Path | None) -> None:
+    # 28 MB, of which a process that only watches others needs nothing.
+    from services.tagger import worker  # noqa: PLC0415
+
+    if settings.threads >= heap.MANY:
+        heap.give_pictures_back()
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    tracing.start("tagger", settings.otlp_endpoint)
+    worker.run(settings, socket)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import dramatiq
 import structlog
-from aiohttp import web
 from dramatiq import Worker
 from dramatiq.middleware import CurrentMessage
 from prometheus_client import REGISTRY
@@ -32,6 +32,7 @@ from services.tagger.providers.labels import read_concepts
 from services.tagger.providers.provider import FREE, Provider
 from services.tagger.reconciler import Reconciler
 from services.tagger.running import Running
+from services.tagger.serving import serving
 from services.tagger.settings import TaggerSettings
 from services.tagger.stages.stage import Tools
 from services.tagger.telling import Stages
@@ -46,8 +47,7 @@ from shared.decoding.facts import FACTS_FORMAT
 from shared.health import Health
 from shared.photos import Photos
 from shared.redis import closing, connect, durability
-from shared.serve import IDLE_S, LINGER_S
-from shared.server import Runner
+from shared.serve import IDLE_S
 from shared.tags import Tags
 from shared.usage import NANOUSD_PER_USD
 
@@ -260,23 +260,17 @@ def build_worker(
 
 @asynccontextmanager
 async def serving_health(
-    settings: TaggerSettings, blobs: BlobStore, *, idle_s: float = IDLE_S
+    settings: TaggerSettings,
+    blobs: BlobStore,
+    socket: Path | None = None,
+    *,
+    idle_s: float = IDLE_S,
 ) -> AsyncIterator[Health]:
-    """Serve `/healthz`, `/readyz` and `/metrics`. Raises `OSError` if the port is taken.
-
-    `idle_s`: how long a connection may take to send the head of a request.
-    """
+    """Serve what this tagger says of itself: see `serving`."""
     async with closing(connect(settings.redis_url, connections=4)) as redis:
         health = Health(
             {"redis": lambda: durability(redis), "blobs": blobs.check},
             REGISTRY,
         )
-        app = web.Application()
-        app.add_routes(health.routes())
-        runner = Runner(app, access_log=None, keepalive_timeout=idle_s, lingering_time=LINGER_S)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, settings.bind, settings.port, backlog=1024).start()
+        async with serving(health, settings, socket, idle_s=idle_s):
             yield health
-        finally:
-            await runner.cleanup()

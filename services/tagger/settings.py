@@ -66,9 +66,8 @@ class TaggerSettings(Settings):
     threads: int = Field(8, ge=1, le=1024, validation_alias="TAGLINE_THREADS")
     """Photos in work at a time, in one process."""
 
-    # Better no start than a setting that its owner believes in and that does nothing.
-    processes: int = Field(1, ge=1, le=1, validation_alias="TAGLINE_PROCESSES")
-    """Only 1 in this version: for more, start more taggers."""
+    processes: int = Field(1, ge=1, le=64, validation_alias="TAGLINE_PROCESSES")
+    """Above 1, it runs as many whole taggers, and speaks for them: see `crew`."""
 
     max_calls: int = Field(0, ge=0, validation_alias="TAGLINE_MAX_CALLS")
     """Provider calls in flight, over all taggers together; 0: any number."""

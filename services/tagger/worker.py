@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -45,9 +46,10 @@ Redis has not heard by then it finds out by itself, by leases that lapse."""
 logger = structlog.stdlib.get_logger()
 
 
-def run(settings: TaggerSettings) -> None:
+def run(settings: TaggerSettings, socket: Path | None = None) -> None:
     """Take photos from the queue until SIGTERM or SIGINT; then finish or hand back what is held.
 
+    `socket`: where it says how it is, instead of on its port.
     Raises `ValueError`, `RuntimeError` or `OSError`, saying what is wrong, if it cannot start.
     """
     pipeline = _pipeline(settings)
@@ -56,7 +58,7 @@ def run(settings: TaggerSettings) -> None:
         signal.signal(number, lambda *_: stop.set())
     with _event_loop() as loop:
         opened = AsyncExitStack()
-        health, worker = loop.run_coroutine(_open(settings, pipeline, opened))
+        health, worker = loop.run_coroutine(_open(settings, pipeline, socket, opened))
         try:
             # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
             worker.broker.emit_after("process_boot")
@@ -85,11 +87,11 @@ def _pipeline(settings: TaggerSettings) -> Pipeline:
 
 
 async def _open(
-    settings: TaggerSettings, pipeline: Pipeline, opened: AsyncExitStack
+    settings: TaggerSettings, pipeline: Pipeline, socket: Path | None, opened: AsyncExitStack
 ) -> tuple[Health, Worker]:
     blobs = open_store(settings.blob_url)
     try:
-        health = await opened.enter_async_context(serving_health(settings, blobs))
+        health = await opened.enter_async_context(serving_health(settings, blobs, socket))
         # It answers while the model is loaded, but takes no photos yet.
         health.starting = True
         async with closing(connect(settings.redis_url)) as redis:

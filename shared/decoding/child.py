@@ -8,7 +8,6 @@ request at a time, and ends when that socket does.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from shared.decoding.protocol import REPLY, REQUEST, Form, Status
 from shared.errors import BadImageError
+from shared.parent import die_with_parent
 
 if TYPE_CHECKING:
     from typing import BinaryIO, Protocol
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
         ) -> tuple[int, int, bytes]: ...
 
 
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
-
 _MOST_CPU_S = 20
 """What one image may take of a processor: for when nobody is there to look at the clock."""
 
@@ -40,7 +38,7 @@ def main() -> None:
     # parent still wants is finished, and the end of the socket ends the rest.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _die_with_parent()
+    die_with_parent()  # the end of the socket says the same, but nobody reads it in a decode
     # Only now: it takes a tenth of a second, in which signals may come.
     from shared.decoding import pixels  # noqa: PLC0415
 
@@ -79,12 +77,6 @@ def _serve(requests: BinaryIO, channel: socket.socket, decode: Decode) -> bool:
         channel.sendall(REPLY.pack(Status.PICTURE, width, height, len(body)))
         channel.sendall(body)
     return True
-
-
-def _die_with_parent() -> None:
-    # The end of the socket says the same, but nobody reads it during a decode.
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit(*, memory_bytes: int) -> None:

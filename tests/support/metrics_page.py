@@ -19,6 +19,7 @@ MODULES: Final = {
     "All three": "shared.metrics",
     "Gateway": "services.gateway.metrics",
     "Tagger": "services.tagger.metrics",
+    "Tagger of several processes": "services.tagger.crew_metrics",
     "Notifier": "services.notifier.metrics",
 }
 
@@ -29,7 +30,8 @@ _INTRO: Final = """\
 
 Each service tells its own at `/metrics`, to whoever asks: no key is wanted. Together with what
 `prometheus_client` tells of the process (`process_*`, `python_*`), these are all. A label's values
-are words of the code: no photo, caller or socket is named.
+are words of the code: no photo, caller or socket is named. A tagger of several
+processes tells those of each by the label `process`: its number, or `parent`.
 
 Queues, Redis and the photo store are told by every gateway alike, who looks when asked, at most
 once a second: take `max`, never `sum`, over gateways. What cannot be known is not there, or NaN.
