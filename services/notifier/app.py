@@ -48,8 +48,9 @@ async def build(
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
         [
-            web.get("/ws", WebSocketRoute(hub, admission, timing).connect),
-            web.get("/sse", SseRoute(hub, admission, timing).connect),
+            # A HEAD would have a socket, too, and an answer that has no end.
+            web.get("/ws", WebSocketRoute(hub, admission, timing).connect, allow_head=False),
+            web.get("/sse", SseRoute(hub, admission, timing).connect, allow_head=False),
             *SocketIORoute(hub, admission, timing).routes(),
             *health.routes(),
         ]

@@ -32,7 +32,10 @@ class SocketIORoute:
         self._engines: dict[bytes, EngineSocket] = {}
 
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/socket.io/", self.get), web.post("/socket.io/", self.post)]
+        return [
+            web.get("/socket.io/", self.get, allow_head=False),
+            web.post("/socket.io/", self.post),
+        ]
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Answer a handshake, a poll, or a WebSocket."""
@@ -54,8 +57,8 @@ class SocketIORoute:
         engine = self._polled(request)
         try:
             async with asyncio.timeout(self._timing.connect_within_s):
-                text = await request.text()
-        except (UnicodeDecodeError, LookupError, TimeoutError):
+                text = (await request.read()).decode()
+        except (UnicodeDecodeError, TimeoutError):
             engine.end()
             raise _bad_request(3, "Bad request") from None
         except web.HTTPRequestEntityTooLarge:
@@ -78,7 +81,9 @@ class SocketIORoute:
     def _new(self, request: web.Request) -> EngineSocket:
         caller = caller_of(request)
         slot = self._admission.enter(caller)
-        sid = secrets.token_urlsafe(15)
+        sid = secrets.token_urlsafe(
+            18
+        )  # as hard to guess as a socket ID: who knows it is sent events
 
         def ended() -> None:
             self._engines.pop(_digest(sid), None)
