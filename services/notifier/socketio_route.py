@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from services.notifier.admission import Admission
 from services.notifier.callers import caller_of
+from services.notifier.closing import Close
 from services.notifier.engineio import EngineSocket
 from services.notifier.hub import Hub
 from services.notifier.limits import Timing
@@ -30,6 +31,11 @@ class SocketIORoute:
         self._admission = admission
         self._timing = timing
         self._engines: dict[bytes, EngineSocket] = {}
+
+    def close_all(self, code: Close) -> None:
+        """Close all Engine.IO sessions, those too over which nobody is connected."""
+        for engine in list(self._engines.values()):
+            engine.close(code)
 
     def routes(self) -> list[web.RouteDef]:
         return [
