@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from services.notifier.limits import Timing
+from shared import keys
 from tests.support.notifier import connect, database, notifier, tell
 
 Event = dict[str, str]
@@ -138,3 +139,14 @@ async def test_the_last_event_says_why_the_stream_ends(redis_url: str) -> None:
             close = await events.event()
             assert orjson.loads(close["data"]) == {"code": 4001, "comeBack": False}
             assert await events.response.content.read() == b""
+
+
+async def test_a_fault_of_ours_is_told_as_one_that_passes(redis_url: str) -> None:
+    socket_id = "0-AAAAAAAAAAAAAAAAAAAAAAAA"
+    async with notifier(redis_url) as url, database(redis_url) as redis:
+        # Given what no service of ours writes, and cannot read
+        await redis.zadd(keys.watched(socket_id), {"not a number": 1})
+        async with stream(url, params={"socketId": socket_id, "lastEventId": "1-0"}) as events:
+            close = await events.event()
+    assert close["event"] == "close"
+    assert orjson.loads(close["data"]) == {"code": 1013, "comeBack": True}
