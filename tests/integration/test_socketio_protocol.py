@@ -7,6 +7,7 @@ import asyncio
 import aiohttp
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notifier.limits import Timing
 from tests.support.notifier import connect, database, notifier, tell
@@ -249,6 +250,15 @@ async def test_who_is_taken_over_is_disconnected_and_so_stays_away(
                     assert await hear(client) == "41"
                     await client.receive()
                     assert client.close_code == 4001
+
+
+async def test_who_leaves_is_not_counted_among_those_that_were_cut_off(redis_url: str) -> None:
+    before = REGISTRY.get_sample_value("tagline_cut_offs_total")
+    async with notifier(redis_url) as url, websocket(url) as socket:
+        await hear(socket)
+        await socket.send_str("40")
+        await hear(socket)
+    assert REGISTRY.get_sample_value("tagline_cut_offs_total") == before
 
 
 async def test_an_unreadable_packet_ends_the_session(redis_url: str) -> None:
