@@ -78,7 +78,7 @@ class SseRoute:
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         socket_id = request.query.get("socketId")
-        last_event_id = request.headers.get("Last-Event-ID", request.query.get("lastEventId"))
+        last_event_id = request.headers.get("Last-Event-ID") or request.query.get("lastEventId")
         if socket_id is None:
             # An EventSource that was never given its socket ID says where it was all the same.
             last_event_id = request.query.get("lastEventId")

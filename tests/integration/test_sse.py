@@ -92,6 +92,14 @@ async def test_the_cursor_may_stand_in_the_address_for_clients_without_headers(
             assert (await events.event())["data"] == '"missed"'
 
 
+async def test_a_header_without_an_id_leaves_the_cursor_in_the_address(redis_url: str) -> None:
+    async with notifier(redis_url) as url:
+        async with aiohttp.ClientSession() as web, connect(url, web) as socket:
+            query = {"socketId": socket.socket_id, "lastEventId": socket.position}
+        async with stream(url, params=query, headers={"Last-Event-ID": ""}) as events:
+            assert orjson.loads((await events.event())["data"])["resumed"] is True
+
+
 async def test_an_event_source_that_never_learnt_its_socket_id_begins_anew(
     redis_url: str,
 ) -> None:
