@@ -87,9 +87,8 @@ class SocketIORoute:
     def _new(self, request: web.Request) -> EngineSocket:
         caller = caller_of(request)
         slot = self._admission.enter(caller)
-        sid = secrets.token_urlsafe(
-            18
-        )  # as hard to guess as a socket ID: who knows it is sent events
+        # As hard to guess as a socket ID: who knows it is sent events.
+        sid = secrets.token_urlsafe(18)
 
         def ended() -> None:
             self._engines.pop(_digest(sid), None)
