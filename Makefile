@@ -10,8 +10,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11; do \
 	$$each -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$each && break; done)
 # More arguments for pytest, tests.bench, tests.eval or tests.chaos: make test ARGS="-k upload"
 ARGS ?=
-# How many test files run at a time.
-WORKERS ?= 2
+# How many test files run at a time: they wait for processes half of their time.
+WORKERS ?= 3
 
 VENV := .venv
 PY := $(VENV)/bin/python

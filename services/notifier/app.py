@@ -39,6 +39,7 @@ async def build(
     await check_keeps_all(redis)
     hub = _hub(settings, redis)
     admission = Admission(settings.limits)
+    socketio = SocketIORoute(hub, admission, timing)
     api_keys = settings.keys()
     health = Health({"redis": lambda: durability(redis)}, REGISTRY)
     app = web.Application(
@@ -48,9 +49,10 @@ async def build(
     app.on_response_prepare.append(cross_origin(settings.allowed_origins))
     app.add_routes(
         [
-            web.get("/ws", WebSocketRoute(hub, admission, timing).connect),
-            web.get("/sse", SseRoute(hub, admission, timing).connect),
-            *SocketIORoute(hub, admission, timing).routes(),
+            # A HEAD would have a socket, too, and an answer that has no end.
+            web.get("/ws", WebSocketRoute(hub, admission, timing).connect, allow_head=False),
+            web.get("/sse", SseRoute(hub, admission, timing).connect, allow_head=False),
+            *socketio.routes(),
             *health.routes(),
         ]
     )
@@ -58,14 +60,18 @@ async def build(
         report_forever(redis, hub.sockets, every_s=timing.report_every_s)
     )
 
+    async def send_away(over_s: float) -> None:
+        await hub.close_all(Close.GOING_AWAY, over_s=over_s)
+        socketio.close_all(Close.GOING_AWAY)
+
     async def readmit() -> None:
         # Of the socket nothing tells which secret opened it. They resume; who may not is refused.
-        await hub.close_all(Close.GOING_AWAY, over_s=timing.drain_over_s)
+        await send_away(timing.drain_over_s)
 
     async def drain(_app: web.Application) -> None:
         admission.draining = True
         # A part of the time there is: the sockets that do not answer have to be cut off in it.
-        await hub.close_all(Close.GOING_AWAY, over_s=min(timing.drain_over_s, settings.grace_s / 4))
+        await send_away(min(timing.drain_over_s, settings.grace_s / 4))
 
     async def close_redis(_app: web.Application) -> None:
         await end(reporting)

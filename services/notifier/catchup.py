@@ -24,14 +24,18 @@ class _Pass:
 
     waiting: dict[str, list[Session]] = field(default_factory=dict)
     reading: dict[bytes, Session] = field(default_factory=dict)
-    full: list[Session] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody is there to read on for."""
+        return bool(self.waiting or self.reading)
 
     def take(self, entries: list[LaneEntry]) -> None:
         """Send `entries`, which follow each other in the lane, to those they are for."""
         for entry in entries:
             session = self.reading.get(entry.socket_id)
-            if session is not None and not session.send(entry):
-                self.full.append(self.reading.pop(session.name))
+            if session is not None and (session.closed or not session.send(entry)):
+                del self.reading[session.name]
             for each in self.waiting.pop(entry.id, ()):
                 _begin(each)
                 self.reading[each.name] = each
@@ -115,8 +119,11 @@ class CatchUp:
         return lost
 
     async def _to_the_end(self, this: _Pass, position: str, *, first: bool) -> str:
-        """Read on from `position` to the lane's end, and return the entry there."""
-        while True:
+        """Read on from `position` to the lane's end, or as far as somebody wants it.
+
+        Returns the entry there.
+        """
+        while this.wanted:
             page = await self._lanes.page(self._tailer.lane, position)
             LANE_READS.labels(kind="catch_up").inc()
             if not first and (not page or page[0].id != position):
@@ -129,8 +136,9 @@ class CatchUp:
             if page:
                 position = page[-1].id
             if len(page) < self._lanes.page_size:
-                return position
+                break
             first = False
+        return position
 
     def _go_live(self, this: _Pass, position: str) -> None:
         for session in this.reading.values():

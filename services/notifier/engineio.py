@@ -43,6 +43,7 @@ class EngineSocket:
         """Whether a WebSocket has come that may take over from polling; one may at a time."""
         self.ended = False
         self._probed = False
+        self._closing = False
         self.on_message: Callable[[str], None] = lambda _: None
         self._slot = slot
         self._timing = timing
@@ -95,7 +96,8 @@ class EngineSocket:
             for packet in last:
                 self.socket.send(packet)
             self.socket.close(code)
-        else:
+        elif not self._closing:
+            self._closing = True
             self.polling.stop(*last, CLOSE)
             self._timer.cancel()
             self._timer = self._later(self._timing.close_within_s, self.end)
@@ -104,6 +106,8 @@ class EngineSocket:
 
     def receive(self, packet: str) -> None:
         """Take a packet of the client; one that it should not have sent ends all."""
+        if self._closing:
+            return  # a sign of life is no reason to wait any longer
         if not self._allowed.take():
             self.close(Close.TOO_MANY)
         elif packet.startswith("4"):
@@ -111,15 +115,16 @@ class EngineSocket:
         elif packet.startswith("3"):
             self._timer.cancel()
             self._timer = self._later(self._timing.ping_every_s, self._ping)
-        elif not packet.startswith("6"):  # a close (1), or what has no place here
+        elif not packet.startswith(("6", "b")):  # a close (1), or what has no place here
             self.end()
+        # A noop (6), and bytes (b), which are attachments of events, have nobody to hear them.
 
     async def poll(self) -> list[bytes]:
         """Wait for packets that a GET can carry away."""
         if self._probed:
             return [NOOP]
         try:
-            return await self.polling.fetch()
+            return await self.polling.fetch() or [CLOSE]
         except asyncio.CancelledError:
             self.end()  # the connection of the GET is lost, and what it might have carried
             raise

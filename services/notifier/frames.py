@@ -1,7 +1,7 @@
 """What goes out to a socket, in the words of each transport.
 
 A frame is a lane entry as it was read, or one that only this socket gets. Its data is JSON
-already and is never parsed: it is put between what the transport wants around it.
+already: it is put between what the transport wants around it, byte for byte.
 """
 
 from __future__ import annotations
@@ -44,25 +44,26 @@ def as_json(frame: LaneEntry) -> bytes:
     return b'{"id":"%b","event":%b,"data":%b}' % (
         frame.id.encode(),
         _quoted(frame.event),
-        frame.data,
+        _readable(frame.data),
     )
 
 
 def as_packet(frame: LaneEntry, *, ids: bool) -> bytes:
     """Return `frame` as an Engine.IO message (4) with a Socket.IO event (2, protocol 5)."""
+    event, data = _quoted(frame.event), _readable(frame.data)
     if ids:
-        return b'42[%b,%b,"%b"]' % (_quoted(frame.event), frame.data, frame.id.encode())
-    return b"42[%b,%b]" % (_quoted(frame.event), frame.data)
+        return b'42[%b,%b,"%b"]' % (event, data, frame.id.encode())
+    return b"42[%b,%b]" % (event, data)
 
 
 def as_server_sent(frame: LaneEntry) -> bytes:
     """Return `frame` as an event of a `text/event-stream`."""
-    data = frame.data
+    data = _readable(frame.data)
     if b"\n" in data or b"\r" in data:  # JSON that was written over several lines
         data = b"\ndata: ".join(data.splitlines())
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (
         frame.id.encode(),
-        frame.event.replace(b"\n", b" ").replace(b"\r", b" "),
+        _one_line(frame.event),
         data,
     )
 
@@ -70,3 +71,21 @@ def as_server_sent(frame: LaneEntry) -> bytes:
 @lru_cache(maxsize=256)
 def _quoted(event: bytes) -> bytes:
     return orjson.dumps(event.decode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=256)
+def _one_line(event: bytes) -> bytes:
+    name = event.decode("utf-8", "replace")
+    return name.replace("\n", " ").replace("\r", " ").encode()
+
+
+def _readable(data: bytes) -> bytes:
+    """Return `data` as it is; if somebody has written what is no JSON, its text as a JSON string.
+
+    A client that cannot read an event ends the connection, comes back, and is sent it again.
+    """
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return orjson.dumps(data.decode("utf-8", "replace"))
+    return data

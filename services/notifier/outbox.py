@@ -124,7 +124,8 @@ class Outbox:
 
     def cut(self) -> None:
         """End the connection without waiting for the other side."""
-        CUT_OFF.inc()
+        if not self.lost:
+            CUT_OFF.inc()
         self._transport.abort()
 
     async def _drain(self) -> None:

@@ -61,10 +61,11 @@ class Polling:
             self._forget_stall()
 
     async def fetch(self) -> list[bytes]:
-        """Wait for packets and take them all."""
+        """Wait for packets and take them all; none once it has stopped and all were taken."""
         self.fetching = True
         try:
-            await self._filled.wait()
+            if not self._stopped:
+                await self._filled.wait()
         finally:
             self.fetching = False
         return self.take()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import orjson
 import structlog
@@ -23,6 +23,18 @@ from services.notifier.session import Session
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry
 
+RESERVED: Final = frozenset(
+    {
+        b"connect",
+        b"connect_error",
+        b"disconnect",
+        b"disconnecting",
+        b"newListener",
+        b"removeListener",
+    }
+)
+"""Names that no event may have: a client that is sent one takes it for an error in the protocol."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -34,14 +46,22 @@ class SocketIOTransport:
     def __init__(self, engine: EngineSocket, *, ids: bool) -> None:
         self._engine = engine
         self._ids = ids
+        self._connected = False
 
     def offer(self, *entries: LaneEntry) -> bool:
-        if entries[0].event == frames.CONNECTED:
+        if not self._connected:
+            self._connected = True
             # Only now: what the client causes once it knows its ID must not be missed.
             self._engine.send(b"40" + orjson.dumps({"sid": entries[0].socket_id.decode()}))
             if not self._ids:
                 return True
-        return self._engine.send_all([frames.as_packet(each, ids=self._ids) for each in entries])
+        return self._engine.send_all(
+            [
+                frames.as_packet(each, ids=self._ids)
+                for each in entries
+                if each.event not in RESERVED
+            ]
+        )
 
     async def room(self) -> None:
         await self._engine.room()

@@ -12,6 +12,7 @@ from aiohttp import hdrs, web
 
 from services.notifier.admission import Admission
 from services.notifier.callers import caller_of
+from services.notifier.closing import Close
 from services.notifier.engineio import EngineSocket
 from services.notifier.hub import Hub
 from services.notifier.limits import Timing
@@ -31,8 +32,16 @@ class SocketIORoute:
         self._timing = timing
         self._engines: dict[bytes, EngineSocket] = {}
 
+    def close_all(self, code: Close) -> None:
+        """Close all Engine.IO sessions, those too over which nobody is connected."""
+        for engine in list(self._engines.values()):
+            engine.close(code)
+
     def routes(self) -> list[web.RouteDef]:
-        return [web.get("/socket.io/", self.get), web.post("/socket.io/", self.post)]
+        return [
+            web.get("/socket.io/", self.get, allow_head=False),
+            web.post("/socket.io/", self.post),
+        ]
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         """Answer a handshake, a poll, or a WebSocket."""
@@ -54,8 +63,8 @@ class SocketIORoute:
         engine = self._polled(request)
         try:
             async with asyncio.timeout(self._timing.connect_within_s):
-                text = await request.text()
-        except (UnicodeDecodeError, LookupError, TimeoutError):
+                text = (await request.read()).decode()
+        except (UnicodeDecodeError, TimeoutError):
             engine.end()
             raise _bad_request(3, "Bad request") from None
         except web.HTTPRequestEntityTooLarge:
@@ -78,7 +87,8 @@ class SocketIORoute:
     def _new(self, request: web.Request) -> EngineSocket:
         caller = caller_of(request)
         slot = self._admission.enter(caller)
-        sid = secrets.token_urlsafe(15)
+        # As hard to guess as a socket ID: who knows it is sent events.
+        sid = secrets.token_urlsafe(18)
 
         def ended() -> None:
             self._engines.pop(_digest(sid), None)

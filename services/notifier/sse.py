@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 import orjson
+import structlog
 from aiohttp import HttpVersion11, hdrs, web
 
 from services.notifier import frames
@@ -25,6 +26,8 @@ RETRY_MS: Final = (1000, 4000)
 """After what time an `EventSource` comes back; each is told another one."""
 
 COMMENT: Final = b":\n\n"
+
+logger = structlog.stdlib.get_logger()
 
 
 class SseTransport:
@@ -75,7 +78,7 @@ class SseRoute:
 
     async def connect(self, request: web.Request) -> web.StreamResponse:
         socket_id = request.query.get("socketId")
-        last_event_id = request.headers.get("Last-Event-ID", request.query.get("lastEventId"))
+        last_event_id = request.headers.get("Last-Event-ID") or request.query.get("lastEventId")
         if socket_id is None:
             # An EventSource that was never given its socket ID says where it was all the same.
             last_event_id = request.query.get("lastEventId")
@@ -113,6 +116,9 @@ class SseRoute:
                 session = await self._hub.resume(socket_id, last_event_id, transport)
             await self._beat(transport)
         except UnavailableError:
+            transport.close(Close.TRY_AGAIN)
+        except Exception:
+            logger.exception("session_not_begun")
             transport.close(Close.TRY_AGAIN)
         finally:
             if session is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import structlog
@@ -18,6 +19,7 @@ from services.notifier.session import Session
 from services.notifier.textsocket import TextSocket
 from shared.errors import UnavailableError
 from shared.progress import LaneEntry
+from shared.tasks import end
 
 logger = structlog.stdlib.get_logger()
 
@@ -58,16 +60,17 @@ class WebSocketRoute:
         try:
             socket = await TextSocket.accept(request, timing=self._timing)
             self._pings.add(socket)
+            # It is heard meanwhile: to be brought up to date can take longer than an answer to a
+            # ping may.
+            beginning = asyncio.create_task(self._begin(request, socket))
             try:
-                session = await self._begin(request, socket)
-                try:
-                    while await socket.receive() is not None:
-                        pass  # clients have nothing to say
-                finally:
-                    if session is not None:
-                        self._hub.leave(session)
+                while await socket.receive() is not None:
+                    pass  # clients have nothing to say
             finally:
                 self._pings.remove(socket)
+                await end(beginning)
+                if not beginning.cancelled() and (session := beginning.result()) is not None:
+                    self._hub.leave(session)
         finally:
             slot.leave()
         return socket.socket

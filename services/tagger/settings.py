@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -13,6 +14,8 @@ from services.tagger.providers.choose import AUTO, PROVIDERS
 from services.tagger.providers.provider import Price
 from services.tagger.rules import Rules, read_rules
 from shared.settings import Port, Settings
+
+DAY_S: Final = 24 * 3600
 
 
 class TaggerSettings(Settings):
@@ -97,14 +100,18 @@ class TaggerSettings(Settings):
 
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
     max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
-    claim_after_ms: int = Field(15_000, ge=100, validation_alias="TAGLINE_CLAIM_AFTER_MS")
-    attempt_timeout_s: float = Field(180, gt=0, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S")
+    claim_after_ms: int = Field(
+        15_000, ge=100, le=DAY_S * 1000, validation_alias="TAGLINE_CLAIM_AFTER_MS"
+    )
+    attempt_timeout_s: float = Field(
+        180, gt=0, le=DAY_S, validation_alias="TAGLINE_ATTEMPT_TIMEOUT_S"
+    )
     """How long one attempt may take in all."""
 
     max_age_s: float = Field(0, ge=0, validation_alias="TAGLINE_MAX_AGE_S")
     """How long after it was accepted a photo is still begun; 0 is for ever."""
 
-    grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
+    grace_s: float = Field(10, ge=0, le=DAY_S, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping tagger goes on with what it has begun."""
 
     @field_validator("vocabulary", mode="before")
@@ -125,6 +132,20 @@ class TaggerSettings(Settings):
         if name not in (known := (AUTO, *PROVIDERS)):
             raise ValueError(f"must be one of {', '.join(known)}")
         return name
+
+    @field_validator("openai_base_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        try:
+            parts = urlsplit(url)
+            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            raise ValueError("must be an address such as https://models.example/v1")
+        return url
 
     @field_validator("prices", mode="before")
     @classmethod

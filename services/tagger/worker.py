@@ -89,7 +89,10 @@ def _pipeline(settings: TaggerSettings) -> Pipeline:
 async def _open(
     settings: TaggerSettings, pipeline: Pipeline, socket: Path | None, opened: AsyncExitStack
 ) -> tuple[Health, Worker]:
-    blobs = open_store(settings.blob_url)
+    try:
+        blobs = open_store(settings.blob_url)
+    except ValueError as error:
+        raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
     try:
         health = await opened.enter_async_context(serving_health(settings, blobs, socket))
         # It answers while the model is loaded, but takes no photos yet.
@@ -127,7 +130,9 @@ def _leave_after(seconds: float) -> None:
 
 @contextlib.contextmanager
 def _event_loop() -> Iterator[EventLoopThread]:
-    loop: EventLoopThread = LoopThread(logging.getLogger(__name__))
+    quiet = logging.getLogger(__name__)
+    quiet.setLevel(logging.WARNING)  # where a setting is bad, one line on stderr says so
+    loop: EventLoopThread = LoopThread(quiet)
     loop.start(timeout=5.0)
     set_event_loop_thread(loop)
     try:

@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from services.notifier.limits import MAX_BYTES
+from services.notifier.limits import MAX_BYTES, Timing
 from shared import keys
 from shared.photos import MOST_WATCHED, Photos
 from tests.support.notifier import connect, database, notifier, tell, tell_many
@@ -225,3 +225,32 @@ async def test_an_idle_lane_is_kept_fresh_so_that_its_next_event_is_no_gap(
         await tell(redis, socket.socket_id, "at last")
         await redis.xtrim(lane, maxlen=2, approximate=False)
         assert await socket.hear_data(1) == ["at last"]
+
+
+async def test_a_client_that_answers_pings_is_waited_for_however_long_a_resume_takes(
+    redis_url: str,
+) -> None:
+    async with (
+        notifier(redis_url, timing=Timing(ping_every_s=1)) as url,
+        database(redis_url) as redis, aiohttp.ClientSession() as web,
+    ):  # fmt: skip
+        async with connect(url, web) as socket:
+            query = {"socketId": socket.socket_id, "lastEventId": socket.position}
+        await redis.client_pause(3000, all=False)  # longer than a silent one is given
+        async with connect(url, web, **query) as socket:
+            assert socket.connected["resumed"] is True
+
+
+async def test_a_client_that_leaves_as_it_is_resumed_is_let_go_at_once(redis_url: str) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis, aiohttp.ClientSession() as web,
+    ):  # fmt: skip
+        async with connect(url, web) as socket:
+            query = {"socketId": socket.socket_id, "lastEventId": socket.position}
+        await redis.client_pause(60_000, all=False)
+        try:
+            websocket = await web.ws_connect(f"{url}/ws", params=query)
+            await websocket.close()
+        finally:
+            await redis.client_unpause()
+        assert websocket.close_code == 1000  # its close was answered

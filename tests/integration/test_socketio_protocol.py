@@ -3,71 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from services.notifier.limits import Timing
 from tests.support.notifier import connect, database, notifier, tell
-
-PATH = "/socket.io/"
-
-
-class Polling:
-    """An Engine.IO session over long polling."""
-
-    def __init__(self, url: str, web: aiohttp.ClientSession) -> None:
-        self._url = url + PATH
-        self._web = web
-        self.query = {"EIO": "4", "transport": "polling"}
-        self.handshake: dict[str, Any] = {}
-
-    async def open(self) -> None:
-        [packet] = await self.get()
-        assert packet[0] == "0"
-        self.handshake = orjson.loads(packet[1:])
-        self.query["sid"] = self.handshake["sid"]
-
-    async def get(self, **more: str) -> list[str]:
-        async with self._web.get(self._url, params={**self.query, **more}) as response:
-            assert response.status == 200, await response.text()
-            assert response.headers["Content-Type"] == "text/plain; charset=UTF-8"
-            return (await response.text()).split("\x1e")
-
-    async def post(self, *packets: str) -> int:
-        body = "\x1e".join(packets)
-        async with self._web.post(self._url, params=self.query, data=body) as response:
-            assert response.status != 200 or await response.text() == "ok"
-            return response.status
-
-
-@asynccontextmanager
-async def polling(url: str) -> AsyncIterator[Polling]:
-    async with aiohttp.ClientSession() as web:
-        client = Polling(url, web)
-        await client.open()
-        yield client
-
-
-@asynccontextmanager
-async def websocket(url: str, **query: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    params = {"EIO": "4", "transport": "websocket", **query}
-    async with (
-        aiohttp.ClientSession() as web,
-        web.ws_connect(url + PATH, params=params) as socket,
-    ):
-        yield socket
-
-
-async def hear(socket: aiohttp.ClientWebSocketResponse) -> str:
-    async with asyncio.timeout(20):
-        message = await socket.receive()
-    assert message.type is aiohttp.WSMsgType.TEXT, message
-    return str(message.data)
+from tests.support.socketio_packets import PATH, Polling, hear, polling, websocket
 
 
 async def test_a_websocket_shakes_hands_connects_and_hears_events(redis_url: str) -> None:
@@ -306,6 +250,15 @@ async def test_who_is_taken_over_is_disconnected_and_so_stays_away(
                     assert await hear(client) == "41"
                     await client.receive()
                     assert client.close_code == 4001
+
+
+async def test_who_leaves_is_not_counted_among_those_that_were_cut_off(redis_url: str) -> None:
+    before = REGISTRY.get_sample_value("tagline_cut_offs_total")
+    async with notifier(redis_url) as url, websocket(url) as socket:
+        await hear(socket)
+        await socket.send_str("40")
+        await hear(socket)
+    assert REGISTRY.get_sample_value("tagline_cut_offs_total") == before
 
 
 async def test_an_unreadable_packet_ends_the_session(redis_url: str) -> None:

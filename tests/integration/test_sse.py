@@ -12,6 +12,7 @@ import orjson
 import pytest
 
 from services.notifier.limits import Timing
+from shared import keys
 from tests.support.notifier import connect, database, notifier, tell
 
 Event = dict[str, str]
@@ -91,6 +92,14 @@ async def test_the_cursor_may_stand_in_the_address_for_clients_without_headers(
             assert (await events.event())["data"] == '"missed"'
 
 
+async def test_a_header_without_an_id_leaves_the_cursor_in_the_address(redis_url: str) -> None:
+    async with notifier(redis_url) as url:
+        async with aiohttp.ClientSession() as web, connect(url, web) as socket:
+            query = {"socketId": socket.socket_id, "lastEventId": socket.position}
+        async with stream(url, params=query, headers={"Last-Event-ID": ""}) as events:
+            assert orjson.loads((await events.event())["data"])["resumed"] is True
+
+
 async def test_an_event_source_that_never_learnt_its_socket_id_begins_anew(
     redis_url: str,
 ) -> None:
@@ -138,3 +147,14 @@ async def test_the_last_event_says_why_the_stream_ends(redis_url: str) -> None:
             close = await events.event()
             assert orjson.loads(close["data"]) == {"code": 4001, "comeBack": False}
             assert await events.response.content.read() == b""
+
+
+async def test_a_fault_of_ours_is_told_as_one_that_passes(redis_url: str) -> None:
+    socket_id = "0-AAAAAAAAAAAAAAAAAAAAAAAA"
+    async with notifier(redis_url) as url, database(redis_url) as redis:
+        # Given what no service of ours writes, and cannot read
+        await redis.zadd(keys.watched(socket_id), {"not a number": 1})
+        async with stream(url, params={"socketId": socket_id, "lastEventId": "1-0"}) as events:
+            close = await events.event()
+    assert close["event"] == "close"
+    assert orjson.loads(close["data"]) == {"code": 1013, "comeBack": True}

@@ -16,6 +16,7 @@ from tests.support.api import picture
 from tests.support.notifier import connect, database, notifier
 from tests.support.processes import ServiceProcess
 from tests.support.requests import FORM, form, part, request
+from tests.support.socketio_packets import hear, websocket
 from tests.support.waiting import wait_until
 
 SOCKETS = 20
@@ -44,6 +45,23 @@ async def test_told_to_stop_it_sends_everybody_elsewhere_and_exits_with_0(redis_
     assert codes == [1001] * SOCKETS
     assert b'event: close\ndata: {"code":1001,"comeBack":true}' in rest
     assert output.index("service_draining") < output.index("service_stopped")
+
+
+async def test_told_to_stop_it_closes_socketio_clients_that_are_not_connected_too(
+    redis_url: str,
+) -> None:
+    with ServiceProcess("notifier", {"REDIS_URL": redis_url, "TAGLINE_GRACE_S": "60"}) as service:
+        url = service.wait_ready().url
+        async with websocket(url) as waiting, websocket(url) as left:
+            await hear(waiting)
+            await hear(left)
+            await left.send_str("40")
+            await hear(left)
+            await left.send_str("41")
+            stopping = asyncio.to_thread(service.terminate, timeout_s=30)
+            code, *_ = await asyncio.gather(stopping, waiting.receive(), left.receive())
+            assert [waiting.close_code, left.close_code] == [1001, 1001]
+    assert code == 0
 
 
 async def test_what_it_logs_names_no_socket_id(redis_url: str) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from services.gateway.settings import GatewaySettings
+from services.tagger.settings import TaggerSettings
 from shared.origins import is_allowed
 from shared.settings import load
+
+TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,10 @@ from shared.settings import load
         ("TAGLINE_ALLOWED_ORIGINS", "http://[", "is no origin"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example\n", "must be an address"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example?key=1", "must be an address"),
+        ("OPENAI_BASE_URL", "nope", "must be an address"),
+        ("OPENAI_BASE_URL", "https://models.example:99999/v1", "must be an address"),
+        ("TAGLINE_CLAIM_AFTER_MS", "9" * 30, "less than or equal to 86400000"),
+        ("TAGLINE_GRACE_S", "1e9", "less than or equal to 86400"),
         ("TAGLINE_RETENTION_S", "99999999999999999999", "less than or equal to 315360000"),
     ],
 )
@@ -42,7 +49,7 @@ def test_a_setting_that_cannot_be_meant_is_a_line_and_exit_code_2(
     monkeypatch.setenv(variable, value)
 
     with pytest.raises(SystemExit) as ended:
-        load(GatewaySettings)
+        load(TaggerSettings if variable in TAGGERS else GatewaySettings)
 
     assert ended.value.code == 2
     [line] = capsys.readouterr().err.splitlines()
