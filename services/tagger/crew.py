@@ -101,13 +101,14 @@ async def _keep_all(processes: Sequence[Process], stop: asyncio.Event) -> None:
 
 
 async def _keep(process: Process) -> None:
-    """Start it, if it does not run yet, and again whenever it ends."""
-    pause_s = PAUSE_S
+    """Start it, if it has not been yet, and again whenever it ends."""
+    started, pause_s = process.pid is not None, PAUSE_S
     while True:
         began_s = time.monotonic()
         try:
-            if not process.running:
+            if not started:
                 await process.start()
+            started = False
             logger.info("process_started", process=process.number, pid=process.pid)
             await process.ended()
             why = f"code {process.code}"

@@ -40,10 +40,6 @@ class Process:
         """The exit code, negative of a signal; None while it runs."""
         return self._process.returncode if self._process else None
 
-    @property
-    def running(self) -> bool:
-        return self._process is not None and self._process.returncode is None
-
     async def start(self) -> None:
         """Start it, in place of the last one. Raises `RuntimeError` if none is to be had."""
         self._bury()

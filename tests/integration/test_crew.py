@@ -161,7 +161,7 @@ async def test_none_outlives_a_killed_parent(settings: dict[str, str]) -> None:
         await wait_until(lambda: not any(map(is_running, family)), timeout_s=60, what=str(family))
 
 
-async def test_ctrl_c_while_it_starts_ends_it_quietly(
+async def test_it_outlives_the_first_as_it_begins_and_ctrl_c_ends_it_quietly(
     settings: dict[str, str], folder: Path
 ) -> None:
     # Given no Redis, without which the first does not begin
@@ -169,6 +169,9 @@ async def test_ctrl_c_while_it_starts_ends_it_quietly(
     with ServiceProcess("tagger", settings) as tagger:
         await wait_until(lambda: children(tagger), timeout_s=60)
         assert readiness(tagger) == (503, {"status": "starting", "checks": {}})
+        os.kill(children(tagger).pop(), signal.SIGKILL)
+        await wait_until(lambda: len(children(tagger)) == 2, timeout_s=60)
+        assert "process_ended" in tagger.output
         os.killpg(tagger.pid, signal.SIGINT)
         await wait_until(lambda: tagger.returncode is not None, timeout_s=60)
         assert tagger.returncode == 0
