@@ -64,15 +64,24 @@ class S3Server:
 
     def unfinished(self) -> int:
         """How many uploads in parts have neither ended nor been given up."""
+        return len(self._listed(f"/buckets/{BUCKET}/.uploads"))
+
+    def parts(self) -> int:
+        """How many parts of these it keeps."""
+        uploads = self._listed(f"/buckets/{BUCKET}/.uploads")
+        return sum(path.endswith(".part") for each in uploads for path in self._listed(each))
+
+    def _listed(self, folder: str) -> list[str]:
+        """The paths of what is in a folder of the filer; none if it never was."""
         request = urllib.request.Request(  # noqa: S310 - http
-            f"{self._filer}/buckets/{BUCKET}/.uploads/", headers={"Accept": "application/json"}
+            f"{self._filer}{folder}/", headers={"Accept": "application/json"}
         )
         try:
             with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
-                return len(json.load(answer)["Entries"] or [])
+                return [each["FullPath"] for each in json.load(answer)["Entries"] or []]
         except urllib.error.HTTPError as error:
             error.close()
-            return 0  # there never was one
+            return []
 
     @property
     def _filer(self) -> str:
