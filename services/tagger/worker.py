@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent import futures
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 import structlog
 from dramatiq import Worker
@@ -34,6 +36,7 @@ from shared.blobs import open_store
 from shared.health import Health
 from shared.redis import check_keeps_all, closing, connect, once_there
 from shared.serve import COLLECT_AFTER
+from shared.tasks import end
 
 LOOK_EVERY_S: Final = 0.5
 """How soon a signal is heard at the latest. The kernel may give it to any thread, and Python calls
@@ -42,6 +45,8 @@ its handler in this one, which a wait without end would keep from it."""
 LAST_WORDS_S: Final = 10.0
 """How long a tagger may take, after its grace, to hand back what it holds and to say farewell. What
 Redis has not heard by then it finds out by itself, by leases that lapse."""
+
+T = TypeVar("T")
 
 logger = structlog.stdlib.get_logger()
 
@@ -58,25 +63,47 @@ def run(settings: TaggerSettings, socket: Path | None = None) -> None:
         signal.signal(number, lambda *_: stop.set())
     with _event_loop() as loop:
         opened = AsyncExitStack()
-        health, worker = loop.run_coroutine(_open(settings, pipeline, socket, opened))
         try:
-            # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
-            worker.broker.emit_after("process_boot")
-            gc.set_threshold(COLLECT_AFTER)
-            gc.freeze()  # what is there by now stays, and need not be looked at again
-            worker.start()
-            health.starting = False
-            logger.info("tagger_started", port=settings.port, threads=settings.threads)
-            while not stop.wait(LOOK_EVERY_S):
+            opening = _unless(stop, _open(settings, pipeline, socket, opened))
+            begun = asyncio.run_coroutine_threadsafe(opening, loop.loop)
+            while not futures.wait([begun], timeout=LOOK_EVERY_S).done:
                 pass
-            health.draining = True
-            logger.info("tagger_draining", grace_s=settings.grace_s)
-            _leave_after(settings.grace_s + LAST_WORDS_S)
-            worker.stop(timeout=round(settings.grace_s * 1000))
-            worker.broker.close()
+            if (tagger := begun.result()) is not None:
+                _take_photos(settings, *tagger, stop)
         finally:
             loop.run_coroutine(opened.aclose())
     logger.info("tagger_stopped")
+
+
+async def _unless(stop: threading.Event, opening: Coroutine[Any, Any, T]) -> T | None:
+    """Return what `opening` returns; None if there is no more need of it."""
+    task = asyncio.create_task(opening)
+    while not (task.done() or stop.is_set()):
+        await asyncio.wait([task], timeout=LOOK_EVERY_S)
+    if stop.is_set():
+        _leave_after(LAST_WORDS_S)
+        await end(task)
+        return None
+    return task.result()
+
+
+def _take_photos(
+    settings: TaggerSettings, health: Health, worker: Worker, stop: threading.Event
+) -> None:
+    # Dramatiq's own command line would say so; TimeLimit and the like wait for it.
+    worker.broker.emit_after("process_boot")
+    gc.set_threshold(COLLECT_AFTER)
+    gc.freeze()  # what is there by now stays, and need not be looked at again
+    worker.start()
+    health.starting = False
+    logger.info("tagger_started", port=settings.port, threads=settings.threads)
+    while not stop.wait(LOOK_EVERY_S):
+        pass
+    health.draining = True
+    logger.info("tagger_draining", grace_s=settings.grace_s)
+    _leave_after(settings.grace_s + LAST_WORDS_S)
+    worker.stop(timeout=round(settings.grace_s * 1000))
+    worker.broker.close()
 
 
 def _pipeline(settings: TaggerSettings) -> Pipeline:
@@ -93,22 +120,16 @@ async def _open(
         blobs = open_store(settings.blob_url)
     except ValueError as error:
         raise ValueError(f"TAGLINE_BLOB_URL {error}") from None
-    try:
-        health = await opened.enter_async_context(serving_health(settings, blobs, socket))
-        # It answers while the model is loaded, but takes no photos yet.
-        health.starting = True
-        async with closing(connect(settings.redis_url)) as redis:
-            await once_there(lambda: _announce(redis, pipeline))
-        tools = await opened.enter_async_context(opened_tools(settings, blobs))
-        health.add("provider", tools.gate.check)
-        broker = build_broker(settings)
-        running = await opened.enter_async_context(
-            opened_running(settings, tools, pipeline, broker)
-        )
-        return health, build_worker(settings, tools, pipeline, broker, running)
-    except BaseException:
-        await opened.aclose()
-        raise
+    health = await opened.enter_async_context(serving_health(settings, blobs, socket))
+    # It answers while the model is loaded, but takes no photos yet.
+    health.starting = True
+    async with closing(connect(settings.redis_url)) as redis:
+        await once_there(lambda: _announce(redis, pipeline))
+    tools = await opened.enter_async_context(opened_tools(settings, blobs))
+    health.add("provider", tools.gate.check)
+    broker = build_broker(settings)
+    running = await opened.enter_async_context(opened_running(settings, tools, pipeline, broker))
+    return health, build_worker(settings, tools, pipeline, broker, running)
 
 
 async def _announce(redis: Redis, pipeline: Pipeline) -> None:

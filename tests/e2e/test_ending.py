@@ -8,11 +8,12 @@ import signal
 import sys
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.e2e.stack import running_stack
 from tests.support.api import Api, picture
-from tests.support.clients import websocket
+from tests.support.clients import get, websocket
 from tests.support.openai_server import OpenAIServer
 from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
@@ -81,3 +82,24 @@ def test_a_tagger_hears_of_its_end_by_whichever_thread_the_kernel_tells(
         ctypes.CDLL(None).tgkill(tagger.pid, other, signal.SIGTERM)
 
         assert tagger._started().wait(60) == 0
+
+
+async def test_a_tagger_that_waits_for_its_database_ends_when_it_is_told_to(
+    tmp_path: Path,
+) -> None:
+    environment = {
+        "REDIS_URL": f"unix://{tmp_path}/redis.sock",
+        "TAGLINE_BLOB_URL": tmp_path.as_uri(),
+        "OPENAI_API_KEY": "sk-test",
+    }
+    with ServiceProcess("tagger", environment) as tagger:
+
+        async def waits() -> bool:
+            try:
+                _, answer = await get(f"{tagger.url}/readyz")
+            except aiohttp.ClientConnectionError:
+                return False
+            return bool(answer["status"] == "starting")
+
+        await wait_until(waits, timeout_s=60)
+        assert tagger.terminate() == 0
