@@ -20,15 +20,23 @@ class Alone(Middleware):
     A worker that dies takes all that it holds with it, and each message pays with a death. Were
     the last one not lived alone, whatever ran beside a poison message would end as poison, too.
     While such a message runs, or waits for what runs to end, its worker fetches nothing, and
-    gives back what it has not started: by `hand_back`. What is stuck, beyond its time, is not
-    waited for: its message has gone on.
+    gives back what it has not started: by `hand_back`. It is not begun before all that is held
+    besides it, which `others` tells, has ended or is back in its queue: a death counts for that,
+    too. What is stuck, beyond its time, is not waited for: its message has gone on.
 
     The first of all middleware: what it waits is not on any other's clock.
     """
 
-    def __init__(self, *, max_deaths: int, hand_back: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        *,
+        max_deaths: int,
+        hand_back: Callable[[], None],
+        others: Callable[[StreamMessage], bool],
+    ) -> None:
         self._last_deaths = max_deaths - 1
         self._hand_back = hand_back
+        self._others = others
         self._changed = threading.Condition()
         self._running: dict[int, StreamMessage] = {}  # by thread
         self._alone: StreamMessage | None = None
@@ -64,11 +72,14 @@ class Alone(Middleware):
             if self.wanted:
                 return
             self._alone = message
-        self._hand_back()
-        with self._changed:
-            while self._runs() and not self._stopping:
+        # What was being fetched when this was wanted comes only now.
+        while True:
+            self._hand_back()
+            others = self._others(message)
+            with self._changed:
+                if self._stopping or not (others or self._runs()):
+                    break
                 self._changed.wait(LOOK_EVERY_S)
-        self._hand_back()
 
     def begin(self, message: StreamMessage) -> bool:
         """Note that `message` starts in this thread; False if it must not, beside another."""

@@ -105,6 +105,7 @@ class RedisStreamsConsumer(Consumer):
         self._look_at = 0.0
         self._due_soon = False
         self._handing_over = False
+        self._fetching = False
 
     def __next__(self) -> StreamMessage | None:
         if not self._ready:
@@ -117,10 +118,22 @@ class RedisStreamsConsumer(Consumer):
                 return message
         return None
 
+    def holds_besides(self, message: StreamMessage) -> bool:
+        """Say whether another one is held that is not stuck, or may be on its way here."""
+        return self._fetching or self._held.besides(message)
+
     def _fill(self) -> None:
-        if not self._may_fetch():
+        # Before it is looked whether it may: who has it stop sees one of both.
+        self._fetching = True
+        try:
+            if may_fetch := self._may_fetch():
+                self._fetch_some()
+        finally:
+            self._fetching = False
+        if not may_fetch:
             time.sleep(IDLE_PAUSE_S)
-            return
+
+    def _fetch_some(self) -> None:
         if not self._held.wait_for_room(self._block_ms / 1000):
             return
         try:

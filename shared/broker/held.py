@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from .entries import StreamMessage
@@ -23,6 +24,7 @@ class Held:
         self._prefetch = prefetch
         self._several = max(1, prefetch // 4)
         self._messages: dict[Place, StreamMessage] = {}
+        self._leaving = 0
         self._changed = threading.Condition()
 
     def add(self, message: StreamMessage) -> None:
@@ -83,6 +85,23 @@ class Held:
     def all_by_stream(self) -> dict[str, list[str]]:
         """Return the ids of the entries held, by stream."""
         return by_stream(self._all())
+
+    def besides(self, message: StreamMessage) -> bool:
+        """Say whether another message is held that is not stuck."""
+        with self._changed:
+            others = (each for each in self._messages.values() if each is not message)
+            return self._leaving > 0 or not all(each.overdue for each in others)
+
+    @contextmanager
+    def leaving(self) -> Iterator[None]:
+        """Have what is lost in the body count as held until its end."""
+        with self._changed:
+            self._leaving += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._leaving -= 1
 
     def places(self) -> set[Place]:
         """Return where the entries held are."""

@@ -10,6 +10,7 @@ from dramatiq.common import iter_queue
 from dramatiq.middleware import SkipMessage, TimeLimit
 
 from .alone import Alone
+from .consumer import RedisStreamsConsumer
 from .entries import POISON, StreamMessage
 from .limits import WORK_MARGIN_MS
 
@@ -23,7 +24,9 @@ class Holding(Middleware):
 
     def __init__(self, *, max_work_ms: int, max_deaths: int) -> None:
         self.draining = False
-        self.alone = Alone(max_deaths=max_deaths, hand_back=self._hand_back)
+        self.alone = Alone(
+            max_deaths=max_deaths, hand_back=self._hand_back, others=self._holds_besides
+        )
         self._max_work_ms = max_work_ms
         self._worker: Worker | None = None
 
@@ -94,6 +97,15 @@ class Holding(Middleware):
             waiting = self.take_waiting(queue_name)
             if waiting:
                 consumer.requeue_messages(waiting)
+
+    def _holds_besides(self, message: StreamMessage) -> bool:
+        threads = self._worker.consumers.values() if self._worker is not None else ()
+        consumers = [each.consumer for each in threads]
+        return any(
+            each.holds_besides(message)
+            for each in consumers
+            if isinstance(each, RedisStreamsConsumer)
+        )
 
     def _skip(self, message: StreamMessage, why: str) -> NoReturn:
         # To skip a message is to store None as its result, which is not ours to say.

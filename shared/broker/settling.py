@@ -71,13 +71,14 @@ class Settling:
     def hand_back_entries(self, ids_by_stream: dict[str, list[str]]) -> None:
         """The same, for entries by stream."""
         for stream, ids in ids_by_stream.items():
-            self._held.lose(stream, ids)
             give = partial(self._give, stream, ids)
-            try:
-                give()
-            except ConnectionClosed as error:
-                logger.warning("Messages go to others later. %s", error)
-                self._keeper.settle_later(give)
+            with self._held.leaving():
+                self._held.lose(stream, ids)
+                try:
+                    give()
+                except ConnectionClosed as error:
+                    logger.warning("Messages go to others later. %s", error)
+                    self._keeper.settle_later(give)
 
     def _give(self, stream: str, ids: Sequence[str]) -> None:
         try:
