@@ -154,17 +154,7 @@ class Attempts:
                     *(self._noted(first, traceparent) if first else ()),
                 ],
             )
-        match reply:
-            case [b"started", flat, facts, answer]:
-                record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
-                return record.knowing(
-                    orjson.loads(facts) if facts else None,
-                    Answer(asked[record.locale], answer) if asked and answer else None,
-                )
-            case [b"over"]:
-                return Claim.OVER
-            case _:
-                return Claim.LOST
+        return _claimed(reply, asked)
 
     def _noted(self, first: FirstStep, traceparent: str) -> list[Any]:
         return [
@@ -296,3 +286,17 @@ class Attempts:
             for record, now, then in zip(records, found, ours, strict=True)
             if tuple(now) != then
         ]
+
+
+def _claimed(reply: Any, asked: Mapping[str, str] | None) -> Record | Claim:
+    match reply:
+        case [b"started", flat, facts, answer]:
+            record = Record.of(dict(zip(flat[::2], flat[1::2], strict=True)))
+            return record.knowing(
+                orjson.loads(facts) if facts else None,
+                Answer(asked[record.locale], answer) if asked and answer else None,
+            )
+        case [b"over"]:
+            return Claim.OVER
+        case _:
+            return Claim.LOST

@@ -72,21 +72,24 @@ def serve(
         tracing.start(service, otlp_endpoint)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, build, address, unanswered, options))
-    except UnicodeError:  # of a name that no host can have
-        print(f"{service}: TAGLINE_BIND cannot be {bind!r}: it is no address", file=sys.stderr)  # noqa: T201
-        return 2
-    except ValueError as error:
-        print(f"{service}: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    except OSError as error:
-        if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-            print(f"{service}: TAGLINE_BIND cannot be {bind!r}: {error.strerror}", file=sys.stderr)  # noqa: T201
-            return 2
-        print(f"{service}: cannot serve on {bind}:{port}: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return 1
+    except (ValueError, OSError) as error:
+        code, why = _why_not(error, bind, port)
+        print(f"{service}: {why}", file=sys.stderr)  # noqa: T201
+        return code
     finally:
         tracing.stop()
     return 0
+
+
+def _why_not(error: ValueError | OSError, bind: str, port: int) -> tuple[int, str]:
+    """Return the exit code and the line for a service that could not start."""
+    if isinstance(error, UnicodeError):  # of a name that no host can have
+        return 2, f"TAGLINE_BIND cannot be {bind!r}: it is no address"
+    if isinstance(error, ValueError):
+        return 2, str(error)
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return 2, f"TAGLINE_BIND cannot be {bind!r}: {error.strerror}"
+    return 1, f"cannot serve on {bind}:{port}: {error.strerror}"
 
 
 async def _serve(

@@ -14,6 +14,7 @@ import pytest
 from tests.e2e.stack import running_stack
 from tests.support.api import Api, picture
 from tests.support.clients import get, websocket
+from tests.support.needs import missing
 from tests.support.openai_server import OpenAIServer
 from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
@@ -65,10 +66,11 @@ async def test_they_end_by_themselves_and_leave_to_others_what_they_held(tmp_pat
                 await wait_until(complete, timeout_s=90)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread of one's choice")
 def test_a_tagger_hears_of_its_end_by_whichever_thread_the_kernel_tells(
     redis_url: str, tmp_path: Path
 ) -> None:
+    if sys.platform != "linux":
+        missing("only Linux tells a thread of one's choice")
     environment = {
         "REDIS_URL": redis_url,
         "TAGLINE_BLOB_URL": tmp_path.as_uri(),

@@ -10,20 +10,35 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pytest
 
 from tests.support.api import Api
+from tests.support.needs import missing
 from tests.support.openai_server import OpenAIServer
 from tests.support.openai_stack import photo, until_complete, uploaded
 from tests.support.processes import ServiceProcess, descendants, is_running
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes in /proc")
+
+@pytest.fixture(autouse=True)
+def linux() -> None:
+    if sys.platform != "linux":
+        missing("only Linux tells of processes in /proc")
+
+
+class Crew(NamedTuple):
+    """A tagger of several processes, what is around it, and photos."""
+
+    openai: OpenAIServer
+    gateway: ServiceProcess
+    tagger: ServiceProcess
+    ids: list[int]
 
 
 @pytest.fixture
@@ -68,17 +83,26 @@ def told(tagger: ServiceProcess, metric: str) -> list[float]:
 
 
 def children(tagger: ServiceProcess) -> set[int]:
+    """Its processes: each leads a group. A decoder that only begins is called as its parent is."""
     family = descendants(tagger.pid).items()
-    return {pid for pid, command in family if "services.tagger.child" in command}
+    called = [pid for pid, command in family if "services.tagger.child" in command]
+    return {pid for pid in called if leads_its_group(pid)}
+
+
+def leads_its_group(pid: int) -> bool:
+    try:
+        return os.getpgid(pid) == pid
+    except ProcessLookupError:
+        return False
 
 
 def left(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-async def test_a_process_that_dies_costs_no_photo_and_the_others_go_on(
-    settings: dict[str, str], folder: Path
-) -> None:
+@asynccontextmanager
+async def four_in_work(settings: dict[str, str]) -> AsyncIterator[Crew]:
+    """A tagger of two processes, which hold two photos each, and wait for the provider."""
     async with OpenAIServer() as openai:
         settings |= {"OPENAI_BASE_URL": openai.url, "TAGLINE_THREADS": "2"}
         settings |= {"TAGLINE_CLAIM_AFTER_MS": "3000", "TAGLINE_GRACE_S": "60"}
@@ -88,60 +112,78 @@ async def test_a_process_that_dies_costs_no_photo_and_the_others_go_on(
         ):
             gateway.wait_ready(timeout_s=60)
             tagger.wait_ready(timeout_s=60)
-            both = children(tagger)
-            assert len(both) == 2
+            yield Crew(openai, gateway, tagger, await in_work(openai, gateway, first=0))
 
-            # Given four photos in work, where a process takes two
-            openai.answering.clear()
-            ids = await uploaded(gateway, [photo(number) for number in range(4)])
-            await wait_until(lambda: openai.in_flight == 4, timeout_s=60)
-            api = Api(gateway.url)
-            found = [(await api.get(f"/api/photos/{each}/jobs")).json for each in ids]
-            jobs = [
-                (await api.get(f"/api/jobs/{each['items'][0]['jobId']}")).json for each in found
-            ]
-            workers = {int(job["attempts"][-1]["worker"].split(":")[1]) for job in jobs}
-            assert workers == both
 
-            # If one is killed, I expect it to come back, and no photo to be missing
-            killed, sibling = both
-            os.kill(killed, signal.SIGKILL)
-            await wait_until(lambda: "process_ended" in tagger.output, timeout_s=60)
-            tagger.wait_ready(timeout_s=60)
-            now = children(tagger)
-            assert len(now) == 2
-            assert sibling in now
-            openai.answering.set()
-            await until_complete(gateway, ids, timeout_s=60)
+async def in_work(openai: OpenAIServer, gateway: ServiceProcess, *, first: int) -> list[int]:
+    openai.answering.clear()
+    ids = await uploaded(gateway, [photo(number) for number in range(first, first + 4)])
+    await wait_until(lambda: openai.in_flight == 4, timeout_s=60)
+    return ids
 
-            # I expect the metrics of both, and the death to be counted
-            ends = "tagline_photo_seconds_count"
-            await wait_until(lambda: sum(told(tagger, ends)) == 4, timeout_s=60)
-            assert told(tagger, "tagline_processes_ended_total") == [1]
-            assert len(told(tagger, "process_resident_memory_bytes")) == 3
 
-            # If one stands still, I expect the tagger not to be ready, and to be alive
-            os.kill(sibling, signal.SIGSTOP)
-            status, answer = readiness(tagger)
-            assert (status, answer["status"]) == (503, "not ready")
-            assert set(answer["checks"]) == {"process 1", "process 2"}
-            assert ask(tagger, "/healthz") == (200, '{"status":"ok"}')
-            os.kill(sibling, signal.SIGCONT)
-            tagger.wait_ready(timeout_s=60)
+async def workers_of(crew: Crew) -> set[int]:
+    """The processes that work on its photos."""
+    api = Api(crew.gateway.url)
+    found = [(await api.get(f"/api/photos/{each}/jobs")).json for each in crew.ids]
+    jobs = [(await api.get(f"/api/jobs/{each['items'][0]['jobId']}")).json for each in found]
+    return {int(job["attempts"][-1]["worker"].split(":")[1]) for job in jobs}
 
-            # If it is told to stop, I expect both to end what they have begun
-            openai.answering.clear()
-            ids = await uploaded(gateway, [photo(number) for number in range(10, 14)])
-            await wait_until(lambda: openai.in_flight == 4, timeout_s=60)
-            tagger.signal(signal.SIGTERM)
-            await wait_until(lambda: tagger.output.count("tagger_draining") == 2, timeout_s=60)
-            assert readiness(tagger) == (503, {"status": "draining", "checks": {}})
-            openai.answering.set()
-            await wait_until(lambda: tagger.returncode is not None, timeout_s=60)
-            assert tagger.returncode == 0
-            assert not any(map(is_running, now))
-            assert left(folder) == []
-            await until_complete(gateway, ids, timeout_s=10)
+
+async def test_a_process_that_dies_costs_no_photo_and_the_others_go_on(
+    settings: dict[str, str],
+) -> None:
+    async with four_in_work(settings) as crew:
+        tagger, both = crew.tagger, children(crew.tagger)
+        assert len(both) == 2
+        assert await workers_of(crew) == both
+
+        # If one is killed, I expect it to come back, and no photo to be missing
+        killed, sibling = both
+        os.kill(killed, signal.SIGKILL)
+        await wait_until(lambda: "process_ended" in tagger.output, timeout_s=60)
+        tagger.wait_ready(timeout_s=60)
+        now = children(tagger)
+        assert len(now) == 2
+        assert sibling in now
+        crew.openai.answering.set()
+        await until_complete(crew.gateway, crew.ids, timeout_s=60)
+
+        # I expect the metrics of both, and the death to be counted
+        ends = "tagline_photo_seconds_count"
+        await wait_until(lambda: sum(told(tagger, ends)) == 4, timeout_s=60)
+        assert told(tagger, "tagline_processes_ended_total") == [1]
+        assert len(told(tagger, "process_resident_memory_bytes")) == 3
+
+
+async def test_one_that_stands_still_is_told_and_all_end_what_they_have_begun(
+    settings: dict[str, str], folder: Path
+) -> None:
+    async with four_in_work(settings) as crew:
+        tagger, both = crew.tagger, children(crew.tagger)
+        crew.openai.answering.set()
+        await until_complete(crew.gateway, crew.ids, timeout_s=60)
+
+        # If one stands still, I expect the tagger not to be ready, and to be alive
+        os.kill(min(both), signal.SIGSTOP)
+        status, answer = readiness(tagger)
+        assert (status, answer["status"]) == (503, "not ready")
+        assert set(answer["checks"]) == {"process 1", "process 2"}
+        assert ask(tagger, "/healthz") == (200, '{"status":"ok"}')
+        os.kill(min(both), signal.SIGCONT)
+        tagger.wait_ready(timeout_s=60)
+
+        # If it is told to stop, I expect both to end what they have begun
+        ids = await in_work(crew.openai, crew.gateway, first=10)
+        tagger.signal(signal.SIGTERM)
+        await wait_until(lambda: tagger.output.count("tagger_draining") == 2, timeout_s=60)
+        assert readiness(tagger) == (503, {"status": "draining", "checks": {}})
+        crew.openai.answering.set()
+        await wait_until(lambda: tagger.returncode is not None, timeout_s=60)
+        assert tagger.returncode == 0
+        assert not any(map(is_running, both))
+        assert left(folder) == []
+        await until_complete(crew.gateway, ids, timeout_s=10)
 
 
 async def test_none_outlives_a_killed_parent(settings: dict[str, str]) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -48,6 +49,18 @@ async def write(redis: Redis, socket_id: str, events: Sequence[tuple[bytes, byte
         await pipeline.execute()
 
 
+@asynccontextmanager
+async def connected(redis_url: str, auth: str = "") -> AsyncIterator[tuple[Redis, Any, str]]:
+    """The database, a Socket.IO client's socket, and its ID, once it is connected."""
+    async with notifier(redis_url) as url, database(redis_url) as redis, websocket(url) as socket:
+        await hear(socket)
+        await socket.send_str("40" + auth)
+        socket_id = orjson.loads((await hear(socket))[2:])["sid"]
+        if auth:
+            assert "connected" in await hear(socket)
+        yield redis, socket, socket_id
+
+
 async def test_what_is_no_json_reaches_a_plain_websocket_as_text(redis_url: str) -> None:
     async with (
         notifier(redis_url) as url, database(redis_url) as redis, aiohttp.ClientSession() as web,
@@ -75,12 +88,7 @@ async def test_what_is_no_json_reaches_server_sent_events_as_text(redis_url: str
 
 @pytest.mark.parametrize("auth", ["", '{"resume":true}'], ids=["names", "ids"])
 async def test_what_is_no_json_reaches_socketio_as_text(redis_url: str, auth: str) -> None:
-    async with notifier(redis_url) as url, database(redis_url) as redis, websocket(url) as socket:
-        await hear(socket)
-        await socket.send_str("40" + auth)
-        socket_id = orjson.loads((await hear(socket))[2:])["sid"]
-        if auth:
-            assert "connected" in await hear(socket)
+    async with connected(redis_url, auth) as (redis, socket, socket_id):
         await write(redis, socket_id, ODD)
         events = [orjson.loads((await hear(socket))[2:]) for _ in READ]
         assert [tuple(each[:2]) for each in events] == READ
@@ -90,12 +98,7 @@ async def test_what_is_no_json_reaches_socketio_as_text(redis_url: str, auth: st
 async def test_an_event_named_connected_connects_nobody_a_second_time(
     redis_url: str, auth: str
 ) -> None:
-    async with notifier(redis_url) as url, database(redis_url) as redis, websocket(url) as socket:
-        await hear(socket)
-        await socket.send_str("40" + auth)
-        socket_id = orjson.loads((await hear(socket))[2:])["sid"]
-        if auth:
-            assert "connected" in await hear(socket)
+    async with connected(redis_url, auth) as (redis, socket, socket_id):
         await write(redis, socket_id, [(b"connected", b"1"), (b"photo:progress", b"2")])
         assert (await hear(socket)).startswith('42["connected",1')
         assert (await hear(socket)).startswith('42["photo:progress",2')
@@ -106,10 +109,7 @@ async def test_names_that_socketio_has_for_itself_are_not_sent_there(redis_url: 
         b"connect", b"connect_error", b"disconnect", b"disconnecting", b"newListener",
         b"removeListener",
     ]  # fmt: skip
-    async with notifier(redis_url) as url, database(redis_url) as redis, websocket(url) as socket:
-        await hear(socket)
-        await socket.send_str("40")
-        socket_id = orjson.loads((await hear(socket))[2:])["sid"]
+    async with connected(redis_url) as (redis, socket, socket_id):
         await write(redis, socket_id, [(name, b"{}") for name in [*reserved, b"heard", *reserved]])
         await write(redis, socket_id, [(b"last", b"{}")])
         assert await hear(socket) == '42["heard",{}]'
