@@ -41,6 +41,25 @@ WATCH_STAGES: Final = """(() => {
 """Notes every state that a stage of the modal has had, and every value of its bar."""
 
 
+ANSWER_LATE: Final = """(() => {
+    const ended = new Promise((resolve) => {
+        window.WebSocket = class extends WebSocket {
+            constructor(...given) {
+                super(...given);
+                this.addEventListener('message', ({ data }) => {
+                    if (data.includes('photo:complete')) setTimeout(resolve);
+                });
+            }
+        };
+    });
+    const { set } = Object.getOwnPropertyDescriptor(XMLHttpRequestEventTarget.prototype, 'onload');
+    Object.defineProperty(XMLHttpRequest.prototype, 'onload', {
+        set(hear) { set.call(this, (event) => ended.then(() => hear.call(this, event))); },
+    });
+})()"""
+"""Has the page hear of an upload's answer once a photo's last event has come."""
+
+
 def page_settings() -> dict[str, str]:
     """Return what the gateway is told so that it serves the page."""
     assert (PAGE / "index.html").is_file(), "the page is not built: make web/dist/.made"

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.e2e.page import (
+    ANSWER_LATE,
     CAT,
     WATCH_STAGES,
     at_rest,
@@ -205,6 +206,18 @@ async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser)
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open("/photos/999999")
         await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
+
+
+async def test_a_photo_that_is_complete_before_its_upload_is_answered_is_shown_so(
+    stack: Stack, browser: Browser
+) -> None:
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        await page.add_init_script(ANSWER_LATE)
+        await page.reload()
+        await pick(page, CAT)
+        await expect(modal(page).get_by_role("link", name="Voir la photo")).to_be_visible()
+        await expect(stage(page, "done")).to_have_attribute("data-state", "done")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Events, Photo, Told } from "../src/events.ts";
-import { type Live, type LiveMap, merge, ofPhoto } from "../src/live/merge.ts";
+import { begun, type Live, type LiveMap, merge, ofPhoto } from "../src/live/merge.ts";
 
 const NOW = 1_760_000_000_000;
 
@@ -154,4 +154,21 @@ test("a photo that is no more is gone", () => {
 test("what is told of a batch changes no photo", () => {
   const before: LiveMap = new Map([[1, ofPhoto(PHOTO)]]);
   expect(merge(before, told("batch:progress", { batchId: "b" }), NOW)).toBe(before);
+});
+
+test("what an answer says of a job does not undo what its events have said before", () => {
+  const accepted = { id: 1, jobId: "job-1", message: "Photo uploadée" };
+  expect(begun(accepted, undefined, undefined)).toMatchObject({ ...accepted, status: "queued" });
+
+  const complete = ofPhoto({ ...PHOTO, status: "complete", stage: "done", progress: 100 });
+  expect(begun(accepted, complete, undefined)).toBeUndefined();
+  expect(begun(accepted, { ...complete, status: "error" }, undefined)).toBeUndefined();
+});
+
+test("a job that is put back begins anew under its id, unless its events are there", () => {
+  const failed: Live = { ...ofPhoto(PHOTO), status: "error" };
+  const again = { id: 1, jobId: "job-1" };
+  expect(begun(again, failed, failed)).toMatchObject({ status: "queued" });
+  expect(begun(again, { ...failed }, failed)).toBeUndefined();
+  expect(begun({ id: 1, jobId: "job-2" }, failed, undefined)).toMatchObject({ progress: 0 });
 });

@@ -86,6 +86,31 @@ export function ofPhoto(photo: Photo, before?: Live): Live {
   };
 }
 
+/**
+ * Return what is live of a photo whose job has begun, as its answer says; undefined if events were
+ * faster, the last one maybe. `before`: what is known now; `was`: what was known when the job was
+ * asked for, for one that is put back keeps its id.
+ */
+export function begun(
+  live: Pick<Live, "id" | "jobId"> & Partial<Live>,
+  before: Live | undefined,
+  was: Live | undefined,
+): Live | undefined {
+  const ofIt = before && (before.jobId === live.jobId || before.jobId === "");
+  if (ofIt && (before !== was || !ended(before))) return undefined;
+  return {
+    batchId: before?.batchId ?? null,
+    status: "queued",
+    stage: null,
+    progress: before?.jobId === live.jobId ? before.progress : 0,
+    message: "",
+    attempt: before?.attempt ?? 0,
+    error: null,
+    ...(before?.photo && { photo: before.photo }),
+    ...live,
+  };
+}
+
 type PhotoTold = Exclude<Told, { event: "snapshot" | "batch:progress" | "batch:complete" }>;
 
 function changed(live: Live, told: PhotoTold, now: number): Live {

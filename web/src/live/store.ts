@@ -7,7 +7,7 @@ import type { Photo } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import type { Told } from "../events.ts";
 import { follow, type Progress, type State } from "../progress.ts";
-import { ended, type Live, type LiveMap, merge, ofPhoto } from "./merge.ts";
+import { begun, ended, type Live, type LiveMap, merge, ofPhoto } from "./merge.ts";
 
 interface LiveStore {
   photos: LiveMap;
@@ -85,25 +85,22 @@ export function watchAll(photos: readonly Photo[]): void {
   for (const photo of photos) if (photo.processing) watch(photo.id);
 }
 
-/** Say what a photo is before any event of it has come: it was accepted, or is tried again. */
-export function expect(live: Pick<Live, "id" | "jobId"> & Partial<Live>): void {
-  const photos = new Map(useLive.getState().photos);
-  const before = photos.get(live.id);
-  if (before && before.jobId === live.jobId && !ended(before)) return; // events were faster
-  const fresh: Live = {
-    batchId: before?.batchId ?? null,
-    status: "queued",
-    stage: null,
-    progress: before?.jobId === live.jobId ? before.progress : 0,
-    message: "",
-    attempt: before?.attempt ?? 0,
-    error: null,
-    ...(before?.photo && { photo: before.photo }),
-    ...live,
-  };
-  photos.set(live.id, fresh);
-  useLive.setState({ photos });
+/** Return what is known of a photo at this moment. */
+export function known(id: number): Live | undefined {
+  return useLive.getState().photos.get(id);
+}
+
+/**
+ * Say what a photo is before any event of its job has come: it was accepted, or is tried again.
+ * `was`: what was known of it before. Returns false if events were faster, which then hold.
+ */
+export function expect(live: Pick<Live, "id" | "jobId"> & Partial<Live>, was?: Live): boolean {
+  const before = known(live.id);
+  const fresh = begun(live, before, was);
+  if (!fresh) return false;
+  useLive.setState(({ photos }) => ({ photos: new Map(photos).set(live.id, fresh) }));
   tell(fresh, before);
+  return true;
 }
 
 /** In components: what is live of a photo, undefined if nothing is known. */

@@ -5,8 +5,8 @@ import { patchPhoto } from "../api/queries.ts";
 import { api } from "../api/routes.ts";
 import type { Photo, Priority } from "../api/types.ts";
 import { messages } from "../i18n/locale.ts";
-import { ended } from "../live/merge.ts";
-import { expect, socketId, useLive, watch } from "../live/store.ts";
+import { ended, type Live } from "../live/merge.ts";
+import { expect, known, socketId, watch } from "../live/store.ts";
 import { toast } from "../toasts/toasts.tsx";
 import { cancelItem, revived } from "../upload/control.ts";
 import { itemOfPhoto } from "../upload/groups.ts";
@@ -22,16 +22,18 @@ export interface Again {
 export async function retag(ids: readonly number[], again: Again): Promise<void> {
   const socket = await socketId();
   await toldFor(ids, ["in_work", "not_found"], async (id) => {
+    const was = known(id);
     const { jobId } = await api.retag(id, socket, again);
-    restarted(id, jobId);
+    restarted(id, jobId, was);
   });
 }
 
 /** Try a photo again that has failed or was cancelled. */
 export async function retry(photo: Photo): Promise<void> {
   await toldFor([photo], ["in_work"], async ({ id }) => {
-    const job = useLive.getState().photos.get(id)?.jobId || photo.jobId;
-    restarted(id, (await revived(job)) ?? (await api.retag(id, await socketId())).jobId);
+    const was = known(id);
+    const job = was?.jobId || photo.jobId;
+    restarted(id, (await revived(job)) ?? (await api.retag(id, await socketId())).jobId, was);
   });
 }
 
@@ -41,12 +43,12 @@ export async function cancel(photos: readonly Photo[]): Promise<void> {
 
 /** Say whether a photo is in work, as far as this page has heard. */
 export function inWork(photo: Photo): boolean {
-  const live = useLive.getState().photos.get(photo.id);
+  const live = known(photo.id);
   return live ? !ended(live) : photo.processing;
 }
 
-function restarted(id: number, jobId: string): void {
-  expect({ id, jobId });
+function restarted(id: number, jobId: string, was: Live | undefined): void {
+  if (!expect({ id, jobId }, was)) return;
   watch(id);
   patchPhoto(id, { status: "queued", processing: true, progress: 0, error: null, jobId });
 }

@@ -4,7 +4,7 @@ import { ApiError, explain } from "../api/problems.ts";
 import { api } from "../api/routes.ts";
 import { messages } from "../i18n/locale.ts";
 import { ended } from "../live/merge.ts";
-import { expect, socketId, useLive, watch } from "../live/store.ts";
+import { expect, known, socketId, watch } from "../live/store.ts";
 import { toast } from "../toasts/toasts.tsx";
 import { changeItems, type Group, type Item } from "./groups.ts";
 import { cancelSending, sendAll } from "./upload.ts";
@@ -20,7 +20,7 @@ export async function cancelGroup(group: Group): Promise<void> {
 }
 
 export async function cancelItem({ jobId, photoId }: Item): Promise<void> {
-  const live = photoId === undefined ? undefined : useLive.getState().photos.get(photoId);
+  const live = photoId === undefined ? undefined : known(photoId);
   const job = live?.jobId || jobId;
   if (!job || (live && ended(live))) return;
   await told(() => api.cancelJob(job), ["job_ended"]);
@@ -42,12 +42,11 @@ export async function retry(group: Group, items: readonly Item[]): Promise<void>
 
 async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
   if (photoId === undefined) return;
-  const live = useLive.getState().photos.get(photoId);
+  const live = known(photoId);
   const job = live?.jobId || jobId;
   const id = job && live?.status === "error" ? await revived(job) : undefined;
   const next = id ?? (await api.retag(photoId, await socketId())).jobId;
-  if (useLive.getState().photos.get(photoId) !== live) return; // its events were faster
-  expect({ id: photoId, jobId: next, attempt: live?.attempt ?? 0 });
+  expect({ id: photoId, jobId: next, attempt: live?.attempt ?? 0 }, live);
   watch(photoId);
 }
 

@@ -5,7 +5,7 @@ import { ApiError } from "../api/problems.ts";
 import { refreshPhotos } from "../api/queries.ts";
 import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
-import { expect, socketId, useLive, watch } from "../live/store.ts";
+import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
 import { send } from "./send.ts";
@@ -124,7 +124,7 @@ function accept(group: string, items: readonly Item[], accepted: readonly Accept
   void refreshPhotos();
   setTimeout(() => {
     for (const { id } of accepted) {
-      const live = useLive.getState().photos.get(id);
+      const live = known(id);
       if (!live?.attempt && live?.position === undefined) watch(id);
     }
   }, UNHEARD_MS);

@@ -4,7 +4,7 @@ import { ApiError, explain } from "../../api/problems.ts";
 import { api } from "../../api/routes.ts";
 import type { Job, ListedState } from "../../api/types.ts";
 import { messages } from "../../i18n/locale.ts";
-import { expect, watch } from "../../live/store.ts";
+import { expect, known, watch } from "../../live/store.ts";
 import { toast } from "../../toasts/toasts.tsx";
 import { refresh } from "./polled.ts";
 
@@ -38,13 +38,14 @@ export async function act(action: Action, job: Job): Promise<boolean> {
 export async function actAndTell(action: Action, job: Job): Promise<void> {
   const { action: say } = messages().queue;
   const id = `job-${job.jobId}`;
+  const was = known(job.photoId);
   try {
     if (!(await act(action, job))) toast.info(say.late(job.photoId), { id });
     else if (action === "cancel") toast.cancelled(say.cancelled(job.photoId), { id });
     else if (action === "drop") toast.info(say.dropped(job.photoId), { id });
     else {
       toast.success(say.retried(job.photoId), { id });
-      expect({ id: job.photoId, jobId: job.jobId, attempt: job.attempt });
+      expect({ id: job.photoId, jobId: job.jobId, attempt: job.attempt }, was);
       watch(job.photoId);
     }
   } catch (error) {
