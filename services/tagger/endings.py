@@ -34,7 +34,10 @@ logger = structlog.stdlib.get_logger()
 
 
 class Endings:
-    """Ends attempts. Raises `LeaseLostError` where it is no longer their turn."""
+    """Ends attempts. Raises `LeaseLostError` where it is no longer their turn.
+
+    While an end is written, the next message is on its way already.
+    """
 
     def __init__(self, broker: RedisStreamsBroker, *, max_attempts: int) -> None:
         self._broker = broker
@@ -118,6 +121,7 @@ class Endings:
             await self.fail(work, message, error)
             return
         delay_ms = backoff_ms(record, error)
+        message.make_room()
         if not await work.tools.attempts.retry(
             record,
             receipt=message.receipt,
@@ -158,6 +162,7 @@ class Endings:
         message: StreamMessage,
         ending: Callable[[Record], Ending],
     ) -> Finish:
+        message.make_room()
         return await work.tools.attempts.finish(
             record, receipt=message.receipt, ending=ending(record)
         )

@@ -263,6 +263,7 @@ class RedisStreamsConsumer(Consumer):
                 message.fail()
             message.sure_until = asked_at + self._limits.claim_after_ms / 1000
             message.make_sure = partial(self._keeper.make_sure, message, self._stopping)
+            message.make_room = partial(self._held.make_room, message)
             self._held.add(message)
             self._ready.append(message)
         # A blocking read may return one of each stream.

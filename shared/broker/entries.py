@@ -82,7 +82,8 @@ class StreamMessage(MessageProxy):
     acknowledged. `lost`: another worker holds it by now. `sure_until`: before that monotonic
     time, s, its lease has not lapsed. `retry`: set where a middleware has it tried again.
     `work_s`: how long it may be worked on before its lease is renewed no more; None before that
-    begins.
+    begins. `make_room`: call it where nothing is left to do but to settle the message by other
+    means, so that the next one is fetched meanwhile.
     """
 
     def __init__(self, message: Message[Any], receipt: Receipt, *, deaths: int) -> None:
@@ -95,6 +96,7 @@ class StreamMessage(MessageProxy):
         self.lost = False
         self.sure_until = 0.0
         self.make_sure: Callable[[], None] = _nothing
+        self.make_room: Callable[[], None] = _nothing
         self.retry: Retry | None = None
         self.work_s: float | None = None
         self._began_at = 0.0
@@ -111,7 +113,7 @@ class StreamMessage(MessageProxy):
 
 
 def _nothing() -> None:
-    """Make sure of a message that no consumer holds."""
+    """Do what there is to do for a message that no consumer holds."""
 
 
 def decode(data: bytes, queue_name: str) -> Message[Any]:

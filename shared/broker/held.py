@@ -18,12 +18,16 @@ MORE_ROOM_WAIT_S: Final = 0.003
 
 
 class Held:
-    """The messages a consumer holds, bounded by `prefetch`. Safe to use from many threads."""
+    """The messages a consumer holds, bounded by `prefetch`. Safe to use from many threads.
+
+    Those that are about to be settled do not count.
+    """
 
     def __init__(self, prefetch: int) -> None:
         self._prefetch = prefetch
         self._several = max(1, prefetch // 4)
         self._messages: dict[Place, StreamMessage] = {}
+        self._ending: set[Place] = set()
         self._leaving = 0
         self._changed = threading.Condition()
 
@@ -31,15 +35,23 @@ class Held:
         with self._changed:
             self._messages[message.receipt.stream, message.receipt.entry_id] = message
 
+    def make_room(self, message: StreamMessage) -> None:
+        """Note that `message` is about to be settled."""
+        place = message.receipt.stream, message.receipt.entry_id
+        with self._changed:
+            if place in self._messages:
+                self._ending.add(place)
+                self._changed.notify_all()
+
     def drop(self, message: StreamMessage) -> None:
         with self._changed:
-            self._messages.pop((message.receipt.stream, message.receipt.entry_id), None)
+            self._forget((message.receipt.stream, message.receipt.entry_id))
             self._changed.notify_all()
 
     def lose(self, stream: str, entry_ids: Iterable[str]) -> list[StreamMessage]:
         """Mark and forget what is not this consumer's any more; returns it."""
         with self._changed:
-            gone = [self._messages.pop((stream, entry_id), None) for entry_id in entry_ids]
+            gone = [self._forget((stream, entry_id)) for entry_id in entry_ids]
             lost = [message for message in gone if message is not None and not message.settled]
             for message in lost:
                 message.lost = True
@@ -65,7 +77,7 @@ class Held:
     def room(self) -> int:
         """Return how many more messages may be fetched."""
         with self._changed:
-            return max(0, self._prefetch - len(self._messages))
+            return max(0, self._prefetch - self._counted())
 
     def wait_for_room(self, timeout_s: float) -> bool:
         """Wait until messages may be fetched, for `timeout_s` at most."""
@@ -76,7 +88,14 @@ class Held:
             return True
 
     def _is_free(self, count: int) -> bool:
-        return len(self._messages) <= self._prefetch - count
+        return self._counted() <= self._prefetch - count
+
+    def _counted(self) -> int:
+        return len(self._messages) - len(self._ending)
+
+    def _forget(self, place: Place) -> StreamMessage | None:
+        self._ending.discard(place)
+        return self._messages.pop(place, None)
 
     def to_renew(self) -> dict[str, list[str]]:
         """Return the ids of the entries whose leases are to be renewed, by stream."""

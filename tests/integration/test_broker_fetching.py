@@ -450,6 +450,33 @@ def test_a_message_settled_by_a_script_of_the_caller_is_only_forgotten(
         assert fetch(consumer).args == (2,)
 
 
+def test_a_message_about_to_be_settled_makes_room_for_one_more(
+    broker: RedisStreamsBroker, client: redis.Redis
+) -> None:
+    for number in range(4):
+        broker.enqueue(message(number))
+    with consuming(broker, prefetch=1) as consumer:
+        first = fetch(consumer)
+        # When it says so, twice: it is one message all the same
+        first.make_room()
+        first.make_room()
+        second = fetch(consumer)
+        assert (first.args, second.args) == ((0,), (1,))
+        # Then it does not make room once more as it is settled
+        consumer.ack(first)
+        assert next(consumer) is None
+        consumer.ack(second)
+        third = fetch(consumer)
+        assert third.args == (2,)
+        # Nor does one that is not held any more
+        consumer.requeue([third])
+        third.make_room()
+        again = fetch(consumer)
+        assert again.args == (2,)
+        assert next(consumer) is None
+        assert (pending(client), waiting(client)) == (1, 2)
+
+
 def test_a_message_that_came_from_elsewhere_cannot_be_settled(broker: RedisStreamsBroker) -> None:
     with consuming(broker) as consumer, pytest.raises(TypeError, match="did not come from"):
         consumer.ack(dramatiq.MessageProxy(message()))
