@@ -34,8 +34,8 @@ POINTS: Final[dict[str, dict[str, Seam]]] = {
         "after_watch": Seam(AFTER, "shared.photos:Photos.watch"),
     },
     "tagger": {
-        "after_fetch": Seam(BEFORE, "shared.broker.consumer:RedisStreamsConsumer._take"),
-        "after_taking": Seam(AFTER, "shared.broker.consumer:RedisStreamsConsumer._take"),
+        "after_fetch": Seam(BEFORE, "shared.broker.intake:Intake.take"),
+        "after_taking": Seam(AFTER, "shared.broker.intake:Intake.take"),
         "before_claim": Seam(BEFORE, "shared.attempts:Attempts.claim"),
         "after_claim": Seam(AFTER, "shared.attempts:Attempts.claim"),
         "before_step": Seam(BEFORE, "shared.attempts:Attempts.step"),
