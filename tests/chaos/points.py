@@ -41,7 +41,7 @@ POINTS: Final[dict[str, dict[str, Seam]]] = {
         "before_step": Seam(BEFORE, "shared.attempts:Attempts.step"),
         "after_step": Seam(AFTER, "shared.attempts:Attempts.step"),
         "after_reading": Seam(AFTER, "shared.blobs.store:BlobStore.get"),
-        "after_decoding": Seam(AFTER, "shared.decoding.decoder:Decoder.decode"),
+        "after_decoding": Seam(AFTER, "shared.decoding.decoder:Decoder.read"),
         "before_turn": Seam(BEFORE, "services.tagger.shared_gate:SharedGate._wait"),
         "after_turn": Seam(AFTER, "services.tagger.shared_gate:SharedGate._wait"),
         "before_leaving_gate": Seam(BEFORE, "services.tagger.shared_gate:SharedGate._leave"),
