@@ -1,4 +1,4 @@
-"""One gateway for the tests that ask what it answers, and a tagger's moves beside it."""
+"""One gateway for the tests that ask what it answers, a tagger's moves beside it, and a broker."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import redis
 from deploy.local.server import EmbeddedServer
 from shared import keys
 from shared.attempts import Attempts, Finish
+from shared.broker import RedisStreamsBroker
 from shared.photos import Photos
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.tags import Tags
 from tests.support.api import Api
+from tests.support.broker import LONG_LEASE_MS, streams_broker
 from tests.support.invariants import check
 from tests.support.processes import ServiceProcess
 from tests.support.tagging import Queue, Tagger, Taken, first_step
@@ -74,6 +76,20 @@ class Bench:
             for _, fields in lane
             if fields[b"socket"] == socket_id.encode()
         ]
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    """A client of an empty Redis."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
+    """A broker whose leases do not lapse during a test, on an empty Redis."""
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+        yield broker
 
 
 @pytest.fixture(scope="session")
