@@ -6,6 +6,7 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -20,6 +21,20 @@ from shared.origins import as_sent
 logger = structlog.stdlib.get_logger()
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def listed(text: str) -> list[str]:
+    """Return the comma-separated parts of `text`; those of nothing but blanks are none."""
+    return [part for each in text.split(",") if (part := each.strip())]
+
+
+def is_web_address(url: str) -> bool:
+    """Say whether `url` names a server of HTTP, as in `https://photos.example:8443/path`."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that hold no address, a port too high
+        return False
 
 
 class Settings(BaseSettings):
@@ -48,6 +63,13 @@ class Settings(BaseSettings):
         return url
 
 
+class PhotoSettings(Settings):
+    """Settings of the services that have the photos' bytes; all of them are to have the same."""
+
+    blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
+    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+
+
 class ClientSettings(Settings):
     """Settings of the services that clients reach: who may come in, and from where."""
 
@@ -69,9 +91,8 @@ class ClientSettings(Settings):
     def _named_secrets(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        parts = filter(None, (part.strip() for part in text.split(",")))
         try:
-            keys = checked([read_key(part) for part in parts])
+            keys = checked([read_key(part) for part in listed(text)])
         except ValueError as error:
             raise ValueError(f"{error}; keys are comma-separated") from None
         if not keys:  # who sets it wants keys to be asked for
@@ -83,8 +104,7 @@ class ClientSettings(Settings):
     def _listed_origins(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        parts = filter(None, (part.strip() for part in text.split(",")))
-        return tuple(part if part == "*" else as_sent(part) for part in parts)
+        return tuple(part if part == "*" else as_sent(part) for part in listed(text))
 
     @field_validator("api_keys_file")
     @classmethod
