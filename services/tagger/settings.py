@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
-from services.tagger.providers.provider import Price
+from services.tagger.providers.provider import MOST_TAGS, Price
 from services.tagger.rules import Rules, read_rules
 from shared.settings import PhotoSettings, Port, is_web_address, listed
 
@@ -83,8 +83,7 @@ class TaggerSettings(PhotoSettings):
     vocabulary: Annotated[Rules, NoDecode] = Field(Rules(), validation_alias="TAGLINE_VOCABULARY")
     """What the file named there says."""
 
-    # Providers name a dozen things at most.
-    max_tags: int = Field(12, ge=1, le=12, validation_alias="TAGLINE_MAX_TAGS")
+    max_tags: int = Field(MOST_TAGS, ge=1, le=MOST_TAGS, validation_alias="TAGLINE_MAX_TAGS")
     """How many tags an analysis gives a photo."""
 
     min_confidence: float = Field(0, ge=0, le=1, validation_alias="TAGLINE_MIN_CONFIDENCE")
