@@ -16,6 +16,7 @@ from shared.broker import check_url
 from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.key_file import read_keys
 from shared.logging import Level
+from shared.messages import Locale
 from shared.origins import as_sent
 
 logger = structlog.stdlib.get_logger()
@@ -51,7 +52,7 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where spans are sent; none: there are none. OpenTelemetry reads it, and others, itself."""
 
-    locale: Literal["fr", "en"] = Field("fr", validation_alias="TAGLINE_LOCALE")
+    locale: Locale = Field("fr", validation_alias="TAGLINE_LOCALE")
     lanes: int = Field(16, ge=1, le=1024, validation_alias="PROGRESS_LANES")
     # Ten years: what is longer, the server's clock does not reach.
     retention_s: int = Field(600, ge=1, le=315_360_000, validation_alias="TAGLINE_RETENTION_S")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import structlog
 from aiohttp import web
@@ -27,6 +27,7 @@ from services.gateway.tracing import traceparent_of
 from shared import tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original, thumbnails
+from shared.broker import DEFAULT_PRIORITY, Priority
 from shared.errors import UnavailableError
 from shared.names import NAME_CHARS, cleaned
 from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
@@ -79,7 +80,7 @@ class RetagBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    priority: Literal["high", "normal", "low"] | None = None
+    priority: Priority | None = None
     fresh: bool = False
 
 
@@ -153,7 +154,7 @@ class PhotoRoutes:
         done = await self._photos.retag(
             record.id,
             job_id=job_id,
-            priority=body.priority or "normal",
+            priority=body.priority or DEFAULT_PRIORITY,
             fresh=body.fresh,
             socket_id=socket_id_in(request, None, lanes=self._lanes),
             traceparent=trace,

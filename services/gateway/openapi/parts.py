@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.gateway.requests import CURSOR_DIGITS
+from shared.keys import SOCKET_ID_PATTERN
+
 Json = dict[str, Any]
 
-SOCKET_ID_PATTERN: Final = "(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]{22,64}"
 UUID_PATTERN: Final = "^[0-9a-f-]{36}$"
 
 
@@ -76,7 +78,7 @@ IF_NONE_MATCH: Final = in_header("If-None-Match", "ETags at hand.", {"type": "st
 CURSOR: Final = in_query(
     "cursor",
     "`nextCursor` of the page before; empty for the first.",
-    {"type": "string", "pattern": "^[0-9]{0,16}$"},
+    {"type": "string", "pattern": f"^[0-9]{{0,{CURSOR_DIGITS}}}$"},
 )
 
 

@@ -9,7 +9,6 @@ from services.gateway.openapi.parts import (
     CURSOR,
     LOCATION,
     SOCKET_ID,
-    SOCKET_ID_PATTERN,
     TRACEPARENT,
     Json,
     answer,
@@ -20,7 +19,9 @@ from services.gateway.openapi.parts import (
     limit,
 )
 from services.gateway.photos import DEFAULT_LIMIT, MAX_FILTERS, MAX_ID, MAX_LIMIT
+from shared.keys import SOCKET_ID_PATTERN
 from shared.record import STATUSES
+from shared.tags import MOST_MATCHES
 
 ID: Final = in_path(
     "id", "The photo's id.", {"type": "integer", "minimum": 0, "maximum": MAX_ID, "examples": [123]}
@@ -41,7 +42,7 @@ _FILTERS: Final = [
     in_query(
         "q",
         "Only photos with a tag that starts like this, in any language, accents and case ignored; "
-        "2000 tags may at most.",
+        f"{MOST_MATCHES} tags may at most.",
         {"type": "string"},
     ),
 ]
