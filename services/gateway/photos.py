@@ -18,7 +18,7 @@ from services.gateway.requests import (
     cursor_in,
     json_body,
     json_response,
-    number_in,
+    limit_in,
     only_queries,
     socket_id_in,
     word_in,
@@ -36,8 +36,6 @@ from shared.tags import MOST_MATCHES, Tags, TooManyMatchesError
 
 PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 MAX_ID: Final = 2**53
 """Ids stay below it, so that every client's numbers hold them."""
 
@@ -106,7 +104,7 @@ class PhotoRoutes:
     async def list(self, request: web.Request) -> web.Response:
         only_queries(request, _QUERIES, repeatable=frozenset({"tag"}))
         owner = owner_of(request)
-        limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        limit = limit_in(request)
         before = cursor_in(request)
         status = word_in(request, "status", STATUSES)
         groups = await self._tag_groups(request, owner)

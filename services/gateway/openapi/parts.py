@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from services.gateway.requests import CURSOR_DIGITS
+from services.gateway.requests import CURSOR_DIGITS, DEFAULT_LIMIT, MAX_LIMIT
 from shared.keys import SOCKET_ID_PATTERN
 
 Json = dict[str, Any]
@@ -82,7 +82,7 @@ CURSOR: Final = in_query(
 )
 
 
-def limit(what: str, *, most: int, default: int) -> Json:
+def limit(what: str, *, most: int = MAX_LIMIT, default: int = DEFAULT_LIMIT) -> Json:
     """Return the query parameter that says how many things are on a page."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
     return in_query("limit", f"How many {what} at most.", schema)

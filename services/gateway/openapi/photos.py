@@ -18,7 +18,7 @@ from services.gateway.openapi.parts import (
     json_of,
     limit,
 )
-from services.gateway.photos import DEFAULT_LIMIT, MAX_FILTERS, MAX_ID, MAX_LIMIT
+from services.gateway.photos import MAX_FILTERS, MAX_ID
 from shared.keys import SOCKET_ID_PATTERN
 from shared.record import STATUSES
 from shared.tags import MOST_MATCHES
@@ -54,7 +54,7 @@ _LIST: Final = operation(
     "List photos, newest first",
     description="The pages stay stable while photos arrive. Where few photos fit the filters, "
     "a page may be short, and have one after it all the same.",
-    parameters=[limit("photos", most=MAX_LIMIT, default=DEFAULT_LIMIT), CURSOR, *_FILTERS],
+    parameters=[limit("photos"), CURSOR, *_FILTERS],
     answers={"200": answer("A page.", json_of("PhotoPage"))},
     errors=["bad_request", "search_too_wide", "unavailable"],
 )
