@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.photos import MAX_WATCHERS
-from tests.integration.conftest import Bench, Keyed
-from tests.support.api import CAT, Api, new_socket_id
+from tests.support.api import CAT, Api, Keyed, new_socket_id
+from tests.support.tagging import Bench
 
 
 async def test_a_photo_is_analysed_again_by_a_new_job(anna: Api, bench: Bench) -> None:
