@@ -6,7 +6,6 @@ import sys
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
-from urllib.parse import urlsplit
 
 import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -27,15 +26,6 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 def listed(text: str) -> list[str]:
     """Return the comma-separated parts of `text`; those of nothing but blanks are none."""
     return [part for each in text.split(",") if (part := each.strip())]
-
-
-def is_web_address(url: str) -> bool:
-    """Say whether `url` names a server of HTTP, as in `https://photos.example:8443/path`."""
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets that hold no address, a port too high
-        return False
 
 
 class Settings(BaseSettings):

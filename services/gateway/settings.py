@@ -10,8 +10,9 @@ from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.gateway.addresses import Network
+from shared.addresses import is_web_address
 from shared.serve import IDLE_S
-from shared.settings import ClientSettings, PhotoSettings, Port, is_web_address, listed
+from shared.settings import ClientSettings, PhotoSettings, Port, listed
 
 
 class GatewaySettings(ClientSettings, PhotoSettings):

@@ -12,7 +12,8 @@ from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
 from services.tagger.providers.provider import MOST_TAGS, Price
 from services.tagger.rules import Rules, read_rules
-from shared.settings import PhotoSettings, Port, is_web_address, listed
+from shared.addresses import is_web_address
+from shared.settings import PhotoSettings, Port, listed
 
 DAY_S: Final = 24 * 3600
 
