@@ -10,7 +10,8 @@ class TaglineError(Exception):
 class UnavailableError(TaglineError):
     """Redis, the blob store or the decoder is away; what was asked may or may not have happened.
 
-    `what`: `redis`, `blobs` or `decoder`; in a check of readiness also `provider`, with a `text`.
+    `what`: `redis`, `blobs` or `decoder`; in a check of readiness also `provider` or `process`,
+    with a `text`.
     """
 
     def __init__(self, what: str, text: str | None = None) -> None:

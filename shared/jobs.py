@@ -12,8 +12,7 @@ from pydantic.alias_generators import to_camel
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.broker import MESSAGE
-from shared.broker.keys import GROUP
+from shared.broker import GROUP, MESSAGE, Priority
 from shared.commands import TAGGING, tag_photo_entry
 from shared.pages import Page, Pages
 from shared.photos import cancelled
@@ -66,7 +65,7 @@ class Job(_View):
     photo_id: int
     batch_id: str | None
     queue: str
-    priority: Literal["high", "normal", "low"]
+    priority: Priority
     state: State
     attempt: int
     enqueued_at: Time

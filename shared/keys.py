@@ -15,7 +15,8 @@ SHARD = "{tagline:0}"
 TAGGING_QUEUE = "tagging"
 """The queue that carries photos from the gateway to the taggers."""
 
-_SOCKET_ID = re.compile(r"(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]{22,64}")
+SOCKET_ID_PATTERN = r"(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]{22,64}"
+_SOCKET_ID = re.compile(SOCKET_ID_PATTERN)
 
 
 def photo(photo_id: int) -> str:

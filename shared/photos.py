@@ -19,8 +19,7 @@ import orjson
 from redis.asyncio import Redis
 
 from shared import keys, messages
-from shared.broker import MESSAGE, Entry
-from shared.broker.keys import GROUP
+from shared.broker import GROUP, MESSAGE, Entry
 from shared.commands import PHOTO_ID_PLACEHOLDER, TAGGING, tag_photo_entry
 from shared.events import PhotoCancelled
 from shared.pages import Page, Pages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import redis.exceptions
 import structlog
@@ -28,6 +29,7 @@ __all__ = [
     "connect",
     "connect_blocking",
     "durability",
+    "memory_of",
     "once_there",
     "script",
 ]
@@ -120,6 +122,19 @@ def script(client: Redis, name: str) -> AsyncScript:
     return client.register_script(text_of(name))
 
 
+async def memory_of(client: Redis) -> dict[str, Any]:
+    """Return what the server says of its memory, nothing where it does not let us ask.
+
+    Raises `UnavailableError`.
+    """
+    with away_is_unavailable():
+        try:
+            found: dict[str, Any] = await client.info("memory")
+        except redis.exceptions.NoPermissionError:
+            return {}
+    return found
+
+
 async def check_keeps_all(client: Redis) -> None:
     """Raise `ValueError` if the server throws data away when its memory is full, or is no Redis.
 
@@ -136,11 +151,7 @@ async def check_keeps_all(client: Redis) -> None:
 
 async def _evicts(client: Redis) -> str | None:
     """Return the policy by which the server evicts keys, None if it keeps all."""
-    with away_is_unavailable():
-        try:
-            memory = await client.info("memory")
-        except redis.exceptions.NoPermissionError:
-            return None
+    memory = await memory_of(client)
     policy = str(memory.get("maxmemory_policy", NO_EVICTION))
     return None if policy == NO_EVICTION else policy
 

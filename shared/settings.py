@@ -15,11 +15,17 @@ from shared.broker import check_url
 from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.key_file import read_keys
 from shared.logging import Level
+from shared.messages import Locale
 from shared.origins import as_sent
 
 logger = structlog.stdlib.get_logger()
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+def listed(text: str) -> list[str]:
+    """Return the comma-separated parts of `text`; those of nothing but blanks are none."""
+    return [part for each in text.split(",") if (part := each.strip())]
 
 
 class Settings(BaseSettings):
@@ -36,7 +42,7 @@ class Settings(BaseSettings):
     otlp_endpoint: str | None = Field(None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     """Where spans are sent; none: there are none. OpenTelemetry reads it, and others, itself."""
 
-    locale: Literal["fr", "en"] = Field("fr", validation_alias="TAGLINE_LOCALE")
+    locale: Locale = Field("fr", validation_alias="TAGLINE_LOCALE")
     lanes: int = Field(16, ge=1, le=1024, validation_alias="PROGRESS_LANES")
     # Ten years: what is longer, the server's clock does not reach.
     retention_s: int = Field(600, ge=1, le=315_360_000, validation_alias="TAGLINE_RETENTION_S")
@@ -46,6 +52,13 @@ class Settings(BaseSettings):
     def _known_scheme(cls, url: str) -> str:
         check_url(url)
         return url
+
+
+class PhotoSettings(Settings):
+    """Settings of the services that have the photos' bytes; all of them are to have the same."""
+
+    blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
+    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
 
 
 class ClientSettings(Settings):
@@ -69,9 +82,8 @@ class ClientSettings(Settings):
     def _named_secrets(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        parts = filter(None, (part.strip() for part in text.split(",")))
         try:
-            keys = checked([read_key(part) for part in parts])
+            keys = checked([read_key(part) for part in listed(text)])
         except ValueError as error:
             raise ValueError(f"{error}; keys are comma-separated") from None
         if not keys:  # who sets it wants keys to be asked for
@@ -83,8 +95,7 @@ class ClientSettings(Settings):
     def _listed_origins(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        parts = filter(None, (part.strip() for part in text.split(",")))
-        return tuple(part if part == "*" else as_sent(part) for part in parts)
+        return tuple(part if part == "*" else as_sent(part) for part in listed(text))
 
     @field_validator("api_keys_file")
     @classmethod

@@ -10,14 +10,12 @@ from aiohttp import web
 
 from services.gateway.callers import owner_of
 from services.gateway.errors import Problem, not_found
-from services.gateway.requests import cursor_in, json_response, number_in, only_queries, word_in
+from services.gateway.requests import cursor_in, json_response, limit_in, only_queries, word_in
 from shared.jobs import LISTED, JobRecord, Jobs
 from shared.photos import Photos
 
 JOB: Final = r"/api/jobs/{id:[0-9a-f-]{36}}"
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 
 logger = structlog.stdlib.get_logger()
 
@@ -46,7 +44,7 @@ class JobRoutes:
             owner_of(request),
             [state] if state else LISTED,
             before=cursor_in(request),
-            limit=number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT),
+            limit=limit_in(request),
         )
         return json_response(
             {"items": [job.view() for job in page.items], "nextCursor": page.next or None}

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from typing import Final
 
-import redis.exceptions
 import structlog
 from redis.asyncio import Redis
 
 from services.gateway.errors import almost_full
-from shared.redis import away_is_unavailable
+from shared.redis import memory_of
 
 MOST: Final = 0.95
 """How much of its memory is for accepting. What has been accepted has the rest to be worked on:
@@ -45,10 +44,6 @@ class Memory:
             raise almost_full()
 
     async def _is_full(self) -> bool:
-        with away_is_unavailable():
-            try:
-                memory = await self._redis.info("memory")
-            except redis.exceptions.NoPermissionError:
-                return False
+        memory = await memory_of(self._redis)
         most_bytes = int(memory.get("maxmemory", 0))
         return bool(most_bytes) and int(memory["used_memory"]) > MOST * most_bytes

@@ -31,6 +31,9 @@ _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _PLAIN: Final = re.compile(r'form-data; name="([^"*\\]*)"(?:; filename="([^"*\\]*)")?')
 """What browsers send. All else that HTTP knows, RFC 5987 and escapes, is slower to read."""
 
+_ENDED: Final = b""
+"""Comes after the last part; the bytes of a part are never none."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -128,10 +131,6 @@ class Parts:
     def _check_envelope(self) -> None:
         if self._taken_bytes > self._allowed_bytes:
             raise too_long(ENVELOPE_BYTES, "besides its photos")
-
-
-_ENDED: Final = b""
-"""Comes after the last part; the bytes of a part are never none."""
 
 
 def _malformed(why: str) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import structlog
 from aiohttp import web
@@ -18,7 +18,7 @@ from services.gateway.requests import (
     cursor_in,
     json_body,
     json_response,
-    number_in,
+    limit_in,
     only_queries,
     socket_id_in,
     word_in,
@@ -27,6 +27,7 @@ from services.gateway.tracing import traceparent_of
 from shared import tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original, thumbnails
+from shared.broker import DEFAULT_PRIORITY, Priority
 from shared.errors import UnavailableError
 from shared.names import NAME_CHARS, cleaned
 from shared.photos import MAX_WATCHERS, Accepted, Photos, Retag, Watch
@@ -35,8 +36,6 @@ from shared.tags import MOST_MATCHES, Tags, TooManyMatchesError
 
 PHOTO: Final = "/api/photos/{id:[0-9]{1,16}}"
 
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 MAX_ID: Final = 2**53
 """Ids stay below it, so that every client's numbers hold them."""
 
@@ -79,7 +78,7 @@ class RetagBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    priority: Literal["high", "normal", "low"] | None = None
+    priority: Priority | None = None
     fresh: bool = False
 
 
@@ -105,7 +104,7 @@ class PhotoRoutes:
     async def list(self, request: web.Request) -> web.Response:
         only_queries(request, _QUERIES, repeatable=frozenset({"tag"}))
         owner = owner_of(request)
-        limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        limit = limit_in(request)
         before = cursor_in(request)
         status = word_in(request, "status", STATUSES)
         groups = await self._tag_groups(request, owner)
@@ -153,7 +152,7 @@ class PhotoRoutes:
         done = await self._photos.retag(
             record.id,
             job_id=job_id,
-            priority=body.priority or "normal",
+            priority=body.priority or DEFAULT_PRIORITY,
             fresh=body.fresh,
             socket_id=socket_id_in(request, None, lanes=self._lanes),
             traceparent=trace,

@@ -18,6 +18,10 @@ IDEMPOTENCY_KEY_CHARS: Final = 255
 BODY_BYTES: Final = 64 * 1024
 """Most bytes of a JSON body."""
 
+DEFAULT_LIMIT: Final = 50
+MAX_LIMIT: Final = 200
+"""Of what a list has on a page, where it has no limits of its own."""
+
 CURSOR_DIGITS: Final = 16
 NUMBER_DIGITS: Final = 10
 WHERE_CHARS: Final = 64
@@ -80,6 +84,11 @@ def number_in(request: web.Request, name: str, *, default: int, least: int, most
     if not digits or not least <= int(text) <= most:
         raise bad_request(f"{name} must be a whole number from {least} to {most}")
     return int(text)
+
+
+def limit_in(request: web.Request, *, default: int = DEFAULT_LIMIT, most: int = MAX_LIMIT) -> int:
+    """Return the query parameter `limit`: how many things a page has at most."""
+    return number_in(request, "limit", default=default, least=1, most=most)
 
 
 def only_queries(

@@ -5,25 +5,23 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.gateway.addresses import Network
+from shared.addresses import is_web_address
 from shared.serve import IDLE_S
-from shared.settings import ClientSettings, Port
+from shared.settings import ClientSettings, PhotoSettings, Port, listed
 
 
-class GatewaySettings(ClientSettings):
+class GatewaySettings(ClientSettings, PhotoSettings):
     """The gateway's settings."""
 
     port: Port = Field(8888, validation_alias="TAGLINE_GATEWAY_PORT")
-    blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
     max_upload_bytes: int = Field(20 * 2**20, ge=1, validation_alias="TAGLINE_MAX_UPLOAD_BYTES")
     """Most bytes of one photo."""
 
-    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
     max_side: int = Field(32_768, ge=1, validation_alias="TAGLINE_MAX_SIDE")
     """Most pixels of a photo's longest side."""
 
@@ -67,12 +65,7 @@ class GatewaySettings(ClientSettings):
     @field_validator("public_notifier_url")
     @classmethod
     def _web_address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:
-            fits = False
-        if not fits or set(url) & set(" ;,'\"?#") or not url.isprintable():
+        if not is_web_address(url) or set(url) & set(" ;,'\"?#") or not url.isprintable():
             raise ValueError("must be an address such as https://events.photos.example")
         return url.rstrip("/")
 
@@ -81,8 +74,7 @@ class GatewaySettings(ClientSettings):
     def _listed_networks(cls, text: object) -> object:
         if not isinstance(text, str):
             return text
-        parts = filter(None, (part.strip() for part in text.split(",")))
         try:
-            return tuple(ip_network(part) for part in parts)
+            return tuple(ip_network(part) for part in listed(text))
         except ValueError as error:
             raise ValueError(f"must be addresses or networks, comma-separated: {error}") from None

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from services.gateway.metrics import SIMILAR_SECONDS
 from services.gateway.photos import PHOTO, record_of
-from services.gateway.requests import json_response, number_in, only_queries
+from services.gateway.requests import json_response, limit_in, number_in, only_queries
 from shared.photos import Photos
 from shared.similar import MOST_DISTANCE, Similar
 
@@ -30,7 +30,7 @@ class SimilarRoute:
 
     async def get(self, request: web.Request) -> web.Response:
         only_queries(request, frozenset({"limit", "distance"}))
-        limit = number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT)
+        limit = limit_in(request, default=DEFAULT_LIMIT, most=MAX_LIMIT)
         distance = number_in(
             request, "distance", default=DEFAULT_DISTANCE, least=0, most=MOST_DISTANCE
         )

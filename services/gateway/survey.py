@@ -11,7 +11,6 @@ import math
 import time
 from typing import Final
 
-import redis.exceptions
 import structlog
 from redis.asyncio import Redis
 
@@ -21,7 +20,7 @@ from shared import keys
 from shared.blobs import BlobStore
 from shared.broker import RedisStreamsBroker
 from shared.errors import UnavailableError
-from shared.redis import away_is_unavailable, durability
+from shared.redis import away_is_unavailable, durability, memory_of
 
 FRESH_S: Final = 1.0
 """For how long what was seen is told again."""
@@ -84,11 +83,7 @@ class Survey:
             metrics.REDIS_UP.set(1)
 
     async def _memory(self) -> None:
-        with away_is_unavailable():
-            try:
-                memory = await self._redis.info("memory")
-            except redis.exceptions.NoPermissionError:
-                memory = {}
+        memory = await memory_of(self._redis)
         metrics.REDIS_MEMORY.set(memory.get("used_memory", math.nan))
         metrics.REDIS_MEMORY_MOST.set(memory.get("maxmemory") or math.nan)
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from aiohttp import web
 
 from services.gateway.callers import owner_of
 from services.gateway.requests import (
     json_response,
+    limit_in,
     locale_of,
-    number_in,
     only_queries,
     word_in,
 )
 from shared import messages
 from shared.tags import Tags
-
-DEFAULT_LIMIT: Final = 50
-MAX_LIMIT: Final = 200
 
 
 class TagRoutes:
@@ -37,7 +33,7 @@ class TagRoutes:
         found = await self._tags.most_used(
             owner_of(request),
             prefix=request.query.get("prefix", ""),
-            limit=number_in(request, "limit", default=DEFAULT_LIMIT, least=1, most=MAX_LIMIT),
+            limit=limit_in(request),
             locale=word_in(request, "locale", messages.LOCALES)
             or locale_of(request, default=self._locale),
         )

@@ -16,6 +16,7 @@ from shared.blobs.names import original, thumbnail
 from shared.decoding.decoder import Decoder
 from shared.decoding.protocol import Form
 from shared.errors import BadImageError, BlobMissingError, UnavailableError
+from shared.tasks import looked_at
 
 MOST_WAITING: Final = 256
 """Thumbnails that are being made or wait for it; a page of a gallery has 200 at most."""
@@ -108,8 +109,7 @@ class Thumbnailer:
 
     def _forget(self, name: str, done: asyncio.Task[bytes]) -> None:
         del self._making[name]
-        if not done.cancelled():
-            done.exception()  # looked at, though everybody who waited may have gone
+        looked_at(done)  # though everybody who waited may have gone
 
     def _remember_bad(self, filename: str, why: str) -> None:
         while len(self._bad) >= MOST_BAD:

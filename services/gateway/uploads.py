@@ -36,7 +36,7 @@ from services.gateway.tracing import traceparent_of
 from shared import messages, tracing
 from shared.blobs import BlobStore
 from shared.blobs.names import original
-from shared.broker import PRIORITIES
+from shared.broker import DEFAULT_PRIORITY, PRIORITIES
 from shared.commands import tag_photo_entry
 from shared.errors import NoRoomError, UnavailableError
 from shared.photos import ANSWER_KEPT_MS, IDEMPOTENCY_KEPT_MS, Answer, NewPhoto, Photos
@@ -162,7 +162,7 @@ class Uploads:
         if not form.photos:
             raise bad_request("The form has no part named photo")
         socket_id = socket_id_in(request, form.fields.get("socketId"), lanes=self._lanes)
-        priority = form.fields.get("priority", "normal")
+        priority = form.fields.get("priority", DEFAULT_PRIORITY)
         if priority not in PRIORITIES:
             raise bad_request(f"priority must be one of {', '.join(PRIORITIES)}")
         return (

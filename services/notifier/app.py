@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from services.notifier.admission import Admission
 from services.notifier.callers import admitted, cross_origin
-from services.notifier.closing import Close
 from services.notifier.hub import Hub
+from services.notifier.leaving import Leaving
 from services.notifier.limits import MAX_MESSAGE_BYTES, Timing
 from services.notifier.presence import report_forever
 from services.notifier.settings import NotifierSettings
@@ -56,22 +56,12 @@ async def build(
             *health.routes(),
         ]
     )
+    leaving = Leaving(
+        hub, socketio, admission, over_s=timing.drain_over_s, grace_s=settings.grace_s
+    )
     reporting = asyncio.create_task(
         report_forever(redis, hub.sockets, every_s=timing.report_every_s)
     )
-
-    async def send_away(over_s: float) -> None:
-        await hub.close_all(Close.GOING_AWAY, over_s=over_s)
-        socketio.close_all(Close.GOING_AWAY)
-
-    async def readmit() -> None:
-        # Of the socket nothing tells which secret opened it. They resume; who may not is refused.
-        await send_away(timing.drain_over_s)
-
-    async def drain(_app: web.Application) -> None:
-        admission.draining = True
-        # A part of the time there is: the sockets that do not answer have to be cut off in it.
-        await send_away(min(timing.drain_over_s, settings.grace_s / 4))
 
     async def close_redis(_app: web.Application) -> None:
         await end(reporting)
@@ -79,9 +69,9 @@ async def build(
         await redis.aclose()
 
     if settings.api_keys_file:
-        watched = KeyFile(settings.api_keys_file, api_keys, on_removed=readmit).watched
-        app.cleanup_ctx.append(watched)
-    app.on_shutdown.append(drain)
+        file = KeyFile(settings.api_keys_file, api_keys, on_removed=leaving.readmit)
+        app.cleanup_ctx.append(file.watched)
+    app.on_shutdown.append(leaving.drain)
     app.on_cleanup.append(close_redis)
     return app, health
 

@@ -58,9 +58,6 @@ class Hub:
         self.sockets: Counter[str] = Counter()
         """How many sockets there are, by transport."""
 
-    def new_socket_id(self) -> str:
-        return keys.new_socket_id(self._home_lane)
-
     def check(self, socket_id: object, last_event_id: object) -> None:
         """Raise `BadResumeError` unless both make a resume request, or both are None."""
         if socket_id is None and last_event_id is None:
@@ -70,12 +67,24 @@ class Hub:
             REFUSED.labels(reason="bad_resume").inc()
             raise BadResumeError(fault)
 
-    async def open(self, socket_id: str, transport: Transport) -> Session:
+    async def begin(
+        self, socket_id: str | None, last_event_id: str | None, transport: Transport
+    ) -> Session:
+        """Begin the session that a request asks for, which `check` has let pass.
+
+        Raises `UnavailableError`.
+        """
+        if socket_id is None or last_event_id is None:
+            return await self.open(transport)
+        return await self.resume(socket_id, last_event_id, transport)
+
+    async def open(self, transport: Transport) -> Session:
         """Begin a session that is new; its first frame is `connected`.
 
         Raises `UnavailableError`.
         """
-        session = Session(socket_id, self._lane(socket_id), transport, position="")
+        socket_id = keys.new_socket_id(self._home_lane)
+        session = Session(socket_id, self._home_lane, transport, position="")
         tailer, _ = self._join(session)
         try:
             await tailer.ready()

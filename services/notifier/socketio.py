@@ -140,12 +140,8 @@ class SocketIOClient:
     async def _begin(
         self, transport: SocketIOTransport, socket_id: str | None, last_event_id: str | None
     ) -> None:
-        given = socket_id or self._hub.new_socket_id()
         try:
-            if last_event_id is None:
-                session = await self._hub.open(given, transport)
-            else:
-                session = await self._hub.resume(given, last_event_id, transport)
+            session = await self._hub.begin(socket_id, last_event_id, transport)
         except UnavailableError:
             self._engine.close(Close.TRY_AGAIN)
             return

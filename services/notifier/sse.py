@@ -110,10 +110,7 @@ class SseRoute:
         transport = SseTransport(request, outbox)
         transport.write(b"retry: %d\n\n" % random.randint(*RETRY_MS))  # noqa: S311
         try:
-            if socket_id is None or last_event_id is None:
-                session = await self._hub.open(self._hub.new_socket_id(), transport)
-            else:
-                session = await self._hub.resume(socket_id, last_event_id, transport)
+            session = await self._hub.begin(socket_id, last_event_id, transport)
             await self._beat(transport)
         except UnavailableError:
             transport.close(Close.TRY_AGAIN)

@@ -82,9 +82,7 @@ class WebSocketRoute:
         transport = WebSocketTransport(socket)
         try:
             self._hub.check(socket_id, last_event_id)
-            if socket_id is None or last_event_id is None:
-                return await self._hub.open(self._hub.new_socket_id(), transport)
-            return await self._hub.resume(socket_id, last_event_id, transport)
+            return await self._hub.begin(socket_id, last_event_id, transport)
         except BadResumeError:
             socket.close(Close.BAD_RESUME)
         except UnavailableError:

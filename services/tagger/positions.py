@@ -34,6 +34,8 @@ EVENTS: Final = 200
 WAITED_MS: Final = 1_000
 """A photo that has waited for less than this is most likely begun before anyone could read it."""
 
+logger = structlog.stdlib.get_logger()
+
 
 class Positions:
     """The photos that wait. Raises `UnavailableError` when Redis is away.
@@ -53,7 +55,6 @@ class Positions:
         self._retention_ms = retention_s * 1000
         self._line = script(redis, "line")
         self._next = NEAR
-        self._logger = structlog.stdlib.get_logger()
 
     async def tell_forever(self) -> None:
         """Tell every `EVERY_S`, in one of all taggers."""
@@ -67,7 +68,7 @@ class Positions:
                 if ours:
                     await self.tell()
             except UnavailableError as error:
-                self._logger.warning("positions_not_told", why=str(error))
+                logger.warning("positions_not_told", why=str(error))
 
     async def tell(self, *, waited_ms: int = WAITED_MS, every_s: float = EVERY_S) -> None:
         """Tell those whose place has changed and who have waited for `waited_ms`.

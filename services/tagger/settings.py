@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
-from services.tagger.providers.provider import Price
+from services.tagger.providers.provider import MOST_TAGS, Price
 from services.tagger.rules import Rules, read_rules
-from shared.settings import Port, Settings
+from shared.addresses import is_web_address
+from shared.settings import PhotoSettings, Port, listed
 
 DAY_S: Final = 24 * 3600
 
 
-class TaggerSettings(Settings):
+class TaggerSettings(PhotoSettings):
     """The tagger's settings."""
 
     port: Port = Field(9191, validation_alias="TAGLINE_TAGGER_PORT")
-    blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
     cache_dir: Path = Field(Path("var/cache"), validation_alias="TAGLINE_CACHE_DIR")
     """Where the local model is kept once it has been converted."""
 
@@ -85,8 +84,7 @@ class TaggerSettings(Settings):
     vocabulary: Annotated[Rules, NoDecode] = Field(Rules(), validation_alias="TAGLINE_VOCABULARY")
     """What the file named there says."""
 
-    # Providers name a dozen things at most.
-    max_tags: int = Field(12, ge=1, le=12, validation_alias="TAGLINE_MAX_TAGS")
+    max_tags: int = Field(MOST_TAGS, ge=1, le=MOST_TAGS, validation_alias="TAGLINE_MAX_TAGS")
     """How many tags an analysis gives a photo."""
 
     min_confidence: float = Field(0, ge=0, le=1, validation_alias="TAGLINE_MIN_CONFIDENCE")
@@ -99,7 +97,6 @@ class TaggerSettings(Settings):
     """Whether the record of a photo says where it was taken, if the file does."""
 
     max_attempts: int = Field(3, ge=1, validation_alias="TAGLINE_MAX_ATTEMPTS")
-    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
     claim_after_ms: int = Field(
         15_000, ge=100, le=DAY_S * 1000, validation_alias="TAGLINE_CLAIM_AFTER_MS"
     )
@@ -122,9 +119,7 @@ class TaggerSettings(Settings):
     @field_validator("pipeline", mode="before")
     @classmethod
     def _listed_stages(cls, text: object) -> object:
-        if not isinstance(text, str):
-            return text
-        return tuple(filter(None, (part.strip() for part in text.split(","))))
+        return tuple(listed(text)) if isinstance(text, str) else text
 
     @field_validator("provider")
     @classmethod
@@ -136,14 +131,7 @@ class TaggerSettings(Settings):
     @field_validator("openai_base_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        try:
-            parts = urlsplit(url)
-            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:
-            fits = False
-        if not fits:
+        if url is not None and not is_web_address(url):
             raise ValueError("must be an address such as https://models.example/v1")
         return url
 

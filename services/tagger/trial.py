@@ -31,7 +31,6 @@ from shared import logging
 from shared.decoding.decoder import Decoder
 from shared.errors import BadImageError, UnavailableError
 from shared.messages import Locale
-from shared.record import Record
 from shared.settings import load
 
 REMOTE_CALLS: Final = 4
@@ -158,7 +157,7 @@ async def _tried(file: Path, number: int, column: Column, decoder: Decoder, loca
 
     started_s = time.perf_counter()
     try:
-        question = await column.vocabulary.question(Record({"locale": locale}))
+        question = column.vocabulary.lasting(locale)
         found = await column.provider.recognize(picture, question, turn=turn)
     except TaggingError as error:
         tried.error = {"code": error.code, "message": error.text}

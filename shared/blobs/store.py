@@ -18,14 +18,14 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
-
 from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, UnavailableError
 from shared.tasks import seen_through
+
+if TYPE_CHECKING:
+    from obstore.store import ClientConfig, RetryConfig
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 

@@ -15,11 +15,13 @@ from .connections import AWAY, is_away
 from .dead_letters import DeadLetterReport
 from .entries import DeadLetter, DelayedEntry, Entry, Receipt, StreamMessage, entry_for
 from .inspect import ConsumerReport, QueueReport
-from .keys import MESSAGE, PRIORITIES, QueueKeys
+from .keys import DEFAULT_PRIORITY, GROUP, MESSAGE, PRIORITIES, Priority, QueueKeys
 from .urls import check_url, found
 
 __all__ = [
     "AWAY",
+    "DEFAULT_PRIORITY",
+    "GROUP",
     "MESSAGE",
     "PRIORITIES",
     "ConsumerReport",
@@ -27,6 +29,7 @@ __all__ = [
     "DeadLetterReport",
     "DelayedEntry",
     "Entry",
+    "Priority",
     "QueueKeys",
     "QueueReport",
     "Receipt",

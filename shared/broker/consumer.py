@@ -7,20 +7,19 @@ import os
 import socket
 import time
 import uuid
-from collections import deque
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, Final
 
 import redis
 import redis.exceptions
 from dramatiq import Consumer, MessageProxy
-from dramatiq.errors import ConnectionClosed, DecodeError
+from dramatiq.errors import ConnectionClosed
 
 from .connections import is_missing_group, script, translated
-from .entries import POISON, Receipt, StreamMessage, decode, fields_of, number_of
+from .entries import StreamMessage
 from .held import Held
-from .keys import DEATHS, GROUP, MESSAGE, QueueKeys
+from .intake import Intake
+from .keys import GROUP, QueueKeys
 from .leases import LeaseKeeper
 from .limits import Limits
 from .settling import Settling
@@ -38,9 +37,6 @@ HAND_OVER_S: Final = 0.0005
 to look for more at once takes as long as that."""
 
 logger = logging.getLogger(__name__)
-
-RawEntry = tuple[bytes, Any]
-"""Entry id, and its fields: a mapping, a flat list, or None where the entry is gone."""
 
 
 class RedisStreamsConsumer(Consumer):
@@ -74,14 +70,10 @@ class RedisStreamsConsumer(Consumer):
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._blocking = blocking
         self._keys = keys
-        self._limits = limits
-        self._queue_name = queue_name
         self._block_ms = block_ms
         self._may_fetch = may_fetch
-        self._stopping = stopping
         self._take_waiting = take_waiting
         self._held = Held(prefetch)
-        self._ready: deque[StreamMessage] = deque()
         # Not to be sent again: what the lost reply gave us would be known to nobody.
         self._fetch = script(blocking, "fetch")
         self._groups = script(blocking, "groups")
@@ -96,6 +88,15 @@ class RedisStreamsConsumer(Consumer):
             self._keeper,
             max_dead_letters=limits.max_dead_letters,
         )
+        self._intake = Intake(
+            queue_name,
+            self.name,
+            self._held,
+            self._keeper,
+            self._settling,
+            limits=limits,
+            stopping=stopping,
+        )
         self._keeper.start()
         # Until Redis says otherwise: making groups takes memory, which a full server refuses.
         self._grouped = True
@@ -108,12 +109,12 @@ class RedisStreamsConsumer(Consumer):
         self._fetching = False
 
     def __next__(self) -> StreamMessage | None:
-        if not self._ready:
+        if not self._intake.ready:
             self._fill()
         if not self._may_fetch():
             self._hand_back_unstarted()
-        while self._ready:
-            message = self._ready.popleft()
+        while self._intake.ready:
+            message = self._intake.ready.popleft()
             if not message.lost:
                 return message
         return None
@@ -159,7 +160,7 @@ class RedisStreamsConsumer(Consumer):
             self._recover = False
         if self._paused:
             self._hand_back_unstarted()
-        if self._ready:
+        if self._intake.ready:
             pass
         elif time.monotonic() >= self._look_at:
             if self._handing_over:
@@ -187,7 +188,7 @@ class RedisStreamsConsumer(Consumer):
         )
         self._paused = bool(paused)
         for index, entries in read:
-            self._take(keys.streams[index - 1], entries, asked_at)
+            self._intake.take(keys.streams[index - 1], entries, asked_at)
         due_in_s = LOOK_EVERY_S if due_in_ms < 0 else due_in_ms / 1000
         self._due_soon = due_in_s < LOOK_EVERY_S
         self._look_at = 0.0 if read else time.monotonic() + min(LOOK_EVERY_S, due_in_s)
@@ -205,7 +206,7 @@ class RedisStreamsConsumer(Consumer):
                 for entry_id, _ in entries:
                     self._ack_wake(keys=[self._keys.wake], args=[GROUP, entry_id])
             else:
-                self._take(stream.decode(), entries, asked_at)
+                self._intake.take(stream.decode(), entries, asked_at)
                 self._handing_over = True
         if self._held.room() == 0 and (woken or self._due_soon):
             self._look()  # reads nothing, and has another one look in time
@@ -232,48 +233,14 @@ class RedisStreamsConsumer(Consumer):
                 reply: Any = self._blocking.xreadgroup(GROUP, self.name, {stream: after}, count=100)
                 entries = reply[0][1] if reply else []
                 new = [entry for entry in entries if (stream, entry[0].decode()) not in known]
-                self._take(stream, new, LONG_AGO)  # when it was given to us, nobody knows
+                self._intake.take(stream, new, LONG_AGO)  # when it was given to us, nobody knows
                 if not entries:
                     break
                 after = entries[-1][0]
 
-    def _take(self, stream: str, entries: list[RawEntry], asked_at: float) -> None:
-        room = self._held.room()
-        for raw_id, raw_fields in entries[:room]:
-            entry_id = raw_id.decode()
-            fields = fields_of(raw_fields)
-            # Without a message: deleted by hand, or written by someone who knows nothing of them.
-            data = fields.get(MESSAGE.encode(), repr(fields).encode())
-            try:
-                decoded = decode(data, self._queue_name)
-            except (DecodeError, ValueError) as error:
-                logger.error(  # noqa: TRY400  # what it is says nothing here; the letter says it
-                    "Entry %s of %s is no message, but a dead letter.", entry_id, stream
-                )
-                self._settling.bury(stream, entry_id, data, error)
-                continue
-            message = StreamMessage(
-                decoded,
-                Receipt(stream, entry_id, GROUP, self.name),
-                deaths=number_of(fields.get(DEATHS.encode())),
-            )
-            if message.deaths >= self._limits.max_deaths:
-                logger.error("Message %s is poison.", message.message_id)
-                message.reason = POISON
-                message.fail()
-            message.sure_until = asked_at + self._limits.claim_after_ms / 1000
-            message.make_sure = partial(self._keeper.make_sure, message, self._stopping)
-            message.make_room = partial(self._held.make_room, message)
-            self._held.add(message)
-            self._ready.append(message)
-        # A blocking read may return one of each stream.
-        excess = [raw_id.decode() for raw_id, _ in entries[room:]]
-        if excess:
-            self._settling.hand_back_entries({stream: excess})
-
     def _hand_back_unstarted(self) -> None:
-        waiting = [*self._ready, *self._take_waiting()]
-        self._ready.clear()
+        waiting = [*self._intake.ready, *self._take_waiting()]
+        self._intake.ready.clear()
         self._settling.hand_back(waiting)
 
     # Settling

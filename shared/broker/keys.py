@@ -7,7 +7,7 @@ script can change several: `{<namespace>:<queue>}`, or the namespace's own tag i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, get_args
 
 GROUP: Final = "workers"
 """The consumer group of every stream."""
@@ -15,7 +15,8 @@ GROUP: Final = "workers"
 FRONT: Final = "front"
 """What was started before and is to go on first: handed back, or its lease lapsed."""
 
-PRIORITIES: Final = ("high", "normal", "low")
+Priority = Literal["high", "normal", "low"]
+PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
 DEFAULT_PRIORITY: Final = "normal"
 STREAMS: Final = (FRONT, *PRIORITIES)
 """In the order in which they are read."""

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import redis
 from dramatiq import Broker
 
+from tests.bench.costs import server_bytes
 from tests.bench.figures import Case, Figure, Sizes, percentile
 from tests.bench.filling import fill
 from tests.bench.subjects import (
@@ -92,10 +92,10 @@ def _held(name: str, ours: float, beside: float | None = None) -> Figure:
 def _at_depth(kind: str, url: str, depth: int, sizes: Sizes) -> AtDepth:
     with emptied(url) as client, opened(kind, url) as broker:
         broker.declare_queue("default")
-        before = _used_bytes(client)
+        before = server_bytes(client)
         filled = depth + sizes.pickups + sizes.messages
         fill(client, broker, filled)
-        message_bytes = (_used_bytes(client) - before) / filled
+        message_bytes = (server_bytes(client) - before) / filled
         wait_until_at_rest(client)
         pickup_ms = _pickups(broker, sizes.pickups)
         urgent_ms = _pickups(broker, sizes.pickups, urgent=True) if kind == OURS else []
@@ -119,10 +119,6 @@ def _pickups(broker: Broker, count: int, *, urgent: bool = False) -> list[float]
         consumer.ack(held)
     consumer.close()
     return took_ms
-
-
-def _used_bytes(client: redis.Redis) -> int:
-    return int(client.info("memory")["used_memory"])
 
 
 CASE = Case("backlog", "With messages waiting", BESIDE, measure)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
+
+import redis
 
 from tests.support.memory import peak_mb, rss_mb
 from tests.support.processes import descendants
@@ -21,6 +24,12 @@ def cpu_s(pid: int) -> float:
 def family_cpu_s(pid: int) -> float:
     """Return the same of a process and all that run below it."""
     return sum(map(cpu_s, [pid, *descendants(pid)]))
+
+
+def server_bytes(client: redis.Redis) -> int:
+    """Return what a server's data take."""
+    memory: Any = client.info("memory")
+    return int(memory["used_memory"])
 
 
 def family_mb(pid: int) -> float:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.bench.asked import Asked
 from tests.bench.figures import Case, Figure, Sizes
-from tests.bench.system import System, costs, photo_clients, running_system
+from tests.bench.photo_clients import PhotoClients, losses, losses_figure
+from tests.bench.system import System, costs, running_system
 
 DELAY_S = 1.0
 SOCKETS = 8
@@ -38,7 +38,7 @@ def _held(sizes: Sizes) -> list[Figure]:
             goal=f"at most {MOST_MB:g}", met=alone_mb <= MOST_MB,
         ),
         Figure("  with its decoders", "MB", all_mb),
-        _lost(told),
+        losses_figure(losses(told)),
     ]  # fmt: skip
 
 
@@ -57,7 +57,7 @@ def _ended(sizes: Sizes) -> list[Figure]:
             goal=f"{LEAST_SHARE:.0%} of the limit, where cores allow",
             met=True if rate >= LEAST_SHARE * limit else None,
         ),
-        _lost(told),
+        losses_figure(losses(told)),
         Figure("cores that the limit would take", "cores", sum(spent.values()) / 1000 * limit),
         *(
             Figure(f"  CPU of one, {part}", "ms", ms)
@@ -67,24 +67,14 @@ def _ended(sizes: Sizes) -> list[Figure]:
 
 
 @contextmanager
-def _running(flight: int, delay_s: float) -> Iterator[tuple[System, Asked]]:
+def _running(flight: int, delay_s: float) -> Iterator[tuple[System, PhotoClients]]:
     settings = {"TAGLINE_THREADS": str(flight), "TAGLINE_MAX_UPLOADS": str(2 * flight)}
-    with running_system(settings, delay_s=delay_s) as system, photo_clients() as clients:
+    with running_system(settings, delay_s=delay_s) as system, PhotoClients() as clients:
         yield system, clients
 
 
-def _follow(clients: Asked, system: System, count: int, at_once: int) -> dict[str, Any]:
-    return clients.ask(
-        {
-            "follow": system.url, "socket": system.socket_url,
-            "at_once": at_once, "sockets": SOCKETS, "count": count,
-        }
-    )  # fmt: skip
-
-
-def _lost(told: dict[str, Any]) -> Figure:
-    losses = told["lost"] + told["bad"] + told["disorder"]
-    return Figure("lost, failed or out of order", "of all", losses, goal="0", met=not losses)
+def _follow(clients: PhotoClients, system: System, count: int, at_once: int) -> dict[str, Any]:
+    return clients.follow(system.url, system.socket_url, count, at_once=at_once, sockets=SOCKETS)
 
 
 CASE = Case("flight", "Photos in flight in one tagger", "", measure, limit="all in flight")

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import redis
 
-from tests.bench.asked import Asked
 from tests.bench.figures import Case, Figure, Sizes
-from tests.bench.system import cost_figures, costs, photo_clients, running_system
+from tests.bench.photo_clients import PhotoClients
+from tests.bench.system import cost_figures, costs, running_system
 
 NAMES = {"answer": "POST to 202", "first": "POST to first event", "complete": "POST to complete"}
 ENTRY: Final[dict[Any, Any]] = {"m": b"x" * 300}
@@ -28,29 +28,25 @@ def measure(sizes: Sizes, *, copies: bool = False) -> list[Figure]:
     xadd_ms: list[float] = []
     with ExitStack() as exits:
         system = exits.enter_context(running_system())
-        clients = exits.enter_context(photo_clients())
+        clients = exits.enter_context(PhotoClients())
+        follow = partial(clients.follow, at_once=1, sockets=1, copies=copies)
         client = exits.enter_context(redis.Redis.from_url(system.redis_url))
         addresses = {(system.url, system.socket_url): ours}
         if sizes.beside_url:
             addresses[sizes.beside_url, sizes.beside_url] = beside
         for url, socket in addresses:
-            _follow(clients, url, socket, sizes.warm_up, copies)
+            follow(url, socket, sizes.warm_up)
         spent = dict.fromkeys(system.cpu_s(), 0.0)
         for _ in range(sizes.rounds):
             for (url, socket), told in addresses.items():
                 before = system.cpu_s()
-                told.append(_follow(clients, url, socket, sizes.photos, copies))
+                told.append(follow(url, socket, sizes.photos))
                 if told is ours:
                     for part, now_s in system.cpu_s().items():
                         spent[part] += now_s - before[part]
             xadd_ms += [_xadd_ms(client) for _ in range(sizes.photos)]
     each = costs(dict.fromkeys(spent, 0.0), spent, sizes.photos * sizes.rounds)
     return [*_figures(ours, beside, statistics.median(xadd_ms)), *cost_figures(each)]
-
-
-def _follow(clients: Asked, url: str, socket: str, count: int, copies: bool) -> dict[str, Any]:  # noqa: FBT001
-    question = {"follow": url, "socket": socket, "count": count, "at_once": 1, "sockets": 1}
-    return clients.ask({**question, "copies": copies})
 
 
 def _xadd_ms(client: redis.Redis) -> float:

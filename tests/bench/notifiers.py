@@ -9,7 +9,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import redis
@@ -21,7 +20,6 @@ from tests.support.redis_server import temporary_server
 
 LOAD = "tests.bench.realtime_load"
 DATA_BYTES = 80
-PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -120,10 +118,6 @@ def running(notifiers: int = 1) -> Iterator[Setup]:
         for _ in started:
             setup.open(1)
         yield setup
-
-
-def resident_bytes(process: ServiceProcess) -> int:
-    return int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 def _counted(notifier: ServiceProcess, name: str) -> int:

@@ -7,7 +7,8 @@ memory grows by; an idle socket has been told `connected` and nothing else.
 from __future__ import annotations
 
 from tests.bench.figures import Case, Figure, Sizes
-from tests.bench.notifiers import resident_bytes, running
+from tests.bench.notifiers import running
+from tests.support.memory import rss_mb
 
 FEW = 100
 STEADY_A_SECOND = 1_000
@@ -22,9 +23,9 @@ def measure(sizes: Sizes) -> list[Figure]:
         setup.publish(STEADY_A_SECOND, STEADY_A_SECOND)  # warm
         told = setup.publish(STEADY_A_SECOND * sizes.steady_s, STEADY_A_SECOND)
         more = sizes.sockets - few
-        before_bytes = resident_bytes(setup.notifiers[0])
+        before_mb = rss_mb(setup.notifiers[0].pid)
         took_s = setup.open(more)
-        each_kib = (resident_bytes(setup.notifiers[0]) - before_bytes) / more / 1024
+        each_kib = (rss_mb(setup.notifiers[0].pid) - before_mb) / more * 1024
     return [
         Figure(f"XADD to client, {STEADY_A_SECOND}/s, p50", "ms", told.p50_ms),
         Figure(

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -26,6 +25,7 @@ from shared import keys
 from shared.photos import Photos
 from shared.redis import closing, connect
 from tests.bench import listing
+from tests.bench.costs import server_bytes
 from tests.bench.figures import Case, Figure, Sizes
 from tests.bench.local_photos import distinct_photos
 from tests.support.processes import ServiceProcess
@@ -119,9 +119,9 @@ def _gateway(exits: ExitStack, stored: int, waiting: int) -> Gateway:
 
 def _each_bytes(client: redis.Redis, count: int, fill: Callable[[], None]) -> float:
     """Return what each of `count` takes that `fill` writes, in the server's memory."""
-    before = _used_bytes(client)
+    before = server_bytes(client)
     fill()
-    return (_used_bytes(client) - before) / max(1, count)
+    return (server_bytes(client) - before) / max(1, count)
 
 
 async def _submit(url: str, count: int) -> None:
@@ -130,11 +130,6 @@ async def _submit(url: str, count: int) -> None:
         photos = Photos(client, retention_s=600)
         for first in range(0, count, SUBMITTED_AT_ONCE):
             await submit(photos, count=min(SUBMITTED_AT_ONCE, count - first))
-
-
-def _used_bytes(client: redis.Redis) -> int:
-    memory: Any = client.info("memory")
-    return int(memory["used_memory"])
 
 
 CASE = Case("stored", "With very many photos", "", measure, limit="the same with next to none")

@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.bench.asked import Asked
 from tests.bench.costs import cpu_s, family_cpu_s, family_mb, family_peak_mb
 from tests.bench.figures import Figure
-from tests.bench.local_photos import distinct_photos
 from tests.e2e.stack import Stack, running_stack
 from tests.support.memory import peak_mb
 from tests.support.processes import descendants
@@ -88,15 +87,6 @@ def running_system(
         )
         assert server.pid
         yield System(stack, server.url, server.pid, api_url)
-
-
-def photo_clients(photo: bytes | None = None) -> Asked:
-    """The process of the clients that upload this photo, or one of 100 KB."""
-    with tempfile.NamedTemporaryFile(suffix=".jpg") as file:
-        Path(file.name).write_bytes(photo or distinct_photos(1)[0])
-        clients = Asked("tests.bench.photo_load", file.name)
-        clients.said()  # it has read the file
-    return clients
 
 
 def costs(before: Mapping[str, float], after: Mapping[str, float], count: int) -> dict[str, float]:

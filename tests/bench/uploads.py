@@ -20,14 +20,14 @@ from tests.bench.asked import Asked
 from tests.bench.bare_nginx import running_nginx
 from tests.bench.figures import Case, Figure, Sizes
 from tests.bench.local_photos import distinct_photos, large_photo
-from tests.bench.system import System, cost_figures, costs, photo_clients, running_system
+from tests.bench.photo_clients import PhotoClients
+from tests.bench.system import System, cost_figures, costs, running_system
 
 CONNECTIONS = 32
 LARGE_BYTES = 5_000_000
 MOST_MB = 1.0
 TIMES = {"100 KB": 2.0, "5 MB": 1.0}
 MOST_P99_TIMES = 0.5
-ONE = {"count": 1, "at_once": 1, "sockets": 1}
 
 
 @dataclass
@@ -63,27 +63,27 @@ def measure(sizes: Sizes) -> list[Figure]:
         ("5 MB", large_photo(LARGE_BYTES), sizes.large_uploads),
     ):
         seen = Seen()
-        with photo_clients(photo) as clients:
+        with PhotoClients(photo) as clients:
             for _ in range(sizes.rounds):
                 _round(clients, sizes, count, seen)
         figures += _figures(name, seen)
     return figures
 
 
-def _round(clients: Asked, sizes: Sizes, count: int, seen: Seen) -> None:
+def _round(clients: PhotoClients, sizes: Sizes, count: int, seen: Seen) -> None:
     with running_system() as system:
         _ours(clients, system, sizes, count, seen)
     if sizes.beside_url:
         _upload(clients, sizes.beside_url, sizes.warm_up)
         seen.beside.add(_upload(clients, sizes.beside_url, count), count)
         # Photos are taken in turns: when this one has ended, so have all before it.
-        clients.ask({"follow": sizes.beside_url, "socket": sizes.beside_url, **ONE})
+        clients.follow(sizes.beside_url, sizes.beside_url, 1, at_once=1, sockets=1)
     with limit() as url:
         _upload(clients, url, sizes.warm_up)
         seen.limit.add(_upload(clients, url, count), count)
 
 
-def _ours(clients: Asked, system: System, sizes: Sizes, count: int, seen: Seen) -> None:
+def _ours(clients: PhotoClients, system: System, sizes: Sizes, count: int, seen: Seen) -> None:
     idle_mb = system.gateway_mb()
     _upload(clients, system.url, sizes.warm_up)
     before = system.cpu_s()
@@ -92,8 +92,8 @@ def _ours(clients: Asked, system: System, sizes: Sizes, count: int, seen: Seen) 
     seen.connection_mb.append(max(0.0, system.gateway_peak_mb() - idle_mb) / CONNECTIONS)
 
 
-def _upload(clients: Asked, url: str, count: int) -> dict[str, Any]:
-    return clients.ask({"upload": url, "count": count, "at_once": CONNECTIONS})
+def _upload(clients: PhotoClients, url: str, count: int) -> dict[str, Any]:
+    return clients.upload(url, count, at_once=CONNECTIONS)
 
 
 @contextmanager

@@ -26,15 +26,9 @@ from tests.support.broker_worker import worker_process
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    pass
 
 LEASE_MS = 1000
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 def enqueue(client: redis.Redis, actor: str, *args: int, deaths: int = 0) -> Message[Any]:

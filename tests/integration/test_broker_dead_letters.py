@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
 import dramatiq
 import pytest
@@ -25,21 +24,6 @@ from tests.support.broker import (
 )
 from tests.support.processes import wait_until
 from tests.support.redis_server import temporary_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
-    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
-        yield broker
 
 
 def bury(broker: RedisStreamsBroker, count: int) -> None:

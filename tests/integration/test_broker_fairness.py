@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING
 
 import pytest
 import redis
 
 from shared.broker import RedisStreamsBroker
-from tests.support.broker import KEYS, LONG_LEASE_MS, consuming, fetch, message, streams_broker
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
-    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
-        yield broker
+from tests.support.broker import KEYS, consuming, fetch, message
 
 
 def fill(client: redis.Redis, **counts: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dramatiq
 import pytest
@@ -14,7 +14,6 @@ from shared.broker import RedisStreamsBroker, entry_for
 from shared.broker.keys import GROUP
 from tests.support.broker import (
     KEYS,
-    LONG_LEASE_MS,
     QUEUE,
     Fetching,
     consumers,
@@ -29,22 +28,6 @@ from tests.support.broker import (
     working,
 )
 from tests.support.processes import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
-    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
-        yield broker
-
 
 # Waiting
 

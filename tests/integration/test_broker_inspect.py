@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import dramatiq
 import pytest
 import redis
@@ -12,33 +10,16 @@ from shared.broker import RedisStreamsBroker
 from shared.broker.keys import GROUP
 from tests.support.broker import (
     KEYS,
-    LONG_LEASE_MS,
     QUEUE,
     Fetching,
     consuming,
     entries,
     fetch,
     message,
-    streams_broker,
     wait_for_blocked_reads,
     working,
 )
 from tests.support.processes import wait_until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
-    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
-        yield broker
 
 
 def test_a_queue_nobody_has_used_is_empty(broker: RedisStreamsBroker, client: redis.Redis) -> None:

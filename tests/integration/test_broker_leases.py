@@ -47,12 +47,6 @@ if TYPE_CHECKING:
 LEASE_MS = 200
 
 
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
 @contextmanager
 def dead_consumer(broker: RedisStreamsBroker) -> Iterator[RedisStreamsConsumer]:
     """A consumer that renews nothing, as if its process had been killed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import dramatiq
 import pytest
@@ -28,21 +27,6 @@ from tests.support.broker import (
 )
 from tests.support.processes import wait_until
 from tests.support.redis_server import temporary_server
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
-    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
-        yield broker
 
 
 def test_consumers_in_blocking_reads_get_nothing_of_a_paused_queue(

@@ -40,7 +40,7 @@ async def test_a_lane_is_read_only_as_far_as_somebody_can_take_what_it_holds(
             retention_s=600,
             home_lane=2,
         )
-        session = await hub.open(hub.new_socket_id(), Recorder())
+        session = await hub.open(Recorder())
         hub.leave(session)
         await tell_many(redis, session.socket_id, range(20))
         await tell_many(redis, SOMEBODY, range(1000))

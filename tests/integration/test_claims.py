@@ -10,8 +10,8 @@ from services.tagger.providers.provider import Question
 from shared import keys
 from shared.events import PhotoProgress
 from shared.record import Record, rfc3339
-from tests.integration.conftest import Bench
 from tests.support.api import Api, new_socket_id
+from tests.support.tagging import Bench
 
 ANSWER = b'{"tags":[]}'
 

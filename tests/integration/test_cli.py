@@ -14,12 +14,13 @@ from cli.client import Tagline
 from cli.errors import TaglineError
 from cli.upload import Upload
 from tests.e2e.stack import running_stack
-from tests.integration.conftest import Bench, Keyed
+from tests.support.api import Keyed
 from tests.support.barrier import barrier_to
 from tests.support.cli import run_cli
 from tests.support.clients import PHOTOS
 from tests.support.notifier import notifier
 from tests.support.processes import free_port
+from tests.support.tagging import Bench
 from tests.support.waiting import wait_until
 
 

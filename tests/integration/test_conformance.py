@@ -44,8 +44,8 @@ from services.gateway.openapi.document import document
 from shared import keys
 from shared.redis import closing
 from tests.support.clients import upload, upload_batch
-from tests.support.hand_worker import HandWorker
 from tests.support.processes import ServiceProcess
+from tests.support.tagging import opened_bench
 
 Case = schemathesis.Case[Any]
 
@@ -185,13 +185,13 @@ class Things:
 async def populate(gateway: str, redis_url: str, headers: dict[str, str] | None = None) -> Things:
     """Have photos there, jobs in every state, tags, a batch, and a provider that is held back."""
     photos = [(await upload(gateway, PICTURE, headers=headers))[1] for _ in range(6)]
+    async with opened_bench(redis_url) as bench:
+        await bench.complete()
+        await bench.fail()
+        await bench.fail()
+        await bench.tagger.retry(await bench.begin(), delay_ms=3_600_000)
+        await bench.begin()
     async with closing(Redis.from_url(redis_url)) as redis:
-        worker = HandWorker(redis)
-        await worker.complete()
-        await worker.fail()
-        await worker.fail()
-        await worker.put_off()
-        await worker.start()
         stages = [{"id": "ai", "progress": 30, "labels": {"fr": "IA", "en": "AI"}, "icon": "x"}]
         await redis.set(keys.stages(), orjson.dumps(stages))
         later_ms = int(time.time() * 1000) + 3_600_000

@@ -20,10 +20,9 @@ from shared.jobs import Jobs
 from shared.photos import Photos
 from shared.redis import closing, connect
 from shared.tags import Tags
-from tests.integration.conftest import Bench
 from tests.support.invariants import check
 from tests.support.redis_server import temporary_server
-from tests.support.tagging import Queue, Tagger, submit
+from tests.support.tagging import Bench, Queue, Tagger, submit
 
 CAT = Recognition((FoundTag({"fr": "chat"}, 0.9),))
 

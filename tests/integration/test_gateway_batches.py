@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from tests.integration.conftest import Bench, Keyed
-from tests.support.api import CAT, COFFEE, Api, new_socket_id
+from tests.support.api import CAT, COFFEE, Api, Keyed, new_socket_id
+from tests.support.tagging import Bench
 
 
 async def test_a_batch_is_answered_photo_by_photo(anna: Api, bench: Bench) -> None:

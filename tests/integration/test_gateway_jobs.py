@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.jobs import JobRecord
-from tests.integration.conftest import Bench
 from tests.support.api import Api, new_socket_id
+from tests.support.tagging import Bench
 
 
 async def listed(api: Api, state: str | None = None) -> list[int]:

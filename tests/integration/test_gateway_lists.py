@@ -12,8 +12,8 @@ from shared.pages import MOST_COMMANDS
 from shared.photos import Photos
 from shared.redis import closing, connect
 from shared.tags import MOST_MATCHES
-from tests.integration.conftest import Bench
 from tests.support.api import Api
+from tests.support.tagging import Bench
 
 
 async def all_pages(api: Api, query: str, cursor: str = "") -> tuple[list[int], int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from shared.photos import MAX_WATCHERS
-from tests.integration.conftest import Bench, Keyed
-from tests.support.api import CAT, Api, new_socket_id
+from tests.support.api import CAT, Api, Keyed, new_socket_id
+from tests.support.tagging import Bench
 
 
 async def test_a_photo_is_analysed_again_by_a_new_job(anna: Api, bench: Bench) -> None:
@@ -143,16 +143,3 @@ async def test_a_photo_has_so_many_watchers_and_no_more(anna: Api, bench: Bench)
     bench.client.delete(f"{{tagline:0}}:watched:{sockets[9]}")
     assert (await anna.post(path, X_Socket_Id=new_socket_id())).status == 200
     assert (await anna.post(path)).problem == (400, "bad_request")
-
-
-async def test_a_photo_of_another_key_is_not_there(anna: Api, ben: Api, bench: Bench) -> None:
-    path = f"/api/photos/{(await anna.upload()).json['id']}"
-    await bench.complete("chat")
-
-    for method, route in (
-        ("GET", ""), ("GET", "/file"), ("GET", "/thumbnail"), ("DELETE", ""),
-        ("POST", "/retag"), ("POST", "/watch"),
-    ):  # fmt: skip
-        answer = await ben.call(method, path + route, headers={"X-Socket-Id": new_socket_id()})
-        assert answer.problem == (404, "not_found")
-    assert (await anna.get(path)).json["status"] == "complete"

@@ -7,8 +7,8 @@ import pytest
 from shared import keys
 from shared.spending import DAY_S
 from shared.statistics import counted
-from tests.integration.conftest import Bench
 from tests.support.api import Api
+from tests.support.tagging import Bench
 
 
 async def test_ends_are_counted_by_kind(anna: Api, bench: Bench) -> None:

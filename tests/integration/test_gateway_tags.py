@@ -6,8 +6,8 @@ import pytest
 
 from shared import keys
 from shared.attempts import Finish
-from tests.integration.conftest import Bench
 from tests.support.api import Api, new_socket_id
+from tests.support.tagging import Bench
 
 
 def named(photo: dict[str, object]) -> list[tuple[str, str]]:

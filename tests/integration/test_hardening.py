@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.integration.conftest import Keyed
+from tests.support.api import Keyed
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import orjson
 import pytest
 
 from services.gateway.disposition import disposition
-from tests.integration.conftest import Keyed
-from tests.support.api import Api
+from tests.support.api import Api, Keyed
 from tests.support.clients import PHOTOS
 
 CAT = (PHOTOS / "cat.jpg").read_bytes()

@@ -54,12 +54,12 @@ async def test_an_event_that_cannot_be_handed_out_is_passed_over(redis_url: str)
     async with database(redis_url) as redis:
         hub = hub_of(redis, redis_url)
         faulty, other, later = Recorder(accepts=broken), Recorder(), Recorder()
-        sessions = [await hub.open(hub.new_socket_id(), each) for each in (faulty, other)]
+        sessions = [await hub.open(each) for each in (faulty, other)]
         await tell(redis, sessions[0].socket_id, "poison")
         # I expect all of its lane to be sent back, for whom it is not known what was missed
         await wait_until(lambda: faulty.closed and other.closed)
         assert {faulty.closed, other.closed} == {Close.TRY_AGAIN}
-        sessions.append(await hub.open(hub.new_socket_id(), later))
+        sessions.append(await hub.open(later))
         await tell(redis, sessions[-1].socket_id, "after it")
         await wait_until(lambda: later.frames[-1].data == b'"after it"')
         for session in sessions:
@@ -71,7 +71,7 @@ async def test_a_catch_up_that_fails_sends_the_socket_back(redis_url: str) -> No
     async with database(redis_url) as redis:
         hub = hub_of(redis, redis_url)
         first, faulty = Recorder(), Recorder(accepts=broken)
-        session = await hub.open(hub.new_socket_id(), first)
+        session = await hub.open(first)
         hub.leave(session)
         await tell(redis, session.socket_id, "poison")
         hub.leave(await hub.resume(session.socket_id, session.position, faulty))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,10 @@ from aiohttp import hdrs, web
 from schemathesis.config import SchemathesisConfig
 
 from services.gateway.app import build
-from services.gateway.openapi.document import document
+from services.gateway.openapi.document import VERSION, document
 from services.gateway.settings import GatewaySettings
 from tests.support.clients import get
-from tests.support.processes import ServiceProcess
+from tests.support.processes import ROOT, ServiceProcess
 
 
 @pytest.fixture
@@ -49,6 +50,10 @@ async def test_every_route_is_described_and_every_described_route_is_there(
     }
 
     assert {each for each in routes_of(app) if each[0] != hdrs.METH_HEAD} == described
+
+
+def test_the_version_described_is_that_of_the_project() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == VERSION
 
 
 async def test_where_there_is_get_there_is_head(app: web.Application) -> None:

@@ -10,9 +10,8 @@ import pytest
 from services.tagger.positions import EVENTS, Positions
 from shared import keys
 from shared.redis import closing, connect
-from tests.integration.conftest import Bench
 from tests.support.api import new_socket_id
-from tests.support.tagging import submit
+from tests.support.tagging import Bench, submit
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from shared import keys
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING
 from shared.redis import closing, connect
-from tests.integration.conftest import Bench
-from tests.support.tagging import lose_all_messages, submit
+from tests.support.tagging import Bench, lose_all_messages, submit
 
 
 @pytest.fixture

@@ -96,8 +96,9 @@ async def test_resumed_is_never_said_over_a_hole(redis_url: str) -> None:
             home_lane=2,
         )
         recorder = Recorder()
-        socket_id = hub.new_socket_id()
-        hub.leave(await hub.open(socket_id, recorder))
+        session = await hub.open(recorder)
+        hub.leave(session)
+        socket_id = session.socket_id
         position = recorder.frames[0].id
         story = Story(writing, socket_id, chance)
         for _ in range(PAIRS):

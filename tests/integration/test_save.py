@@ -21,8 +21,8 @@ from shared.attempts import Lead
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.tags import Tags
-from tests.integration.conftest import Bench
 from tests.support.api import Api
+from tests.support.tagging import Bench
 
 NOTHING = cast("Any", None)
 NO_TOOLS = Tools(*[NOTHING] * len(dataclasses.fields(Tools)))

@@ -9,9 +9,9 @@ import redis
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.similar import MOST_DISTANCE, MOST_READ, Similar, parts
-from tests.integration.conftest import Bench
 from tests.support.api import Api
 from tests.support.likeness import changed, fill
+from tests.support.tagging import Bench
 
 HASH = "b15fe6465121175e"
 

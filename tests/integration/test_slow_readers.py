@@ -9,7 +9,6 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,6 +18,7 @@ from redis.asyncio import Redis
 
 from shared import keys
 from shared.tasks import end
+from tests.support.memory import rss_mb
 from tests.support.notifier import Socket, connect, database, tell
 from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
@@ -142,11 +142,6 @@ async def pulse(redis: Redis, healthy: str) -> None:
         await asyncio.sleep(0.02)
 
 
-def rss_mb(service: ServiceProcess) -> float:
-    pages = Path(f"/proc/{service.pid}/statm").read_text().split()[1]
-    return int(pages) * 4096 / 2**20
-
-
 async def held(service: ServiceProcess, transport: str) -> float:
     async with aiohttp.ClientSession() as web, web.get(f"{service.url}/metrics") as response:
         for line in (await response.text()).splitlines():
@@ -170,7 +165,7 @@ async def test_readers_that_stop_are_closed_and_delay_nobody(transport: str) -> 
         ):
             # Gigabytes, at full length, that nobody needs on a disk
             await redis.config_set("appendonly", "no")
-            before_mb = rss_mb(service)
+            before_mb = rss_mb(service.pid)
             healthy = Healthy(connected)
             tasks = [
                 asyncio.create_task(healthy.listen()),
@@ -184,7 +179,7 @@ async def test_readers_that_stop_are_closed_and_delay_nobody(transport: str) -> 
                 await asyncio.wait([flooding, *tasks], timeout=0.05, return_when="FIRST_COMPLETED")
                 for task in tasks:
                     assert not task.done(), task.exception()
-                grown_mb = max(grown_mb, rss_mb(service) - before_mb)
+                grown_mb = max(grown_mb, rss_mb(service.pid) - before_mb)
             await flooding
             for task in tasks:
                 await end(task)

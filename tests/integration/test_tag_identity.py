@@ -11,8 +11,8 @@ from redis.asyncio import Redis
 from shared import keys
 from shared.redis import closing, connect
 from shared.tags import Tags
-from tests.integration.conftest import Bench
 from tests.support.api import Api
+from tests.support.tagging import Bench
 
 Names = Mapping[str, str]
 

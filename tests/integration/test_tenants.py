@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from services.gateway.openapi.document import document
-from tests.integration.conftest import Bench
 from tests.support.api import Answer, Api, new_socket_id, picture
+from tests.support.tagging import Bench
 
 CANARY: Final = "kanarienvogel"
 BODIES: Final[dict[str, object]] = {"/api/photos/{id}/tags": {"tags": ["mine"]}}

@@ -106,6 +106,14 @@ class Api:
         return dict(answer.json)
 
 
+@dataclass(frozen=True)
+class Keyed:
+    """A gateway for two keys, and where it keeps files."""
+
+    url: str
+    blobs: Path
+
+
 def new_socket_id(lane: int = 3) -> str:
     """A socket ID as a notifier gives them."""
     return f"{lane}-{uuid.uuid4().hex}"

@@ -111,7 +111,7 @@ class QueueMachine(RuleBasedStateMachine):
             found = next(consumer)
             while found is not None:
                 fetched.append(found)
-                found = next(consumer) if consumer._ready else None
+                found = next(consumer) if consumer._intake.ready else None
             if fetched or consumer._look_at > 0 or not expected:
                 break
         assert [each.message_id for each in fetched] == expected

@@ -16,6 +16,15 @@ def nothing(work: Work) -> None:
     """Does nothing."""
 
 
+def raises_later(error: BaseException) -> Callable[[Work], Any]:
+    """What raises `error` as a coroutine."""
+
+    async def fail(_: Work) -> None:
+        raise error
+
+    return fail
+
+
 def stage(stage_id: str, run: Callable[[Work], Any] = nothing, **fields: Any) -> Stage:
     """A stage that can stand anywhere."""
     words = {"fr": stage_id.title(), "en": stage_id.title()}

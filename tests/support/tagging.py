@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import itertools
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,7 @@ from shared.commands import TAGGING, TagPhoto, tag_photo_entry
 from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
 from shared.photos import Answer, NewPhoto, Photos
 from shared.record import PhotoTag, Record
+from shared.redis import closing, connect
 from shared.statistics import counted
 from shared.tags import Tags
 
@@ -217,6 +220,59 @@ class Tagger:
             event=event,
             outcome=Outcome({"result": "retry"}),
         )
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What does a tagger's work by hand, and looks at the database."""
+
+    photos: Photos
+    tagger: Tagger
+    queue: Queue
+    client: Any
+
+    async def begin(self, *, told: bool = False) -> Taken:
+        """Claim the message that is next in the queue; `told`: with its first step."""
+        taken = self.queue.fetch()
+        assert taken is not None
+        command = taken.command
+        claimed = await self.tagger.attempts.claim(
+            command.photo_id, command.job_id, taken.receipt, first_step() if told else None
+        )
+        assert isinstance(claimed, Record)
+        taken.record = claimed
+        return taken
+
+    async def complete(self, *names: str, phash: str | None = None) -> Taken:
+        """Begin what is next, and complete it with French tags of these names."""
+        taken = await self.begin()
+        tags = [{"fr": name} for name in names]
+        assert await self.tagger.complete(taken, tags, phash=phash) is Finish.ENDED
+        return taken
+
+    async def fail(self) -> Taken:
+        """Begin what is next, and end it as `error`."""
+        taken = await self.begin()
+        await self.tagger.fail(taken)
+        return taken
+
+    def heard(self, socket_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """The events for a socket, in order."""
+        lane: Any = self.client.xrange(keys.lane(int(socket_id.partition("-")[0])))
+        return [
+            (fields[b"event"].decode(), orjson.loads(fields[b"data"]))
+            for _, fields in lane
+            if fields[b"socket"] == socket_id.encode()
+        ]
+
+
+@asynccontextmanager
+async def opened_bench(redis_url: str) -> AsyncIterator[Bench]:
+    with redis.Redis.from_url(redis_url) as client:
+        async with closing(connect(redis_url)) as moving:
+            photos = Photos(moving, retention_s=600)
+            tagger = Tagger(photos, Attempts(moving, retention_s=600), Tags(moving))
+            yield Bench(photos, tagger, Queue(client), client)
 
 
 def lose_all_messages(client: redis.Redis) -> None:

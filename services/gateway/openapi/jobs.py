@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from services.gateway.jobs import DEFAULT_LIMIT, MAX_LIMIT
 from services.gateway.openapi.operation import operation
 from services.gateway.openapi.parts import (
     CURSOR,
@@ -26,7 +25,7 @@ _LIST: Final = operation(
     "List jobs that wait, run, are delayed or dead, newest first",
     parameters=[
         in_query("state", "Only jobs of this state.", {"enum": list(LISTED)}),
-        limit("jobs", most=MAX_LIMIT, default=DEFAULT_LIMIT),
+        limit("jobs"),
         CURSOR,
     ],
     answers={"200": answer("A page.", json_of("JobPage"))},

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from services.gateway.requests import CURSOR_DIGITS, DEFAULT_LIMIT, MAX_LIMIT
+from shared.keys import SOCKET_ID_PATTERN
+
 Json = dict[str, Any]
 
-SOCKET_ID_PATTERN: Final = "(0|[1-9][0-9]{0,3})-[A-Za-z0-9_-]{22,64}"
 UUID_PATTERN: Final = "^[0-9a-f-]{36}$"
 
 
@@ -76,11 +78,11 @@ IF_NONE_MATCH: Final = in_header("If-None-Match", "ETags at hand.", {"type": "st
 CURSOR: Final = in_query(
     "cursor",
     "`nextCursor` of the page before; empty for the first.",
-    {"type": "string", "pattern": "^[0-9]{0,16}$"},
+    {"type": "string", "pattern": f"^[0-9]{{0,{CURSOR_DIGITS}}}$"},
 )
 
 
-def limit(what: str, *, most: int, default: int) -> Json:
+def limit(what: str, *, most: int = MAX_LIMIT, default: int = DEFAULT_LIMIT) -> Json:
     """Return the query parameter that says how many things are on a page."""
     schema = {"type": "integer", "minimum": 1, "maximum": most, "default": default}
     return in_query("limit", f"How many {what} at most.", schema)

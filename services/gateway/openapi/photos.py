@@ -9,7 +9,6 @@ from services.gateway.openapi.parts import (
     CURSOR,
     LOCATION,
     SOCKET_ID,
-    SOCKET_ID_PATTERN,
     TRACEPARENT,
     Json,
     answer,
@@ -19,8 +18,10 @@ from services.gateway.openapi.parts import (
     json_of,
     limit,
 )
-from services.gateway.photos import DEFAULT_LIMIT, MAX_FILTERS, MAX_ID, MAX_LIMIT
+from services.gateway.photos import MAX_FILTERS, MAX_ID
+from shared.keys import SOCKET_ID_PATTERN
 from shared.record import STATUSES
+from shared.tags import MOST_MATCHES
 
 ID: Final = in_path(
     "id", "The photo's id.", {"type": "integer", "minimum": 0, "maximum": MAX_ID, "examples": [123]}
@@ -41,7 +42,7 @@ _FILTERS: Final = [
     in_query(
         "q",
         "Only photos with a tag that starts like this, in any language, accents and case ignored; "
-        "2000 tags may at most.",
+        f"{MOST_MATCHES} tags may at most.",
         {"type": "string"},
     ),
 ]
@@ -53,7 +54,7 @@ _LIST: Final = operation(
     "List photos, newest first",
     description="The pages stay stable while photos arrive. Where few photos fit the filters, "
     "a page may be short, and have one after it all the same.",
-    parameters=[limit("photos", most=MAX_LIMIT, default=DEFAULT_LIMIT), CURSOR, *_FILTERS],
+    parameters=[limit("photos"), CURSOR, *_FILTERS],
     answers={"200": answer("A page.", json_of("PhotoPage"))},
     errors=["bad_request", "search_too_wide", "unavailable"],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, get_args
 
 from pydantic.json_schema import models_json_schema
 
@@ -10,9 +10,12 @@ from services.gateway.openapi.examples import EXAMPLES
 from services.gateway.openapi.parts import Json, ref
 from services.gateway.openapi.problems import PROBLEM
 from services.gateway.photos import RetagBody, TagsBody
+from shared.gates import State
 from shared.jobs import Job, JobDetails
 from shared.record import Photo
 from shared.similar import MOST_DISTANCE
+from shared.spending import DAYS
+from shared.statistics import MINUTES
 
 _COUNT: Final[Json] = {"type": "integer", "minimum": 0}
 _TEXT: Final[Json] = {"type": "string"}
@@ -80,7 +83,7 @@ _STATISTICS: Final[Json] = {
     ),
     "ProviderState": _object(
         provider=_TEXT,
-        state={"enum": ["ok", "held", "down", "budget"]},
+        state={"enum": list(get_args(State))},
         untilMs={"type": ["integer", "null"], "description": "How long until it is tried again."},
         inFlight=_COUNT,
         limit={"type": ["integer", "null"], "description": "Calls in flight at most."},
@@ -97,8 +100,8 @@ _STATISTICS: Final[Json] = {
         today=_object(day=_DAY, **_SPENT, models=_MODELS),
         last30Days={
             "type": "array",
-            "minItems": 30,
-            "maxItems": 30,
+            "minItems": DAYS,
+            "maxItems": DAYS,
             "items": _object(day=_DAY, **_SPENT),
             "description": "By UTC, the oldest first; the last is today.",
         },
@@ -109,8 +112,8 @@ _STATISTICS: Final[Json] = {
     "Statistics": _object(
         minutes={
             "type": "array",
-            "minItems": 60,
-            "maxItems": 60,
+            "minItems": MINUTES,
+            "maxItems": MINUTES,
             "items": _object(
                 minute=_TIME, **_ENDS, pickup=ref("Percentiles"), total=ref("Percentiles")
             ),

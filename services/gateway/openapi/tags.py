@@ -6,7 +6,6 @@ from typing import Final
 
 from services.gateway.openapi.operation import operation
 from services.gateway.openapi.parts import LANGUAGE, Json, answer, in_query, json_of, limit
-from services.gateway.tags import DEFAULT_LIMIT, MAX_LIMIT
 from shared import messages
 
 PATHS: Final[Json] = {
@@ -21,7 +20,7 @@ PATHS: Final[Json] = {
                     "case ignored.",
                     {"type": "string"},
                 ),
-                limit("tags", most=MAX_LIMIT, default=DEFAULT_LIMIT),
+                limit("tags"),
                 in_query(
                     "locale",
                     "The language of the names, where a tag has one in it; without it, what "

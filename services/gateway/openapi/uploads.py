@@ -9,7 +9,6 @@ from services.gateway.openapi.parts import (
     LANGUAGE,
     LOCATION,
     SOCKET_ID,
-    SOCKET_ID_PATTERN,
     TRACEPARENT,
     Json,
     answer,
@@ -18,6 +17,9 @@ from services.gateway.openapi.parts import (
     ref,
 )
 from services.gateway.requests import IDEMPOTENCY_KEY_CHARS
+from shared import messages
+from shared.broker import DEFAULT_PRIORITY, PRIORITIES
+from shared.keys import SOCKET_ID_PATTERN
 
 _FORM: Final[Json] = {
     "type": "object",
@@ -34,9 +36,9 @@ _FORM: Final[Json] = {
             "pattern": f"^({SOCKET_ID_PATTERN})?$",
             "description": "As the header X-Socket-Id, which wins.",
         },
-        "priority": {"enum": ["high", "normal", "low"], "default": "normal"},
+        "priority": {"enum": list(PRIORITIES), "default": DEFAULT_PRIORITY},
         "locale": {
-            "enum": ["fr", "en"],
+            "enum": list(messages.LOCALES),
             "description": "Language of messages and tags; else as Accept-Language says.",
         },
     },

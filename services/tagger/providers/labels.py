@@ -17,12 +17,11 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from services.tagger.providers.provider import FoundTag
+from services.tagger.providers.provider import MOST_TAGS, FoundTag
 from services.tagger.providers.yunet import Face
 
 TABLE: Final = Path(__file__).with_name("labels.csv")
 
-MOST_TAGS: Final = 12
 NARROW_LEAST: Final = 0.4
 """How sure a concept must be to be named; below this the model guesses. The thresholds, these
 and those of the table, are chosen on one half of the photos of `make eval`."""

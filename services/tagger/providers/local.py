@@ -25,6 +25,7 @@ from services.tagger.providers.efficientnet import SIDE_PX, WEIGHTS_SHA256
 from services.tagger.providers.labels import TABLE, Labels, read_concepts
 from services.tagger.providers.provider import (
     FREE,
+    MOST_TAGS,
     Provider,
     Question,
     Recognition,
@@ -42,7 +43,7 @@ _RULES: Final = (
     yunet.MODEL_SHA256,
     yunet.SIDE_PX,
     yunet.FACE_LEAST,
-    labels.MOST_TAGS,
+    MOST_TAGS,
     labels.NARROW_LEAST,
     labels.WIDE_LEAST,
     labels.BESIDE_A_FACE_LEAST,

@@ -37,6 +37,7 @@ from services.tagger.providers.openai_question import (
 from services.tagger.providers.provider import (
     FREE,
     Price,
+    Provider,
     Question,
     Recognition,
     Turn,
@@ -60,7 +61,7 @@ class _FormRefusedError(PermanentError):
         super().__init__("provider_rejected", ERROR_TEXT)
 
 
-class OpenAIProvider:
+class OpenAIProvider(Provider):
     """Sends the picture, downscaled, in one request; retries nothing by itself."""
 
     name = "openai"
@@ -86,7 +87,7 @@ class OpenAIProvider:
         self._form: Form = FORMS[0]
         self._fingerprints: dict[Question, str] = {}
         self.price = price
-        self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
+        self.endpoint = _digest(self.name, base_url or "", api_key)[:16]
 
     def fingerprint(self, question: Question) -> str:
         """Return a hash of server, model and question, the words of a closed list included."""

@@ -17,6 +17,7 @@ from services.tagger.errors import PermanentError, RetryableError
 from services.tagger.providers.provider import (
     ALT_CHARS,
     CAPTION_CHARS,
+    MOST_TAGS,
     FoundTag,
     Recognition,
     Usage,
@@ -25,7 +26,6 @@ from shared.messages import LOCALES
 from shared.names import NAME_CHARS, cleaned
 from shared.plain import plain
 
-MAX_TAGS: Final = 12
 MOST_READ: Final = 200
 """How many tags of an answer are looked at: what was asked for is a dozen."""
 
@@ -165,7 +165,7 @@ def _tags(said: Any, locale: str) -> tuple[FoundTag, ...]:
     ordered = sorted(
         surest.values(), key=lambda tag: -1.0 if tag.confidence is None else -tag.confidence
     )
-    return tuple(ordered[:MAX_TAGS])
+    return tuple(ordered[:MOST_TAGS])
 
 
 def _more(one: float | None, other: float | None) -> bool:

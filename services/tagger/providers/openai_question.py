@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
-from services.tagger.providers.provider import Question
+from services.tagger.providers.provider import MOST_TAGS, Question
 
 Form = Literal["json_schema", "json_object", "text"]
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
@@ -19,9 +19,9 @@ MOST_LISTED: Final = 200
 _LANGUAGES: Final = {"fr": "French", "en": "English"}
 
 _WANTED: Final = (
-    "Name what this photo shows, for searching a gallery: at most 12 tags, the surest first, each "
-    "with its names in French and in English, one to three words, lower case, and with a "
-    "confidence from 0 to 1. Describe it in {language}: a caption of one sentence, and an alt "
+    f"Name what this photo shows, for searching a gallery: at most {MOST_TAGS} tags, the surest "
+    "first, each with its names in French and in English, one to three words, lower case, and with "
+    "a confidence from 0 to 1. Describe it in {language}: a caption of one sentence, and an alt "
     "text, at most 200 characters, for those who cannot see it."
 )
 _ALWAYS: Final = (

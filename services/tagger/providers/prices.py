@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from services.tagger.providers.provider import FREE, Price
+from shared.settings import listed
 
 KNOWN: Final[Mapping[str, Price]] = {
     "gpt-4o-mini": Price(0.15, 0.60, 0.075),
@@ -53,7 +54,7 @@ def parsed(text: str) -> dict[str, Price]:
     A third number is the price of what the provider had read before. Raises `ValueError`.
     """
     prices: dict[str, Price] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
+    for part in listed(text):
         # A model's own name may hold colons and slashes.
         model, _, amounts = part.rpartition("=")
         model = model.strip()

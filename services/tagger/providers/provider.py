@@ -23,13 +23,16 @@ class FoundTag:
     confidence: float | None
 
 
+MOST_TAGS: Final = 12
+"""How many tags a provider names of one photo."""
+
 CAPTION_CHARS: Final = 500
 ALT_CHARS: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What a provider says of one photo; the surest tag first.
+    """What a provider says of one photo: at most `MOST_TAGS`, the surest first.
 
     `caption`: one sentence. `alt`: what a screen reader is to say in the picture's place. Both
     plain text, of at most `CAPTION_CHARS` and `ALT_CHARS`.

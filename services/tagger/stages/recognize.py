@@ -74,7 +74,6 @@ async def _taken_picture(work: Work) -> Picture:
 async def _turn(work: Work, provider: Provider, gate: Gate) -> AsyncIterator[Call]:
     """Wait for a turn at the gate; what the call costs is the work's, however it ends."""
     async with gate.turn(work.clock, priority=work.record.priority) as call:
-        work.calls += 1
         result = "dropped"
         try:
             with tracing.span("call", kind="client", provider=provider.name, model=provider.model):
@@ -93,16 +92,13 @@ async def _turn(work: Work, provider: Provider, gate: Gate) -> AsyncIterator[Cal
             PROVIDER_CALLS.labels(provider=provider.name, result=result).inc()
             work.bills.append(work.tools.accounts.ended(work.record, provider, call))
             if call.usage is not None:
-                _account(work, provider, call.usage)
+                _count(provider, call.usage)
 
 
-def _account(work: Work, provider: Provider, usage: Usage) -> None:
-    cost_usd = provider.price.of(usage)
-    work.usage = (work.usage or Usage(0, 0)) + usage
-    work.cost_usd += cost_usd
+def _count(provider: Provider, usage: Usage) -> None:
     PROVIDER_TOKENS.labels(provider=provider.name, kind="prompt").inc(usage.prompt_tokens)
     PROVIDER_TOKENS.labels(provider=provider.name, kind="completion").inc(usage.completion_tokens)
-    PROVIDER_COST.labels(provider=provider.name).inc(cost_usd)
+    PROVIDER_COST.labels(provider=provider.name).inc(provider.price.of(usage))
 
 
 RECOGNIZE = Stage(

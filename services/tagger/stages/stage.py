@@ -20,7 +20,7 @@ from services.tagger.cache import Cache
 from services.tagger.clock import Clock
 from services.tagger.gate import Gate
 from services.tagger.naming import Naming
-from services.tagger.providers.provider import FoundTag, Provider, Recognition, Usage
+from services.tagger.providers.provider import FoundTag, Provider, Recognition
 from services.tagger.vocabulary import Vocabulary
 from shared import tracing
 from shared.attempts import Attempts, Lead
@@ -75,6 +75,15 @@ class Work:
 
     record: Record
     tools: Tools
+
+    worker: str = ""
+    """Host and process that do it."""
+
+    traceparent: str = ""
+    """The trace it belongs to, if that is not its job's own; see `shared.tracing`."""
+
+    # What stages make
+
     picture: Picture | None = None
     recognition: Recognition | None = None
     kept: Sequence[FoundTag] = ()
@@ -90,51 +99,16 @@ class Work:
     fields: dict[str, str] = field(default_factory=dict)
     """Fields of the record that change when the photo is complete."""
 
-    clock: Clock = field(default_factory=Clock)
-    begun_s: float = field(default_factory=time.monotonic)
+    added: list[FoundTag] = field(default_factory=list)
+    """Tags of stages; the provider's are in `recognition`."""
 
-    stage_ms: dict[str, float] = field(default_factory=dict)
-    """How long each stage took that has begun, by its id, without what it waited for others."""
+    extra: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """What stages have noted, by their ids: the photo's `extra`."""
 
-    cached: bool = False
-    """Whether the recognition came from the cache: it cost nothing then."""
-
-    calls: int = 0
-    """How many calls of the provider this attempt has made."""
-
-    usage: Usage | None = None
-    """What these calls used, where the provider told."""
-
-    cost_usd: float = 0.0
-    bills: list[asyncio.Task[Totals]] = field(default_factory=list)
-    """The counts of these calls, under way or done."""
-
-    async def settle(self) -> None:
-        """Wait until its calls are counted, if they can be; the record then knows of them."""
-        if self.bills:
-            await asyncio.wait(self.bills)
-        for bill in self.bills:
-            if not bill.cancelled() and bill.exception() is None:
-                self.record = self.record.changed(bill.result())
+    # How it goes
 
     stage: str = ""
     """The id of the stage that runs."""
-
-    told: asyncio.Future[None] | None = None
-    """Done when Redis has heard of that stage; fails if it is no longer this attempt's turn."""
-
-    untold: list[PhotoProgress] = field(default_factory=list)
-    """What the watchers have not been told yet of the stages so far, in order."""
-
-    stepped: tuple[int, float] | None = None
-    """The server's time at the last word, ms, and ours when that was known, s."""
-
-    @property
-    def now_ms(self) -> int:
-        """The time by the server's clock, or a little before; not before the last word's."""
-        begun = int(self.record.fields["started_at_ms"]), self.begun_s
-        server_ms, ours_s = self.stepped or begun
-        return server_ms + int((time.monotonic() - ours_s) * 1000)
 
     later: frozenset[Part] = PARTS
     """What stages after that one need."""
@@ -145,22 +119,48 @@ class Work:
     undecoded: bool = False
     """Whether its picture is made only if the provider has to be asked: the facts are known."""
 
-    worker: str = ""
-    """Host and process that do it."""
+    told: asyncio.Future[None] | None = None
+    """Done when Redis has heard of that stage; fails if it is no longer this attempt's turn."""
 
-    traceparent: str = ""
-    """The trace it belongs to, if that is not its job's own; see `shared.tracing`."""
+    untold: list[PhotoProgress] = field(default_factory=list)
+    """What the watchers have not been told yet of the stages so far, in order."""
+
+    # What it takes
+
+    clock: Clock = field(default_factory=Clock)
+    begun_s: float = field(default_factory=time.monotonic)
+
+    stepped: tuple[int, float] | None = None
+    """The server's time at the last word, ms, and ours when that was known, s."""
+
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    """How long each stage took that has begun, by its id, without what it waited for others."""
+
+    cached: bool = False
+    """Whether the recognition came from the cache: it cost nothing then."""
+
+    bills: list[asyncio.Task[Totals]] = field(default_factory=list)
+    """The counts of its calls of a provider, under way or done."""
+
+    @property
+    def now_ms(self) -> int:
+        """The time by the server's clock, or a little before; not before the last word's."""
+        begun = int(self.record.fields["started_at_ms"]), self.begun_s
+        server_ms, ours_s = self.stepped or begun
+        return server_ms + int((time.monotonic() - ours_s) * 1000)
 
     @property
     def told_trace(self) -> str | None:
         """The trace as events tell it."""
         return tracing.passed_on(self.traceparent) or None
 
-    added: list[FoundTag] = field(default_factory=list)
-    """Tags of stages; the provider's are in `recognition`."""
-
-    extra: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """What stages have noted, by their ids: the photo's `extra`."""
+    async def settle(self) -> None:
+        """Wait until its calls are counted, if they can be; the record then knows of them."""
+        if self.bills:
+            await asyncio.wait(self.bills)
+        for bill in self.bills:
+            if not bill.cancelled() and bill.exception() is None:
+                self.record = self.record.changed(bill.result())
 
     def tag(self, *, fr: str, en: str, confidence: float | None = None) -> None:
         """Have the photo carry a tag, whatever the provider says; `confidence`: 0 to 1.
