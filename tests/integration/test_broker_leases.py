@@ -164,6 +164,32 @@ def test_a_lost_message_is_not_started(redis_url: str, client: redis.Redis) -> N
         lost.get_result(backend=results)
 
 
+def test_nothing_is_taken_when_the_server_stood_still_before_all_could_renew(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as busy,
+        consuming(broker) as idle,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(busy)
+        idle._keeper.sweep()
+        # Given that a lease has passed, by the server's clock, in a moment of ours
+        place = (held.receipt.stream, held.receipt.entry_id)
+        give(client, busy.name, place, idle_ms=LONG_LEASE_MS)
+        assert idle._keeper._ahead_ms is not None
+        idle._keeper._ahead_ms -= LONG_LEASE_MS
+        client.delete(KEYS.swept)
+        # When the one that holds nothing, and so has nothing to renew, comes first
+        idle._keeper.sweep()
+        busy._keeper.renew()
+        # I expect the message to stay where it is
+        assert not held.lost
+        assert pending(client) == 1
+        assert client.xlen(KEYS.front) == 0
+
+
 # Death
 
 
