@@ -190,6 +190,19 @@ def test_nothing_is_taken_when_the_server_stood_still_before_all_could_renew(
         assert client.xlen(KEYS.front) == 0
 
 
+def test_leases_are_taken_again_at_once_when_the_server_s_clock_was_set_back(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker:
+        with dead_consumer(broker) as dead:
+            broker.enqueue(message("x"))
+            fetch(dead)
+        # Given a sweep in the hour that the clock was set back by
+        client.set(KEYS.swept, "another", px=3_600_000)
+        with consuming(broker) as consumer:
+            assert fetch(consumer).deaths == 1
+
+
 # Death
 
 

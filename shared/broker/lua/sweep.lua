@@ -8,7 +8,7 @@
 -- A call that comes late takes nothing: if the server stood still, or its clock was set ahead, leases
 -- have lapsed that those who live could not renew.
 --
--- KEYS[1]    swept    there for a while after a sweep has begun
+-- KEYS[1]    swept    there for a while after a sweep has begun; for longer if the clock is set back
 -- KEYS[2]    counts
 -- KEYS[3]    dead
 -- KEYS[4]    wake
@@ -53,7 +53,8 @@ local function take(stream, id)
 end
 
 if at == 0 then
-  if redis.call('EXISTS', KEYS[1]) == 1 then return {0, '0-0', 0, now} end
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 and left <= tonumber(ARGV[7]) then return {0, '0-0', 0, now} end
   redis.call('DEL', KEYS[1])  -- first: a full server allows what follows after a write
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[7])
   at = 1
