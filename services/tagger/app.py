@@ -46,7 +46,7 @@ from shared.decoding.decoder import Decoder
 from shared.decoding.facts import FACTS_FORMAT
 from shared.health import Health
 from shared.photos import Photos
-from shared.redis import closing, connect, durability
+from shared.redis import closing, connect, durability, once_there
 from shared.serve import IDLE_S
 from shared.tags import Tags
 from shared.usage import NANOUSD_PER_USD
@@ -167,7 +167,7 @@ async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncItera
             await gate.start()
             await cache.start()
             # Names given by hand in one language meet their tags so, in the gateway, too.
-            await tags.introduce(vocabulary.pairs)
+            await once_there(lambda: tags.introduce(vocabulary.pairs))
             yield Tools(
                 photos=Photos(redis, retention_s=settings.retention_s),
                 attempts=Attempts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -47,9 +48,12 @@ AWAY = (
 )
 """What redis-py raises when the server is away, restarting, full or not the primary."""
 
-REFUSALS = ("MISCONF ", "NOREPLICAS ", "BUSY ")
+REFUSALS = re.compile(
+    r"(.* of pipeline caused error: (\(['\"])?)?(MISCONF|NOREPLICAS|BUSY) ", re.DOTALL
+)
 """How replies begin, for which redis-py has no class, that refuse what is taken later: the disk
-does not take it, the replicas are missing, a script runs for too long."""
+does not take it, the replicas are missing, a script runs for too long. Of a pipeline, redis-py says
+before it which command was refused."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -60,7 +64,7 @@ def is_away(error: BaseException) -> bool:
     # A script that is missing right after it was loaded: the server died in between.
     if isinstance(error, (*AWAY, redis.exceptions.NoScriptError)):
         return True
-    return isinstance(error, redis.exceptions.ResponseError) and str(error).startswith(REFUSALS)
+    return isinstance(error, redis.exceptions.ResponseError) and bool(REFUSALS.match(str(error)))
 
 
 def connect(url: str, *, key: str = "dramatiq") -> redis.Redis:

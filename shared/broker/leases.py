@@ -31,6 +31,9 @@ be well below five seconds."""
 FORGET_AFTER_LEASES: Final = 10
 """How long a consumer that holds nothing is not heard of before its name is removed."""
 
+LATE_SHARE: Final = 2
+"""A sweep is late by this part of a lease: what lives has renewed within another quarter."""
+
 SWEEP_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
 SURE_PAUSE_S: Final = 0.5
@@ -61,6 +64,7 @@ class LeaseKeeper(threading.Thread):
         self._wake = threading.Event()
         self._stopping = False
         self._sweep_from = 0.0
+        self._ahead_ms: float | None = None  # the server's clock, less our monotonic one
         self._renew = script(client, "renew")
         self._sweep = script(client, "sweep")
 
@@ -102,8 +106,7 @@ class LeaseKeeper(threading.Thread):
             except ConnectionClosed as error:
                 logger.warning("Leases are not renewed. %s", error)
                 pause_s = min(AWAY_PAUSE_S, period_s)
-                # Nobody could renew: leave all the time to, before taking anything away.
-                self._sweep_from = time.monotonic() + self._limits.claim_after_ms / 1000
+                self._leave_time_to_renew()
 
     def _take_turn(self) -> None:
         """Do what is due, each thing whether or not another one failed. Raises when away."""
@@ -151,30 +154,52 @@ class LeaseKeeper(threading.Thread):
 
     def sweep(self) -> None:
         """Put every entry whose lease has lapsed to the front, unless another one just did."""
-        keys, limits = self._keys, self._limits
         index, entry_id, taken = 0, b"0-0", 0
         while True:
-            index, entry_id, more = self._sweep(
-                keys=[keys.swept, keys.counts, keys.dead, keys.wake, keys.paused, *keys.streams],
-                args=[
-                    GROUP,
-                    self._consumer,
-                    limits.claim_after_ms,
-                    SWEEP_BATCH,
-                    index,
-                    entry_id,
-                    max(1, self._period_ms // SWEEPS_PER_PERIOD),
-                    limits.claim_after_ms * FORGET_AFTER_LEASES,
-                    limits.max_dead_age_ms,
-                    limits.max_dead_letters,
-                ],
-            )
+            index, entry_id, more = self._sweep_on(index, entry_id)
             taken += more
-            if index == 0:
+            if index <= 0:
                 break
+        if index < 0:
+            logger.warning("No lease is taken: the server stood still, or its clock was set ahead.")
+            self._leave_time_to_renew()
         if taken:
             logger.warning(
                 "%d messages go to other workers: theirs were not heard of for %d ms.",
                 taken,
-                limits.claim_after_ms,
+                self._limits.claim_after_ms,
             )
+
+    def _sweep_on(self, index: int, entry_id: bytes) -> tuple[int, bytes, int]:
+        """Sweep on from there; return from where to go on, and how many entries were taken."""
+        keys, limits = self._keys, self._limits
+        if self._ahead_ms is None:
+            seconds, microseconds = self._client.time()
+            self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
+        late_after_ms = limits.claim_after_ms // LATE_SHARE
+        index, entry_id, taken, now_ms = self._sweep(
+            keys=[keys.swept, keys.counts, keys.dead, keys.wake, keys.paused, *keys.streams],
+            args=[
+                GROUP,
+                self._consumer,
+                limits.claim_after_ms,
+                SWEEP_BATCH,
+                index,
+                entry_id,
+                max(1, self._period_ms // SWEEPS_PER_PERIOD),
+                limits.claim_after_ms * FORGET_AFTER_LEASES,
+                limits.max_dead_age_ms,
+                limits.max_dead_letters,
+                round(time.monotonic() * 1000 + self._ahead_ms) + late_after_ms,
+            ],
+        )
+        self._ahead_ms = _ahead_of_us(now_ms)
+        return index, entry_id, taken
+
+    def _leave_time_to_renew(self) -> None:
+        """Nobody could renew: leave all the time to, before taking anything away."""
+        self._sweep_from = time.monotonic() + self._limits.claim_after_ms / 1000
+
+
+def _ahead_of_us(now_ms: int) -> float:
+    return now_ms - time.monotonic() * 1000

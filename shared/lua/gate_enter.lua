@@ -48,15 +48,20 @@ for i = 8, #ARGV, 2 do
   end
 end
 
-for _, spent in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], '-inf', now - MINUTE_MS)) do
-  redis.call('ZREM', KEYS[5], spent)
-  local tokens = string.match(spent, '^t:.*:(%d+)$')
-  redis.call('HINCRBY', KEYS[1], tokens and 'tokens' or 'requests', -(tokens or 1))
+local function forget_spent(from, to)
+  for _, spent in ipairs(redis.call('ZRANGEBYSCORE', KEYS[5], from, to)) do
+    redis.call('ZREM', KEYS[5], spent)
+    local tokens = string.match(spent, '^t:.*:(%d+)$')
+    redis.call('HINCRBY', KEYS[1], tokens and 'tokens' or 'requests', -(tokens or 1))
+  end
 end
+forget_spent('-inf', now - MINUTE_MS)
+forget_spent('(' .. now, '+inf')  -- before the clock was set back
 
 -- How many may go now, and what the others are told.
-local gate = redis.call('HMGET', KEYS[1], 'held_until_ms', 'down_until_ms', 'probe', 'requests', 'tokens')
-local held_until, down_until = tonumber(gate[1] or 0), tonumber(gate[2] or 0)
+local gate = redis.call('HMGET', KEYS[1], 'held_until_ms', 'down_until_ms', 'probe', 'requests', 'tokens',
+  'paused_at_ms')
+local held_until, down_until = end_of(gate[1], gate[6], now), end_of(gate[2], gate[6], now)
 local requests, tokens = tonumber(gate[4] or 0), tonumber(gate[5] or 0)
 if (gate[4] or gate[5]) and redis.call('EXISTS', KEYS[5]) == 0 then
   redis.call('HDEL', KEYS[1], 'requests', 'tokens')

@@ -24,8 +24,9 @@
 -- Returns {1 if the provider was down already, else 0; ms that all calls are held back yet}.
 local MINUTE_MS = 60000
 local now = now_ms()
-local gate = redis.call('HMGET', KEYS[1], 'held_until_ms', 'down_until_ms', 'probe', 'pause_ms', 'failures')
-local held_until, was_down = tonumber(gate[1] or 0), gate[2] and 1 or 0
+local gate = redis.call('HMGET', KEYS[1], 'held_until_ms', 'down_until_ms', 'probe', 'pause_ms', 'failures',
+  'paused_at_ms')
+local held_until, was_down = end_of(gate[1], gate[6], now), gate[2] and 1 or 0
 local outcome = ARGV[2]
 
 -- The pause after this one, in a row of failures or refusals.
@@ -33,6 +34,10 @@ local function next_pause()
   local pause = gate[4] and math.min(gate[4] * 2, tonumber(ARGV[9])) or tonumber(ARGV[8])
   redis.call('HSET', KEYS[1], 'pause_ms', pause)
   return math.floor(pause * ARGV[10])
+end
+
+local function close_for(pause)
+  redis.call('HSET', KEYS[1], 'down_until_ms', now + pause, 'paused_at_ms', now)
 end
 
 -- One that was never made is counted by nobody.
@@ -65,12 +70,12 @@ elseif outcome == 'limited' then
     -- Refusals of calls that were under way together are one refusal.
     held_until = now + next_pause()
   end
-  redis.call('HSET', KEYS[1], 'held_until_ms', held_until)
+  redis.call('HSET', KEYS[1], 'held_until_ms', held_until, 'paused_at_ms', now)
 elseif outcome == 'failed' and was_down == 0 then
   if redis.call('HINCRBY', KEYS[1], 'failures', 1) >= tonumber(ARGV[7]) then
-    redis.call('HSET', KEYS[1], 'down_until_ms', now + next_pause())
+    close_for(next_pause())
   end
 elseif outcome == 'failed' and gate[3] == ARGV[1] then
-  redis.call('HSET', KEYS[1], 'down_until_ms', now + next_pause())
+  close_for(next_pause())
 end
 return {was_down, math.max(0, held_until - now)}

@@ -10,13 +10,13 @@
 -- budget for a day, what is spent of it, 1 if what is left pays for no call, when the day ends, who
 -- is asked then}; times in ms, amounts in billionths of a US dollar, 0 or '' for none.
 local gate = redis.call('HMGET', KEYS[1], 'provider', 'held_until_ms', 'down_until_ms', 'limit',
-  'budget_nanousd', 'fallback')
+  'budget_nanousd', 'fallback', 'paused_at_ms')
 local now, budget = now_ms(), tonumber(gate[5] or 0)
 local is_spent = budget > 0 and affordable(ARGV[1], KEYS[4], budget, 0, now) == 0
 return {
   gate[1] or '',
-  tonumber(gate[2] or 0),
-  tonumber(gate[3] or 0),
+  end_of(gate[2], gate[7], now),
+  end_of(gate[3], gate[7], now),
   redis.call('ZCOUNT', KEYS[2], '(' .. now, '+inf'),
   tonumber(gate[4] or 0),
   redis.call('ZCARD', KEYS[3]),

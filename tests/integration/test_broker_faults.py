@@ -14,8 +14,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from deploy.local.server import free_port
+from shared.broker import is_away
 from shared.errors import UnavailableError
-from shared.redis import away_is_unavailable
+from shared.redis import away_is_unavailable, closing, connect
 from tests.support.broker import (
     KEYS,
     LONG_LEASE_MS,
@@ -185,6 +186,23 @@ def test_a_server_that_refuses_for_now_is_away_for_now(
 
     assert ran == [0, 1]
     no_unexpected_error(caplog)
+
+
+async def test_a_server_that_refuses_a_pipeline_is_away_too(server: EmbeddedServer) -> None:
+    with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as pipeline:
+        async with closing(connect(server.url)) as other:
+            run_for_ever(client)
+            pipeline.hgetall("any")
+            with pytest.raises(redis.ResponseError) as refused:
+                pipeline.execute()
+            asking = other.pipeline(transaction=False)
+            asking.hgetall("any")
+            with pytest.raises(redis.ResponseError) as refused_async:
+                await asking.execute()
+            end_script(client)
+
+    assert is_away(refused.value)
+    assert is_away(refused_async.value)
 
 
 def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> None:

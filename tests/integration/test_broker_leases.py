@@ -158,6 +158,45 @@ def test_a_lost_message_is_not_started(redis_url: str, client: redis.Redis) -> N
         lost.get_result(backend=results)
 
 
+def test_nothing_is_taken_when_the_server_stood_still_before_all_could_renew(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as busy,
+        consuming(broker) as idle,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(busy)
+        idle._keeper.sweep()
+        # Given that a lease has passed, by the server's clock, in a moment of ours
+        place = (held.receipt.stream, held.receipt.entry_id)
+        give(client, busy.name, place, idle_ms=LONG_LEASE_MS)
+        assert idle._keeper._ahead_ms is not None
+        idle._keeper._ahead_ms -= LONG_LEASE_MS
+        client.delete(KEYS.swept)
+        # When the one that holds nothing, and so has nothing to renew, comes first
+        idle._keeper.sweep()
+        busy._keeper.renew()
+        # I expect the message to stay where it is
+        assert not held.lost
+        assert pending(client) == 1
+        assert client.xlen(KEYS.front) == 0
+
+
+def test_leases_are_taken_again_at_once_when_the_server_s_clock_was_set_back(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with streams_broker(redis_url, claim_after_ms=LEASE_MS) as broker:
+        with dead_consumer(broker) as dead:
+            broker.enqueue(message("x"))
+            fetch(dead)
+        # Given a sweep in the hour that the clock was set back by
+        client.set(KEYS.swept, "another", px=3_600_000)
+        with consuming(broker) as consumer:
+            assert fetch(consumer).deaths == 1
+
+
 # Death
 
 

@@ -19,7 +19,17 @@ from services.tagger.providers.provider import Usage
 from shared import gates, keys
 from shared.errors import UnavailableError
 from shared.redis import script
-from tests.support.gates import ENDPOINT, OneCall, Tagger, age, lapse, leases, move, taggers
+from tests.support.gates import (
+    ENDPOINT,
+    OneCall,
+    Tagger,
+    age,
+    lapse,
+    leases,
+    move,
+    set_clock_back,
+    taggers,
+)
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -283,6 +293,41 @@ async def test_what_is_wrong_with_a_photo_says_nothing_against_the_provider(
                 await call.end(PermanentError("provider_rejected", "…"))
 
         assert (await gates.state(tagger.redis, ENDPOINT)).state == "ok"
+
+
+async def test_a_pause_is_over_when_the_server_s_clock_was_set_back(redis_url: str) -> None:
+    async with taggers(redis_url) as (tagger,):
+        call = tagger.call()
+        await running(call)
+        with pytest.raises(RateLimitedError):
+            await call.end(RateLimitedError("…", retry_after_s=600))
+        assert (await gates.state(tagger.redis, ENDPOINT)).state == "held"
+
+        await set_clock_back(tagger.redis)
+
+        assert (await gates.state(tagger.redis, ENDPOINT)).state == "ok"
+        await running(tagger.call())
+
+
+async def test_a_provider_that_was_down_is_tried_when_the_server_s_clock_was_set_back(
+    redis_url: str,
+) -> None:
+    async with taggers(redis_url) as (tagger,):
+        await broken(tagger)
+        await set_clock_back(tagger.redis)
+
+        probe = tagger.call()
+        await running(probe)
+        await probe.end()
+        assert (await gates.state(tagger.redis, ENDPOINT)).state == "ok"
+
+
+async def test_a_minute_is_over_when_the_server_s_clock_was_set_back(redis_url: str) -> None:
+    async with taggers(redis_url, requests_per_minute=1) as (tagger,):
+        await running(tagger.call())
+        await set_clock_back(tagger.redis)
+
+        await running(tagger.call())
 
 
 async def test_requests_of_a_minute_are_limited(redis_url: str) -> None:

@@ -159,3 +159,14 @@ async def age(redis: Redis) -> None:
     """Let a minute pass for what was spent first."""
     found: Any = await redis.zrange(keys.gate_minute(ENDPOINT), 0, 0)
     await redis.zincrby(keys.gate_minute(ENDPOINT), -60_000, found[0])
+
+
+async def set_clock_back(redis: Redis) -> None:
+    """Have the gate's notes be an hour ahead, as if the server's clock was set back by that."""
+    known: Any = await redis.hgetall(keys.gate(ENDPOINT))
+    for field in (b"held_until_ms", b"down_until_ms", b"paused_at_ms"):
+        if field in known:
+            await redis.hincrby(keys.gate(ENDPOINT), field.decode(), 3_600_000)
+    spent_so_far: Any = await redis.zrange(keys.gate_minute(ENDPOINT), 0, -1)
+    for spent in spent_so_far:
+        await redis.zincrby(keys.gate_minute(ENDPOINT), 3_600_000, spent)

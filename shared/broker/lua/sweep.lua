@@ -5,7 +5,10 @@
 -- One call looks at a bounded number of entries, however many are held; the next one goes on
 -- where it ended. One consumer at a time is enough: others find `swept` and leave it to it.
 --
--- KEYS[1]    swept    there for a while after a sweep has begun
+-- A call that comes late takes nothing: if the server stood still, or its clock was set ahead, leases
+-- have lapsed that those who live could not renew.
+--
+-- KEYS[1]    swept    there for a while after a sweep has begun; for longer if the clock is set back
 -- KEYS[2]    counts
 -- KEYS[3]    dead
 -- KEYS[4]    wake
@@ -21,11 +24,15 @@
 -- ARGV[8]    how long a consumer is not heard of before it is forgotten, ms
 -- ARGV[9]    how long dead letters are kept, ms
 -- ARGV[10]   how many dead letters are kept
+-- ARGV[11]   until when, by the server's clock, this call is not late, ms
 --
--- Returns stream index and entry id to go on at, 0 and `0-0` at the end, and how many entries
--- were taken.
+-- Returns stream index and entry id to go on at, 0 and `0-0` at the end, -1 if the call came late, how
+-- many entries were taken, and the server's time, ms.
 local BEFORE_STREAMS = 5
 local at, cursor, taken = tonumber(ARGV[5]), ARGV[6], 0
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if now > tonumber(ARGV[11]) then return {-1, '0-0', 0, now} end
 
 local function take(stream, id)
   local entry = redis.call('XRANGE', stream, id, id)[1]
@@ -46,7 +53,8 @@ local function take(stream, id)
 end
 
 if at == 0 then
-  if redis.call('EXISTS', KEYS[1]) == 1 then return {0, '0-0', 0} end
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 and left <= tonumber(ARGV[7]) then return {0, '0-0', 0, now} end
   redis.call('DEL', KEYS[1])  -- first: a full server allows what follows after a write
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[7])
   at = 1
@@ -57,7 +65,7 @@ while at <= #KEYS - BEFORE_STREAMS do
   local reply = redis.call('XAUTOCLAIM', stream, ARGV[1], ARGV[2], ARGV[3], cursor,
     'COUNT', ARGV[4], 'JUSTID')
   for _, id in ipairs(reply[2]) do take(stream, id) end
-  if reply[1] ~= '0-0' then return {at, reply[1], taken} end
+  if reply[1] ~= '0-0' then return {at, reply[1], taken, now} end
   at, cursor = at + 1, '0-0'
 end
 
@@ -73,9 +81,7 @@ for i = 4, #KEYS do
   end
 end
 
-local time = redis.call('TIME')
-local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[9]
-redis.call('XTRIM', KEYS[3], 'MINID', math.max(0, oldest))
+redis.call('XTRIM', KEYS[3], 'MINID', math.max(0, now - ARGV[9]))
 local dropped = redis.call('XTRIM', KEYS[3], 'MAXLEN', ARGV[10])
 if dropped > 0 then redis.call('HINCRBY', KEYS[2], 'dead_dropped', dropped) end
-return {0, '0-0', taken}
+return {0, '0-0', taken, now}

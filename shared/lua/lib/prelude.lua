@@ -15,6 +15,12 @@ local function now_ms()
   return math.floor(now_us() / 1000)
 end
 
+-- Returns when a pause ends, which was made at `made`: now at the latest if the clock was set back since.
+local function end_of(pause_end, made, now)
+  local ends = tonumber(pause_end or 0)
+  return tonumber(made or 0) > now and math.min(ends, now) or ends
+end
+
 local ENDED = {complete = true, error = true, cancelled = true}
 
 -- Returns the named fields of a hash, as a table without those it lacks.

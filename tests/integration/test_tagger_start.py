@@ -1,0 +1,49 @@
+"""A tagger that starts while the server takes no writes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import redis
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from services.tagger.app import opened_tools
+from services.tagger.settings import TaggerSettings
+from shared import keys
+from shared.blobs import open_store
+from tests.support.redis_server import temporary_server
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+async def test_what_a_tagger_works_with_is_opened_when_the_server_takes_writes_again(
+    tmp_path: Path,
+) -> None:
+    with temporary_server() as server, redis.Redis.from_url(server.url) as client:
+        settings = TaggerSettings(
+            redis_url=server.url,
+            decoders=1,
+            provider="openai",
+            openai_api_key=SecretStr("k"),
+        )
+
+        client.config_set("min-replicas-to-write", 1)
+        async with AsyncExitStack() as opened:
+            tools = opened_tools(settings, open_store(tmp_path.as_uri()))
+            with capture_logs() as logs:
+                opening = asyncio.create_task(opened.enter_async_context(tools))
+                await wait_until(
+                    lambda: (
+                        opening.done() or [e for e in logs if e["event"] == "waiting_for_redis"]
+                    ),
+                    timeout_s=60,
+                )
+            client.config_set("min-replicas-to-write", 0)
+            await asyncio.wait_for(opening, 60)
+
+        assert client.exists(keys.tag_labels("fr"))
