@@ -35,6 +35,7 @@ from services.tagger.providers.openai_question import (
 )
 from services.tagger.providers.provider import (
     FREE,
+    Call,
     Price,
     Question,
     Recognition,
@@ -85,6 +86,7 @@ class OpenAIProvider:
         self._timeout_s = timeout_s
         self._server: Endpoint | None = None
         self._form: Form = FORMS[0]
+        self._tells_usage = True
         self._fingerprints: dict[Question, str] = {}
         self.price = price
         self.endpoint: str | None = _digest(self.name, base_url or "", api_key)[:16]
@@ -133,6 +135,7 @@ class OpenAIProvider:
             except _FormRefusedError:
                 continue
             self._keep_to(form)
+            self._note_untold(call)
             return recognition(response, question.locale)
         raise PermanentError("provider_rejected", ERROR_TEXT)
 
@@ -162,6 +165,12 @@ class OpenAIProvider:
         if FORMS.index(form) > FORMS.index(self._form):
             logger.warning("answer_form_lowered", provider=self.name, form=form, was=self._form)
             self._form = form
+
+    def _note_untold(self, call: Call) -> None:
+        # Once: who set a price, and a budget perhaps, counts on being told.
+        if call.usage is None and self.price != FREE and self._tells_usage:
+            logger.warning("usage_not_told", provider=self.name, model=self.model, counted_usd=0)
+            self._tells_usage = False
 
     async def close(self) -> None:
         """Close the connections."""
