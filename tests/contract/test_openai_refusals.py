@@ -123,9 +123,8 @@ async def test_what_no_other_try_would_mend_ends_the_photo(
         response(409, error()),
         response(425, error()),
         response(200, error("overloaded")),
-        response(307, b"", Location="http://user:secret@127.0.0.1/v1"),
-        response(307, b"", Location=f"http://{'a' * 80}.example/"),
-        response(307, b"", Location="ftp://127.0.0.1/"),
+        response(302, b"", Location="http://127.0.0.1/login"),
+        response(308, error(), Location="https://127.0.0.1/v1"),
     ],
 )
 async def test_what_may_pass_is_a_provider_that_is_not_well(
@@ -136,6 +135,15 @@ async def test_what_may_pass_is_a_provider_that_is_not_well(
     assert isinstance(refused, RetryableError)
     assert refused.code == "provider_unavailable"
     assert refused.counts
+
+
+async def test_no_photo_goes_where_a_redirection_leads(server: RawServer) -> None:
+    async with raw_server() as other:
+        other.answer = ANSWER
+        await failure(server, response(307, b"", Location=f"{other.url}/chat/completions"))
+
+        assert len(server.heads) == 1
+        assert not other.heads
 
 
 async def test_the_log_says_why_a_call_failed_and_tells_no_secret(server: RawServer) -> None:

@@ -34,6 +34,7 @@ REFUSAL_S: Final = 5.0
 """What the words of a refusal may take to come: its status says what follows from it."""
 
 _OURS: Final = ("OpenAI-Organization", "OpenAI-Project")
+_ANSWERS: Final = range(200, 300)
 _REFUSALS: Final = range(400, 600)
 _WORD: Final = re.compile(r"[A-Za-z_]{1,40}")
 
@@ -92,15 +93,16 @@ class Endpoint:
         """
         data = orjson.dumps(asked)
         try:
-            async with self._session.post(self.url, data=data) as response:
+            # A redirection would have the photo go where nobody said that it may, without our key.
+            async with self._session.post(self.url, data=data, allow_redirects=False) as response:
                 plain = response.headers.get("Content-Encoding", "identity").lower() == "identity"
-                if not response.ok:
+                if response.status not in _ANSWERS:
                     raise _refusal(response, await _as_far_as_it_comes(response) if plain else b"")
                 if not plain:
                     raise NoAnswerError("compressed, though asked not to be")
                 body = await _bounded(response)
-        # Where a redirection leads need be no address at all.
-        except (aiohttp.ClientError, ValueError) as error:
+        # Not all that an address may hold is a name that can be looked up.
+        except (aiohttp.ClientError, UnicodeError) as error:
             raise NoAnswerError(type(error).__name__) from None
         if b'"error"' in body and b'"choices"' not in body:
             # What passes calls on may have said 200 before it knew better.
@@ -137,7 +139,7 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> RefusedError:
     error = said.get("error", said) if isinstance(said, dict) else said
     code = error.get("code") if isinstance(error, dict) else None
     status = response.status
-    if response.ok:
+    if status in _ANSWERS:
         status = (
             code if isinstance(code, int) and code in _REFUSALS else HTTPStatus.BAD_GATEWAY.value
         )
