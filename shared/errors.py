@@ -34,4 +34,9 @@ class BadImageError(TaglineError):
     """These bytes cannot be made a picture within the limits.
 
     The text says why; it is short, in English, and safe to show: nothing of the file is in it.
+    `may_pass`: whether it may be the machine that is at fault, so that another try might do.
     """
+
+    def __init__(self, text: str, *, may_pass: bool = False) -> None:
+        super().__init__(text)
+        self.may_pass = may_pass

@@ -205,7 +205,7 @@ def _plain(message: StreamMessage) -> Message[Any]:
 def backoff_ms(record: Record, error: RetryableError) -> int:
     """Return the wait before the next try: what was asked for, else longer with each try."""
     if error.retry_after_s is not None:
-        return min(RETRY_AFTER_MOST_MS, round(error.retry_after_s * 1000))
+        return round(min(RETRY_AFTER_MOST_MS, error.retry_after_s * 1000))
     _, delay_ms = compute_backoff(
         record.tries, factor=BACKOFF_FIRST_MS, max_backoff=BACKOFF_MOST_MS
     )

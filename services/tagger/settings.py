@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_core import PydanticUseDefault
 from pydantic_settings import NoDecode
 
 from services.tagger.providers import prices
@@ -16,6 +18,8 @@ from shared.addresses import is_web_address
 from shared.settings import PhotoSettings, Port, listed
 
 DAY_S: Final = 24 * 3600
+
+_VISIBLE: Final = re.compile(r"[!-~]+")
 
 
 class TaggerSettings(PhotoSettings):
@@ -128,10 +132,28 @@ class TaggerSettings(PhotoSettings):
             raise ValueError(f"must be one of {', '.join(known)}")
         return name
 
+    # A file or a secret often ends with a line break, which no header may hold.
+    @field_validator("openai_api_key", "openai_base_url", "openai_model", mode="before")
+    @classmethod
+    def _without_blanks_around(cls, text: object) -> object:
+        if not isinstance(text, str):
+            return text
+        if not (kept := text.strip()):
+            raise PydanticUseDefault
+        return kept
+
+    @field_validator("openai_api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not _VISIBLE.fullmatch(key.get_secret_value()):
+            raise ValueError("must be of visible ASCII characters, without blanks between them")
+        return key
+
     @field_validator("openai_base_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
-        if url is not None and not is_web_address(url):
+        # What is called is below it, and would come after a query or a fragment.
+        if url is not None and (not is_web_address(url) or set(url) & set("?#")):
             raise ValueError("must be an address such as https://models.example/v1")
         return url
 

@@ -228,7 +228,9 @@ class SharedGate(Gate):
         """Return whether the provider was down already, and for how long, ms, calls are held."""
         usage = call.usage if call else None
         # A pause of nothing would have us called away again at once, and again.
-        pause_ms = math.ceil(retry_after_s * 1000) if retry_after_s else -1
+        pause_ms = -1
+        if retry_after_s:
+            pause_ms = math.ceil(min(retry_after_s * 1000, RETRY_AFTER_MOST_MS))
         with away_is_unavailable():
             was_down, held_ms = await self._leave_script(
                 keys=self._keys(),
@@ -236,7 +238,7 @@ class SharedGate(Gate):
                     token,
                     outcome,
                     linger_ms,
-                    min(pause_ms, RETRY_AFTER_MOST_MS),
+                    pause_ms,
                     usage.prompt_tokens + usage.completion_tokens if usage else 0,
                     self._limits.tokens_per_minute,
                     FAILURES_TO_OPEN,

@@ -105,8 +105,9 @@ class Decoder:
                 )
             usable = reply.status in (Status.PICTURE, Status.BAD_IMAGE)
         except TimeoutError:
+            # So it does on a machine that stood still, or has too much to do.
             raise BadImageError(
-                f"the image took longer than {self._timeout_s:g} s to decode"
+                f"the image took longer than {self._timeout_s:g} s to decode", may_pass=True
             ) from None
         except ConnectionError:
             if self._closed:
@@ -114,6 +115,7 @@ class Decoder:
             raise BadImageError(
                 f"the image needed more memory than {self._memory_bytes // _MIB} MiB"
                 " to decode, or crashed the decoder",
+                may_pass=True,  # where a machine is short of memory, it is killed for others
             ) from None
         finally:
             # A cancellation too ends here: what the child would say next is about this image.

@@ -11,10 +11,11 @@ from email.utils import format_datetime
 
 import pytest
 from PIL import Image
+from structlog.testing import capture_logs
 
 from services.tagger.errors import PermanentError, RateLimitedError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
-from services.tagger.providers.provider import Call, Question, Usage
+from services.tagger.providers.provider import Call, Price, Question, Usage
 from shared.decoding.picture import Picture
 from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
@@ -212,6 +213,21 @@ async def test_a_call_is_made_within_its_turn_and_tells_what_it_used(
     await provider.recognize(cat, Question("fr"), turn=turn)
 
     assert calls == [Call(Usage(prompt_tokens=100, completion_tokens=20))]
+
+
+async def test_it_is_said_once_that_a_server_tells_no_usage_of_what_has_a_price(
+    server: OpenAIServer, cat: Picture
+) -> None:
+    provider = OpenAIProvider(api_key=server.key, base_url=server.url, model="m", price=Price(1, 1))
+    await provider.start()
+    answer = {"choices": [{"message": {"content": '{"tags": ["chat"]}'}}]}
+    server.replies.extend([Reply(), Reply(body=answer), Reply(body=answer)])
+    with capture_logs() as logs:
+        for _ in range(3):
+            await provider.recognize(cat, Question("fr"))
+    await provider.close()
+
+    assert [each["event"] for each in logs] == ["usage_not_told"]
 
 
 async def test_failures_are_raised_within_the_turn(

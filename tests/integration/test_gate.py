@@ -172,6 +172,18 @@ async def test_a_lease_that_nobody_else_wanted_is_renewed(redis_url: str) -> Non
         await call.end()
 
 
+async def test_a_pause_of_any_length_is_obeyed_for_an_hour(redis_url: str) -> None:
+    async with taggers(redis_url, max_calls=1) as (tagger,):
+        call = tagger.call()
+        await running(call)
+        with pytest.raises(RateLimitedError) as raised:
+            await call.end(RateLimitedError("…", retry_after_s=1e306))
+
+        assert raised.value.retry_after_s == pytest.approx(3600, abs=60)
+        state = await gates.state(tagger.redis, ENDPOINT)
+        assert (state.state, state.in_flight) == ("held", 0)
+
+
 async def test_a_429_holds_back_everybody_until_its_time(redis_url: str) -> None:
     async with taggers(redis_url, 2) as (one, other):
         call = one.call()

@@ -107,7 +107,9 @@ async def test_machines_get_a_line_a_cell(tmp_path: Path) -> None:
     assert good["cost_usd"] == COST
     assert good["took_ms"] > 0
     assert (bad["error"]["code"], bad["tags"], bad["cost_usd"]) == ("provider_auth", [], None)
-    assert err == f"tagline: {bad['file']}: OpenAI API error (provider_auth)\n"
+    why, failed = err.splitlines()
+    assert (json.loads(why)["event"], json.loads(why)["status"]) == ("call_refused", 401)
+    assert failed == f"tagline: {bad['file']}: OpenAI API error (provider_auth)"
     assert [tag["name"] for tag in json.loads(judged[1])["tags"]] == ["animal", "minou"]
     assert (missing[0], missing[2].count("\n")) == (2, 1)
 

@@ -195,6 +195,12 @@ def test_what_it_cost_is_read_whatever_the_answer_is(content: str | None) -> Non
     assert usage(body) == Usage(7, 3)
 
 
+@pytest.mark.parametrize("details", [None, [], {}, {"cached_tokens": -1}, {"cached_tokens": 1e30}])
+def test_what_it_cost_is_read_without_details_that_make_no_sense(details: Any) -> None:
+    used = {"prompt_tokens": 7, "completion_tokens": 3, "prompt_tokens_details": details}
+    assert usage(json.dumps({"usage": used}).encode()) == Usage(7, 3)
+
+
 def test_more_tokens_than_a_call_can_have_are_not_believed() -> None:
     used = {"usage": {"prompt_tokens": 10**18, "completion_tokens": 3}}
     assert usage(json.dumps(used).encode()) is None

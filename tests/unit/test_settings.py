@@ -9,7 +9,7 @@ from services.tagger.settings import TaggerSettings
 from shared.origins import is_allowed
 from shared.settings import load
 
-TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
+TAGGERS = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,9 @@ TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example?key=1", "must be an address"),
         ("OPENAI_BASE_URL", "nope", "must be an address"),
         ("OPENAI_BASE_URL", "https://models.example:99999/v1", "must be an address"),
+        ("OPENAI_BASE_URL", "https://models.example/v1?api-version=1", "must be an address"),
+        ("OPENAI_API_KEY", "sk-one\nsk-hunter2", "must be of visible ASCII characters"),
+        ("OPENAI_API_KEY", "sk-hunter2é", "must be of visible ASCII characters"),
         ("TAGLINE_CLAIM_AFTER_MS", "9" * 30, "less than or equal to 86400000"),
         ("TAGLINE_GRACE_S", "1e9", "less than or equal to 86400"),
         ("TAGLINE_RETENTION_S", "99999999999999999999", "less than or equal to 315360000"),
@@ -56,6 +59,20 @@ def test_a_setting_that_cannot_be_meant_is_a_line_and_exit_code_2(
     assert line.startswith(f"{variable}: ")
     assert said in line
     assert "hunter2" not in line
+
+
+def test_blanks_around_what_is_sent_to_a_provider_do_not_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test\n")
+    monkeypatch.setenv("OPENAI_BASE_URL", " https://models.example/v1\n")
+    monkeypatch.setenv("OPENAI_MODEL", "\n")
+    settings = load(TaggerSettings)
+
+    assert settings.openai_api_key is not None
+    assert settings.openai_api_key.get_secret_value() == "sk-test"
+    assert settings.openai_base_url == "https://models.example/v1"
+    assert settings.openai_model == "gpt-4o-mini"
 
 
 @pytest.mark.parametrize(

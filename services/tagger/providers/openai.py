@@ -13,7 +13,6 @@ import time
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-import openai
 import structlog
 from PIL import Image
 
@@ -25,7 +24,7 @@ from services.tagger.errors import (
 )
 from services.tagger.metrics import REFUSED_FORMS
 from services.tagger.providers.openai_answer import ERROR_TEXT, recognition, usage
-from services.tagger.providers.openai_endpoint import Endpoint
+from services.tagger.providers.openai_endpoint import Endpoint, NoAnswerError, RefusedError
 from services.tagger.providers.openai_question import (
     FORMS,
     Form,
@@ -36,6 +35,7 @@ from services.tagger.providers.openai_question import (
 )
 from services.tagger.providers.provider import (
     FREE,
+    Call,
     Price,
     Provider,
     Question,
@@ -50,6 +50,8 @@ _ABOUT_THE_FORM: Final = re.compile(
     r"response.?format|json.?schema|json.?object|structured.?output|grammar", re.IGNORECASE
 )
 _MAY_BE_THE_FORM: Final = frozenset({400, 404, 422, 500, 501})
+_MAY_PASS: Final = frozenset({408, 409, 425})
+"""Of those below 500: it took too long, another call was in the way, or it came too early."""
 
 logger = structlog.stdlib.get_logger()
 
@@ -85,6 +87,7 @@ class OpenAIProvider(Provider):
         self._timeout_s = timeout_s
         self._server: Endpoint | None = None
         self._form: Form = FORMS[0]
+        self._tells_usage = True
         self._fingerprints: dict[Question, str] = {}
         self.price = price
         self.endpoint = _digest(self.name, base_url or "", api_key)[:16]
@@ -133,6 +136,7 @@ class OpenAIProvider(Provider):
             except _FormRefusedError:
                 continue
             self._keep_to(form)
+            self._note_untold(call)
             return recognition(response, question.locale)
         raise PermanentError("provider_rejected", ERROR_TEXT)
 
@@ -146,10 +150,14 @@ class OpenAIProvider(Provider):
                 return await server.complete(asked)
         except TimeoutError:
             raise RetryableError("provider_timeout", ERROR_TEXT) from None
-        except openai.OpenAIError as error:
+        except NoAnswerError as error:
+            logger.warning("call_not_answered", provider=self.name, why=error.why)
+            raise RetryableError("provider_unavailable", ERROR_TEXT) from None
+        except RefusedError as error:
             if wanted and _about_the_form(error):
                 REFUSED_FORMS.labels(provider=self.name, form=form).inc()
                 raise _FormRefusedError from None
+            logger.warning("call_refused", provider=self.name, status=error.status, code=error.code)
             raise _failure(error) from None
 
     def _keep_to(self, form: Form) -> None:
@@ -158,6 +166,12 @@ class OpenAIProvider(Provider):
         if FORMS.index(form) > FORMS.index(self._form):
             logger.warning("answer_form_lowered", provider=self.name, form=form, was=self._form)
             self._form = form
+
+    def _note_untold(self, call: Call) -> None:
+        # Once: who set a price, and a budget perhaps, counts on being told.
+        if call.usage is None and self.price != FREE and self._tells_usage:
+            logger.warning("usage_not_told", provider=self.name, model=self.model, counted_usd=0)
+            self._tells_usage = False
 
     async def close(self) -> None:
         """Close the connections."""
@@ -182,31 +196,22 @@ def _jpeg(picture: Picture) -> bytes:
     return jpeg.getvalue()
 
 
-def _about_the_form(error: openai.OpenAIError) -> bool:
-    return (
-        isinstance(error, openai.APIStatusError)
-        and error.status_code in _MAY_BE_THE_FORM
-        and _ABOUT_THE_FORM.search(error.response.text) is not None
-    )
+def _about_the_form(error: RefusedError) -> bool:
+    return error.status in _MAY_BE_THE_FORM and _ABOUT_THE_FORM.search(error.said) is not None
 
 
-def _failure(error: openai.OpenAIError) -> TaggingError:  # noqa: PLR0911  # a table
-    match error:
-        case openai.APITimeoutError():
-            return RetryableError("provider_timeout", ERROR_TEXT)
-        case openai.APIStatusError(status_code=401 | 403):
+def _failure(error: RefusedError) -> TaggingError:
+    match error.status:
+        case 401 | 403:
             return PermanentError("provider_auth", ERROR_TEXT)
-        case openai.APIStatusError(status_code=429, code="insufficient_quota"):
+        case 429 if error.code != "insufficient_quota":
+            return RateLimitedError(ERROR_TEXT, retry_after_s=_retry_after_s(error.retry_after))
+        case 402 | 429:
             return PermanentError("provider_quota", ERROR_TEXT)
-        case openai.APIStatusError(status_code=429):
-            wait_s = _retry_after_s(error.response.headers.get("retry-after"))
-            return RateLimitedError(ERROR_TEXT, retry_after_s=wait_s)
-        case openai.APIStatusError(status_code=status) if 400 <= status < 500 and status != 408:  # noqa: PLR2004
+        case status if 400 <= status < 500 and status not in _MAY_PASS:  # noqa: PLR2004
             return PermanentError("provider_rejected", ERROR_TEXT)
-        case openai.APIStatusError() | openai.APIConnectionError():
-            return RetryableError("provider_unavailable", ERROR_TEXT)
         case _:
-            return RetryableError("provider_bad_answer", ERROR_TEXT)
+            return RetryableError("provider_unavailable", ERROR_TEXT)
 
 
 def _retry_after_s(header: str | None) -> float | None:

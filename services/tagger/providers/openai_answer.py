@@ -53,13 +53,13 @@ _MOST_TOKENS: Final = 100_000_000
 
 
 class _PromptDetails(BaseModel):
-    cached_tokens: int | None = Field(None, ge=0)
+    cached_tokens: int = Field(ge=0, le=_MOST_TOKENS)
 
 
 class _Usage(BaseModel):
     prompt_tokens: int = Field(ge=0, le=_MOST_TOKENS)
     completion_tokens: int = Field(ge=0, le=_MOST_TOKENS)
-    prompt_tokens_details: _PromptDetails | None = None
+    prompt_tokens_details: Any = None
 
 
 class _Used(BaseModel):
@@ -74,8 +74,10 @@ def usage(response: bytes) -> Usage | None:
         used = _Used.model_validate(json.loads(response)).usage
     except (ValueError, RecursionError):
         return None
-    details = used.prompt_tokens_details
-    cached_tokens = (details and details.cached_tokens) or 0
+    try:
+        cached_tokens = _PromptDetails.model_validate(used.prompt_tokens_details).cached_tokens
+    except ValueError:
+        cached_tokens = 0  # what it cost at the most
     return Usage(used.prompt_tokens, used.completion_tokens, cached_tokens)
 
 

@@ -27,7 +27,8 @@ async def decoded(work: Work) -> Picture:
             as_jpeg=provider.takes_jpeg and fallback is None and not work.pixels,
         )
     except BadImageError as error:
-        raise PermanentError("bad_image", str(error)) from None
+        kind = RetryableError if error.may_pass else PermanentError
+        raise kind("bad_image", str(error)) from None
     except UnavailableError:
         raise RetryableError("decoder_unavailable", "the decoder is not available") from None
     work.facts.update(fields_of(facts))
