@@ -5,12 +5,12 @@ from __future__ import annotations
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
 from services.gateway.addresses import Network
+from shared.addresses import is_web_address
 from shared.serve import IDLE_S
 from shared.settings import ClientSettings, Port
 
@@ -67,12 +67,7 @@ class GatewaySettings(ClientSettings):
     @field_validator("public_notifier_url")
     @classmethod
     def _web_address(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:
-            fits = False
-        if not fits or set(url) & set(" ;,'\"?#") or not url.isprintable():
+        if not is_web_address(url) or set(url) & set(" ;,'\"?#") or not url.isprintable():
             raise ValueError("must be an address such as https://events.photos.example")
         return url.rstrip("/")
 

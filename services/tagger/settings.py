@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode
@@ -13,6 +12,7 @@ from services.tagger.providers import prices
 from services.tagger.providers.choose import AUTO, PROVIDERS
 from services.tagger.providers.provider import Price
 from services.tagger.rules import Rules, read_rules
+from shared.addresses import is_web_address
 from shared.settings import Port, Settings
 
 DAY_S: Final = 24 * 3600
@@ -133,17 +133,20 @@ class TaggerSettings(Settings):
             raise ValueError(f"must be one of {', '.join(known)}")
         return name
 
+    @field_validator("openai_api_key", mode="before")
+    @classmethod
+    def _fits_a_header(cls, key: object) -> object:
+        if not isinstance(key, str):
+            return key
+        key = key.strip()  # a file that a secret is kept in ends with a newline
+        if not key.isascii() or not key.isprintable():
+            raise ValueError("must be printable ASCII characters")
+        return key or None
+
     @field_validator("openai_base_url")
     @classmethod
     def _is_an_address(cls, url: str | None) -> str | None:
-        if url is None:
-            return None
-        try:
-            parts = urlsplit(url)
-            fits = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
-        except ValueError:
-            fits = False
-        if not fits:
+        if url is not None and not is_web_address(url):
             raise ValueError("must be an address such as https://models.example/v1")
         return url
 

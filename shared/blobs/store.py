@@ -21,6 +21,7 @@ from obstore.store import LocalStore, ObjectStore, S3Store
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
 
+from shared.addresses import is_web_address
 from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
@@ -266,6 +267,8 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
     if parts.scheme == "s3" and parts.netloc:
         options: dict[str, str] = dict(parse_qsl(parts.query))
         endpoint = options.pop("endpoint_url", "")
+        if endpoint and not is_web_address(endpoint):
+            raise ValueError("has an endpoint_url that is no address such as https://s3.example")
         if endpoint:
             options["endpoint"] = endpoint  # that there is none may not be said
         try:

@@ -9,7 +9,7 @@ from services.tagger.settings import TaggerSettings
 from shared.origins import is_allowed
 from shared.settings import load
 
-TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
+TAGGERS = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
         ("REDIS_URL", "redis://h/0?db=x", "has an option that cannot be used: Invalid value"),
         ("REDIS_URL", "redis://h/0?shard=1", "cannot be used: got an unexpected keyword argument"),
         ("REDIS_URL", "rediss://h/0?ssl_cert_reqs=some", "cannot be used: Invalid SSL Certificate"),
+        ("REDIS_URL", "rediss://h/0?ssl_ca_certs=/nowhere", "names ssl_ca_certs, ssl_certfile or"),
         ("REDIS_URL", "redis+sentinel://h/photos?shard=1", "has an option that cannot be used"),
         ("REDIS_URL", "redis://h/0?decode_responses=yes", "replies are read as bytes"),
         ("REDIS_URL", "unix://", "must name a socket"),
@@ -32,6 +33,7 @@ TAGGERS = {"OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
         ("TAGLINE_ALLOWED_ORIGINS", "http://[", "is no origin"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example\n", "must be an address"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example?key=1", "must be an address"),
+        ("OPENAI_API_KEY", "hunter2\nhunter3", "must be printable ASCII"),
         ("OPENAI_BASE_URL", "nope", "must be an address"),
         ("OPENAI_BASE_URL", "https://models.example:99999/v1", "must be an address"),
         ("TAGLINE_CLAIM_AFTER_MS", "9" * 30, "less than or equal to 86400000"),
@@ -56,6 +58,15 @@ def test_a_setting_that_cannot_be_meant_is_a_line_and_exit_code_2(
     assert line.startswith(f"{variable}: ")
     assert said in line
     assert "hunter2" not in line
+
+
+def test_the_end_of_a_line_is_no_part_of_a_providers_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1\n")
+
+    key = load(TaggerSettings).openai_api_key
+
+    assert key is not None
+    assert key.get_secret_value() == "sk-1"
 
 
 @pytest.mark.parametrize(
