@@ -191,6 +191,12 @@ class BlobStore:
                 for meta in page:
                     yield Blob(meta["path"], meta["size"], meta["last_modified"])
 
+    async def check_takes(self) -> str:
+        """`check`, for who puts blobs here: whether a folder may be written to as well."""
+        if self._folder is not None and not await asyncio.to_thread(self._folder.is_writable):
+            raise UnavailableError("blobs", "the folder of the photos cannot be written to")
+        return await self.check()
+
     async def check(self) -> str:
         """Ask for a blob that is not there; `ok` if the store says so, and has room.
 

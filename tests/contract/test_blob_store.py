@@ -317,3 +317,15 @@ async def test_a_slow_disk_is_rested_from_and_then_tried_again(
 
     assert (before, after) == (True, False)
     assert tried.is_quick()
+
+
+async def test_a_folder_that_takes_nothing_is_told_before_anything_is_put(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "blobs").as_uri())
+    assert await store.check_takes() == "ok"
+
+    # Permissions would be no obstacle to root.
+    (tmp_path / "blobs").rmdir()
+
+    assert await store.check() == "ok"
+    with pytest.raises(UnavailableError, match="cannot be written to"):
+        await store.check_takes()
