@@ -111,7 +111,7 @@ async def _try(arguments: argparse.Namespace) -> int:
             [_text(prompt) for prompt in arguments.prompt],
             arguments.vocabulary,
         ),
-        arguments.locale or os.environ.get("TAGLINE_LOCALE") or "fr",
+        arguments.locale,
     )
     if not await tried(trial):
         return 2

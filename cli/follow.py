@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Final
 
 import aiohttp
@@ -52,7 +53,7 @@ async def follow(
     `connected` comes first, and again only if it says that the socket begins anew: the same
     one, then `resync` follows, whose photos replace what was heard before; or another one,
     where the server makes no sense of the cursor. Raises `TaglineError` when
-    the server does not want this socket back, or stays away for `PATIENCE_S`.
+    the server does not want this socket back, stays away for `PATIENCE_S`, or is another one.
     """
     rung, tries, failures, heard_at_s = 0, 0, 0, time.monotonic()
     met = bool(cursor.socket_id)
@@ -79,6 +80,9 @@ async def follow(
                 rung, failures = (rung + 1) % len(LADDER), failures + 1
                 if failures < len(LADDER):
                     continue
+                if not met and lost.status == HTTPStatus.NOT_FOUND:
+                    why = f"{url} is no notifier of Tagline: it answered {lost.status}"
+                    raise TaglineError(lost.status, "unreachable", why) from None
         least_s = max(lost.retry_after_s, PAUSE_S.get(lost.code or 0, 0))
         await asyncio.sleep(least_s + backoff_s(tries))
         tries += 1

@@ -47,7 +47,7 @@ class Trial:
 
     files: list[Path]
     columns: list[Column]
-    locale: str
+    locale: str | None
     found: list[dict[str, str | None]] = field(default_factory=list)
     cells: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
 

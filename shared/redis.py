@@ -47,6 +47,8 @@ _EVICTS = (
     "it must be noeviction"
 )
 
+_REFUSED = "redis answers, and refuses the user or password of REDIS_URL"
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -105,7 +107,8 @@ def away_is_unavailable() -> Iterator[None]:
         REDIS_ERRORS.labels(error=type(error).__name__).inc()
         if not is_away(error):
             raise
-        raise UnavailableError("redis") from error
+        refused = isinstance(error, redis.exceptions.AuthenticationError)
+        raise UnavailableError("redis", _REFUSED if refused else None) from error
 
 
 @asynccontextmanager
@@ -145,6 +148,8 @@ async def check_keeps_all(client: Redis) -> None:
             raise ValueError(f"REDIS_URL: {_EVICTS.format(policy)}")
     except redis.exceptions.InvalidResponse:
         raise ValueError("REDIS_URL: what answers there is no Redis") from None
+    except redis.exceptions.ResponseError as error:  # there is no such database, say
+        raise ValueError(f"REDIS_URL: the server refuses: {error}") from None
     except UnavailableError:
         pass
 

@@ -73,7 +73,7 @@ def serve(
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(service, build, address, unanswered, options))
     except (ValueError, OSError) as error:
-        code, why = _why_not(error, bind, port)
+        code, why = why_not(error, bind, f"{bind}:{port}")
         print(f"{service}: {why}", file=sys.stderr)  # noqa: T201
         return code
     finally:
@@ -81,15 +81,18 @@ def serve(
     return 0
 
 
-def _why_not(error: ValueError | OSError, bind: str, port: int) -> tuple[int, str]:
-    """Return the exit code and the line for a service that could not start."""
+def why_not(error: Exception, bind: str, address: str) -> tuple[int, str]:
+    """Return the exit code and the line for a service that could not start.
+
+    `error`: `ValueError` or `RuntimeError`, saying what is wrong with a setting, or `OSError`.
+    """
     if isinstance(error, UnicodeError):  # of a name that no host can have
         return 2, f"TAGLINE_BIND cannot be {bind!r}: it is no address"
-    if isinstance(error, ValueError):
+    if not isinstance(error, OSError):
         return 2, str(error)
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
         return 2, f"TAGLINE_BIND cannot be {bind!r}: {error.strerror}"
-    return 1, f"cannot serve on {bind}:{port}: {error.strerror}"
+    return 1, f"cannot serve on {address}: {error.strerror or error}"
 
 
 async def _serve(

@@ -2,7 +2,7 @@
 
     python -m deploy.local.lock FOLDER
 
-exits 1 with a clear line while the folder has an owner.
+exits 1 with a clear line while the folder has an owner, or cannot be had.
 """
 
 from __future__ import annotations
@@ -22,14 +22,23 @@ class AlreadyRunningError(Exception):
     """Another process owns the folder."""
 
 
+class NotOursError(Exception):
+    """Nothing can be kept in the folder. The text is for the user."""
+
+
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
     """Own `folder`, made if missing. However the owner ends, the kernel lets go of the lock.
 
-    Raises AlreadyRunningError, with a line for the user, if another process owns it.
+    Raises AlreadyRunningError, with a line for the user, if another process owns it; NotOursError
+    if it may not be written to, or is full.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as file:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / "lock").open("a+")
+    except OSError as error:
+        raise _not_ours(folder, error) from None
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -39,17 +48,23 @@ def hold(folder: Path) -> Iterator[None]:
                 f"Tagline already runs from this clone (process {owner}, state in {folder}/): "
                 "stop that one first."
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+        try:
+            os.ftruncate(file.fileno(), 0)
+            os.write(file.fileno(), str(os.getpid()).encode())
+        except OSError as error:
+            raise _not_ours(folder, error) from None
         yield
+
+
+def _not_ours(folder: Path, error: OSError) -> NotOursError:
+    return NotOursError(f"Cannot keep anything in {folder}/: {error.strerror}.")
 
 
 def main(folder: str) -> str | None:
     try:
         with hold(Path(folder)):
             return None
-    except AlreadyRunningError as error:
+    except (AlreadyRunningError, NotOursError) as error:
         return str(error)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from deploy.local.lock import AlreadyRunningError, hold
+from deploy.local.lock import AlreadyRunningError, NotOursError, hold
 from deploy.local.server import EmbeddedServer, ServerError
 from deploy.local.supervisor import Service, Supervisor
 
@@ -134,7 +134,7 @@ def main() -> int:
     except SettingError as error:
         print(error, file=sys.stderr)
         return 2
-    except (AlreadyRunningError, PortError, ServerError) as error:
+    except (AlreadyRunningError, NotOursError, PortError, ServerError) as error:
         print(error, file=sys.stderr)
         return 1
 

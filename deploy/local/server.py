@@ -101,7 +101,8 @@ class EmbeddedServer:
     """One server with its data below `folder`, listening where nothing else does.
 
     On a Unix socket in `folder`; on a free port of 127.0.0.1 if `tcp` is asked for, or where the
-    folder takes no socket. `url` stays the same over restarts.
+    folder takes no socket. `url` stays the same over restarts. Raises ServerError if the folder
+    cannot be written to.
 
     It dies with the thread that calls `launch` or `start` (see `tied`): call them from one that
     lives long enough.
@@ -120,7 +121,10 @@ class EmbeddedServer:
         folder = folder.resolve()
         # A server refuses files written by a newer or another engine: each has its own.
         self.data = folder / f"{self.binary.engine}-{self.binary.series}"
-        self.data.mkdir(parents=True, exist_ok=True)
+        try:
+            self.data.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ServerError(f"Cannot keep data in {self.data}: {error.strerror}.") from None
         self.log = self.data / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start_bytes = 0

@@ -69,7 +69,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         at_a_time=settings.thumbnailers,
     )
     health = Health(
-        {"redis": lambda: durability(redis), "blobs": blobs.check},
+        {"redis": lambda: durability(redis), "blobs": blobs.check_takes},
         REGISTRY,
         look=Survey(redis, broker, blobs).look,
     )

@@ -22,8 +22,8 @@ async def report_forever(redis: Redis, sockets: Mapping[str, int], *, every_s: f
         while True:
             try:
                 await presence.report(notifier, sockets)
-            except UnavailableError:
-                logger.warning("presence_not_reported")
+            except UnavailableError as error:
+                logger.warning("presence_not_reported", why=str(error.__cause__ or error))
             await asyncio.sleep(every_s)
     finally:
         try:

@@ -12,6 +12,7 @@ from services.tagger import crew, heap
 from services.tagger.niceness import stand_back
 from services.tagger.settings import TaggerSettings
 from shared import logging, tracing
+from shared.serve import why_not
 from shared.settings import load
 
 
@@ -27,13 +28,11 @@ def main(socket: Path | None = None) -> int:
         if settings.processes > 1:
             return crew.run(settings)
         _work(settings, socket)
-    except (ValueError, RuntimeError) as error:
-        print(f"tagger: {error}", file=sys.stderr)  # noqa: T201
-        return 2
-    except OSError as error:
-        address = socket or f"{settings.bind}:{settings.port}"
-        print(f"tagger: cannot serve on {address}: {error.strerror or error}", file=sys.stderr)  # noqa: T201
-        return 1
+    except (ValueError, RuntimeError, OSError) as error:
+        address = str(socket or f"{settings.bind}:{settings.port}")
+        code, why = why_not(error, settings.bind, address)
+        print(f"tagger: {why}", file=sys.stderr)  # noqa: T201
+        return code
     finally:
         tracing.stop()
     return 0

@@ -1,10 +1,11 @@
 """`python -m services.tagger.trial`: what settings would make of photos; nothing is stored.
 
 On stdin, one JSON object: `files`, paths; `settings`, a list of objects, each of variables as in
-`docs/operations.md`, that come on top of the environment; and `locale`, `fr` or `en`. On stdout,
-JSON lines: first `{"columns": [{"provider", "model"}]}`, for each of the settings what they have
-come to, and then, for each file and each of them, a `Try`. Exit code 0, whatever became of the
-files; 2, with a line on stderr, if one of the settings cannot work.
+`docs/operations.md`, that come on top of the environment; and `locale`, `fr` or `en`, or null for
+what the first settings say. On stdout, JSON lines: first `{"columns": [{"provider", "model"}]}`,
+for each of the settings what they have come to, and then, for each file and each of them, a `Try`.
+Exit code 0, whatever became of the files; 2, with a line on stderr, if one of the settings cannot
+work.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Request(BaseModel):
 
     files: list[Path]
     settings: list[dict[str, str]] = Field(min_length=1)
-    locale: Locale
+    locale: Locale | None = None
 
 
 class TriedTag(BaseModel):
@@ -115,6 +116,7 @@ async def opened(settings: Sequence[Mapping[str, str]]) -> AsyncIterator[list[Co
 async def run(request: Request, write: Callable[[Any], None]) -> None:
     """Try every file with all settings; `write` is given each line. Raises as `opened` does."""
     async with opened(request.settings) as columns:
+        locale = request.locale or columns[0].settings.locale
         decoder = Decoder(processes=2, max_pixels=columns[0].settings.max_pixels)
         await decoder.start()
         try:
@@ -125,7 +127,7 @@ async def run(request: Request, write: Callable[[Any], None]) -> None:
 
                 async def one(file: Path) -> None:
                     async with gate:
-                        tried = await _tried(file, number, column, decoder, request.locale)
+                        tried = await _tried(file, number, column, decoder, locale)
                     write(tried.model_dump())
 
                 await asyncio.gather(*(one(file) for file in request.files))

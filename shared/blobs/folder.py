@@ -49,6 +49,13 @@ class Folder:
         """Say whether a write is worth waiting for; if not, it belongs on a thread."""
         return time.monotonic() >= self._slow_until_s
 
+    def is_writable(self) -> bool:
+        """Say whether files may be made here.
+
+        Not by others than its owner, say, nor on a disk that has become read-only for its faults.
+        """
+        return os.access(self._place, os.W_OK | os.X_OK)
+
     def write(self, name: str, content: bytes) -> None:
         """Store `content` as `name`; raises `OSError`, and nothing is stored then."""
         with self._judged():

@@ -18,6 +18,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, S3Store
 
+from shared.addresses import is_web_address
 from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
@@ -190,6 +191,12 @@ class BlobStore:
                 for meta in page:
                     yield Blob(meta["path"], meta["size"], meta["last_modified"])
 
+    async def check_takes(self) -> str:
+        """`check`, for who puts blobs here: whether a folder may be written to as well."""
+        if self._folder is not None and not await asyncio.to_thread(self._folder.is_writable):
+            raise UnavailableError("blobs", "the folder of the photos cannot be written to")
+        return await self.check()
+
     async def check(self) -> str:
         """Ask for a blob that is not there; `ok` if the store says so, and has room.
 
@@ -266,6 +273,8 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
     if parts.scheme == "s3" and parts.netloc:
         options: dict[str, str] = dict(parse_qsl(parts.query))
         endpoint = options.pop("endpoint_url", "")
+        if endpoint and not is_web_address(endpoint):
+            raise ValueError("has an endpoint_url that is no address such as https://s3.example")
         if endpoint:
             options["endpoint"] = endpoint  # that there is none may not be said
         try:

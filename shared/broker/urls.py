@@ -59,14 +59,26 @@ def _check_address(parts: SplitResult) -> None:
         raise ValueError("has a database that is no number, as in redis://host:6379/0")
 
 
+def _check_certificates(connection: redis.asyncio.SSLConnection) -> None:
+    # Read at every connection: one that cannot be would look like a server that is away.
+    try:
+        connection.ssl_context.get()
+    except (OSError, ValueError, redis.exceptions.RedisError) as error:
+        raise ValueError(
+            f"names ssl_ca_certs, ssl_certfile or ssl_keyfile that cannot be used: {error}"
+        ) from None
+
+
 def _check_options(url: str) -> None:
     """Make connections, which opens none."""
     try:
         pool = redis.ConnectionPool.from_url(url)
         pool.make_connection()
-        redis.asyncio.ConnectionPool.from_url(url).make_connection()
+        connection = redis.asyncio.ConnectionPool.from_url(url).make_connection()
     except (TypeError, ValueError, redis.exceptions.RedisError) as error:
         what = str(error).rpartition("__init__() ")[2]
         raise ValueError(f"has an option that cannot be used: {what}") from None
+    if isinstance(connection, redis.asyncio.SSLConnection):
+        _check_certificates(connection)
     if pool.get_encoder().decode_responses:
         raise ValueError("has an option that cannot be used: replies are read as bytes")

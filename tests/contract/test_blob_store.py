@@ -195,3 +195,15 @@ async def test_what_is_put_on_a_disk_that_becomes_slow_meanwhile_is_whole(
     await store.put("originals/a/one.jpg", pieces(b"ab", b"cd", b"ef"))
 
     assert await store.get("originals/a/one.jpg") == b"abcdef"
+
+
+async def test_a_folder_that_takes_nothing_is_told_before_anything_is_put(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "blobs").as_uri())
+    assert await store.check_takes() == "ok"
+
+    # Permissions would be no obstacle to root.
+    (tmp_path / "blobs").rmdir()
+
+    assert await store.check() == "ok"
+    with pytest.raises(UnavailableError, match="cannot be written to"):
+        await store.check_takes()

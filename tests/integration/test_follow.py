@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp.test_utils import TestServer
+from aiohttp.web import Application
 
 from cli.errors import TaglineError
 from cli.follow import follow
@@ -188,3 +190,12 @@ async def test_a_wrong_key_is_not_tried_again(redis_url: str) -> None:
 
     assert followed.failed is not None
     assert followed.failed.status == 401
+
+
+async def test_a_server_that_is_no_notifier_is_told_as_what_it_is() -> None:
+    async with TestServer(Application()) as other:
+        url = str(other.make_url("")).rstrip("/")
+        async with following(url) as followed:
+            await wait_until(lambda: followed.failed is not None, timeout_s=30)
+
+    assert str(followed.failed) == f"{url} is no notifier of Tagline: it answered 404"

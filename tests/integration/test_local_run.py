@@ -38,6 +38,14 @@ def test_a_folder_has_one_owner_at_a_time(tmp_path: Path) -> None:
     assert lock.main(str(tmp_path)) is None
 
 
+def test_a_folder_that_cannot_be_had_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "var").touch()
+    local = LocalRun(tmp_path)
+
+    assert local.start().process.wait(20) == 1
+    assert local.output == "Cannot keep anything in var/: File exists.\n"
+
+
 class LocalRun:
     """`python -m deploy.local.run` on free ports, with its state below `folder`."""
 

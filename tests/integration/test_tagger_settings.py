@@ -32,6 +32,22 @@ def test_a_photo_store_that_there_is_not_is_one_line_and_exit_code_2() -> None:
     )
 
 
+def test_a_bucket_at_no_address_is_one_line_and_exit_code_2() -> None:
+    assert refused({"TAGLINE_BLOB_URL": "s3://photos?endpoint_url=s3.example:8333"}) == (
+        "tagger: TAGLINE_BLOB_URL has an endpoint_url that is no address such as "
+        "https://s3.example\n"
+    )
+
+
+def test_an_address_that_is_not_this_machines_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    blobs = tmp_path.as_uri()
+
+    said = refused({"TAGLINE_BIND": "192.0.2.1", "TAGLINE_BLOB_URL": blobs})
+
+    assert said.count("\n") == 1
+    assert said.startswith("tagger: TAGLINE_BIND cannot be '192.0.2.1': ")
+
+
 def refused(settings: dict[str, str]) -> str:
     """What a tagger that does not start says on stderr."""
     ran = subprocess.run(

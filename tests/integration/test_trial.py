@@ -74,6 +74,12 @@ async def test_settings_stand_side_by_side_with_what_they_cost(tmp_path: Path) -
     assert "notes.jpg: the file is not an image that can be read (bad_image)" in shown
 
 
+async def test_a_language_that_there_is_not_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    assert await tried({**environment(tmp_path), "TAGLINE_LOCALE": "de"}, CAT) == (
+        2, "", "TAGLINE_LOCALE: Input should be 'fr' or 'en'\n",
+    )  # fmt: skip
+
+
 async def test_machines_get_a_line_a_cell(tmp_path: Path) -> None:
     prompt = tmp_path / "prompt.txt"
     async with OpenAIServer() as server:

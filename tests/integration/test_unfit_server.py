@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import socketserver
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +16,7 @@ import redis
 
 from tests.support.api import Api
 from tests.support.processes import ServiceProcess
+from tests.support.processes import wait_until as wait_for
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -20,6 +24,7 @@ SAID = (
     "its maxmemory-policy is allkeys-lru, by which a full server throws accepted photos away; "
     "it must be noeviction"
 )
+REFUSED = "redis answers, and refuses the user or password of REDIS_URL"
 
 
 @pytest.mark.parametrize("service", ["gateway", "tagger", "notifier"])
@@ -83,3 +88,47 @@ def test_no_gateway_starts_on_what_is_no_redis(tmp_path: Path) -> None:
         with ServiceProcess("gateway", environment) as gateway:
             assert gateway._started().wait(60) == 2
             assert gateway.output == "gateway: REDIS_URL: what answers there is no Redis\n"
+
+
+@pytest.mark.parametrize("service", ["gateway", "tagger", "notifier"])
+def test_no_service_starts_on_a_database_that_there_is_not(service: str, tmp_path: Path) -> None:
+    with temporary_server(tcp=True) as server:
+        environment = {
+            "REDIS_URL": server.url.replace("/0", "/99"),
+            "TAGLINE_BLOB_URL": tmp_path.as_uri(),
+        }
+        with ServiceProcess(service, environment) as process:
+            assert process._started().wait(60) == 2
+            assert process.output == (
+                f"{service}: REDIS_URL: the server refuses: DB index is out of range\n"
+            )
+
+
+def test_who_has_a_wrong_password_for_redis_says_so(tmp_path: Path) -> None:
+    with temporary_server(tcp=True) as server, redis.Redis.from_url(server.url) as client:
+        client.config_set("requirepass", "right")
+        url = server.url.replace("//", "//:wrong@")
+        environment = {"REDIS_URL": url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
+        with ServiceProcess("gateway", environment) as gateway:
+            wait_until_said(gateway)
+        with ServiceProcess("notifier", environment) as notifier:
+            wait_until_said(notifier)
+            wait_for(
+                lambda: "invalid username-password pair" in notifier.output, "the log says why"
+            )
+
+
+def wait_until_said(service: ServiceProcess) -> None:
+    """Wait for /readyz to name what is wrong."""
+
+    def said() -> bool:
+        try:
+            urllib.request.urlopen(f"{service.url}/readyz")  # noqa: S310 - http
+        except urllib.error.HTTPError as error:
+            with error:
+                return bool(json.load(error)["checks"]["redis"] == REFUSED)
+        except OSError:
+            pass
+        return False
+
+    wait_for(said, "/readyz says that the password is wrong", timeout_s=60)

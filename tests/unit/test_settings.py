@@ -22,6 +22,7 @@ TAGGERS = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLI
         ("REDIS_URL", "redis://h/0?db=x", "has an option that cannot be used: Invalid value"),
         ("REDIS_URL", "redis://h/0?shard=1", "cannot be used: got an unexpected keyword argument"),
         ("REDIS_URL", "rediss://h/0?ssl_cert_reqs=some", "cannot be used: Invalid SSL Certificate"),
+        ("REDIS_URL", "rediss://h/0?ssl_ca_certs=/nowhere", "names ssl_ca_certs, ssl_certfile or"),
         ("REDIS_URL", "redis+sentinel://h/photos?shard=1", "has an option that cannot be used"),
         ("REDIS_URL", "redis://h/0?decode_responses=yes", "replies are read as bytes"),
         ("REDIS_URL", "unix://", "must name a socket"),
