@@ -8,6 +8,7 @@
 import { create } from "zustand";
 import type { Photo } from "../api/types.ts";
 import { watch } from "../live/store.ts";
+import { unique } from "../unique.ts";
 
 export interface Item {
   readonly key: string;
@@ -50,7 +51,7 @@ const STORED = "tagline.groups";
 export const useGroups = create<Groups>(() => ({ groups: [], open: undefined }));
 
 export function addGroup(items: readonly Item[]): string {
-  const key = crypto.randomUUID();
+  const key = unique();
   const group: Group = { key, items, batchIds: [], interrupted: false };
   useGroups.setState(({ groups }) => ({ groups: [...groups, group], open: key }));
   return key;

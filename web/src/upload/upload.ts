@@ -7,6 +7,7 @@ import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
+import { unique } from "../unique.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
 import { send } from "./send.ts";
 import { shares } from "./shares.ts";
@@ -56,7 +57,7 @@ export function isSending(): boolean {
 }
 
 function itemOf(file: File): Item {
-  const key = crypto.randomUUID();
+  const key = unique();
   files.set(key, file);
   const refusal = refusalOf(file);
   return {
@@ -90,7 +91,7 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
     if (signal.aborted) return change({ sending: "cancelled" });
     const problem = error instanceof ApiError ? error : new ApiError(0, {});
     const { code, detail, passing } = problem;
-    const named = problem.file !== undefined && items.find((item) => item.name === problem.file);
+    const named = problem.index === undefined ? undefined : items[problem.index];
     const refused = named ? [named] : items;
     change({ sending: "waiting", share: 0 });
     changeItems(group, (item) =>
@@ -136,7 +137,7 @@ async function persist(
   items: readonly Item[],
   signal: AbortSignal,
 ): Promise<Accepted[]> {
-  const idempotencyKey = crypto.randomUUID();
+  const idempotencyKey = unique();
   const sizes = items.map((item) => item.sizeBytes);
   const place = new Map(items.map((item, index) => [item.key, index]));
   const sent = items.map((item) => files.get(item.key)).filter((file) => file !== undefined);
