@@ -1,4 +1,4 @@
-import { ChevronLeft, ChevronRight, Download, Images, Sparkles, Trash2 } from "lucide-react";
+import { ChevronLeft, ChevronRight, Images, Sparkles, Trash2 } from "lucide-react";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError } from "../api/problems.ts";
@@ -18,6 +18,7 @@ import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
 import { Notes } from "./photo/Notes.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
+import { Original } from "./photo/Original.tsx";
 import { Similar } from "./photo/Similar.tsx";
 import { State } from "./photo/State.tsx";
 import { TagEditor } from "./photo/TagEditor.tsx";
@@ -119,15 +120,7 @@ function Head({ photo, working, page }: HeadProps) {
         </Turn>
       </nav>
       <div className={styles.actions}>
-        <a
-          href={photo.url}
-          download={photo.originalName || photo.filename}
-          className={styles.icon}
-          aria-label={messages.download}
-          title={messages.download}
-        >
-          <Download size={18} strokeWidth={1.75} aria-hidden />
-        </a>
+        <Original photo={photo} className={styles.icon} />
         <Button
           look="quiet"
           icon={<Sparkles size={17} aria-hidden />}
