@@ -63,9 +63,13 @@ export function changeGroup(key: string, change: (group: Group) => Partial<Group
   }));
 }
 
+/** Change items of a group; those for which there is no change stay the same objects. */
 export function changeItems(key: string, change: (item: Item) => Partial<Item> | undefined): void {
   changeGroup(key, (group) => ({
-    items: group.items.map((item) => ({ ...item, ...change(item) })),
+    items: group.items.map((item) => {
+      const changes = change(item);
+      return changes ? { ...item, ...changes } : item;
+    }),
   }));
 }
 

@@ -152,7 +152,10 @@ async function persist(
         onBytes: (bytes, total) => {
           const now = shares(sizes, bytes, total);
           if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: false }));
-          changeItems(group, (item) => ({ share: now[place.get(item.key) ?? -1] ?? item.share }));
+          changeItems(group, ({ key: of, share: before }) => {
+            const share = now[place.get(of) ?? -1] ?? before;
+            return share === before ? undefined : { share };
+          });
         },
       });
     } catch (error) {
