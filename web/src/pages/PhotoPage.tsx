@@ -27,8 +27,8 @@ import { Viewer } from "./photo/Viewer.tsx";
 
 /** One photo: what it shows, and all that is known of it. */
 export default function PhotoPage({ id }: { id: number }) {
-  const { photo: messages, app } = useMessages();
-  const { data: photo, error, refetch } = usePhoto(id);
+  const { photo: messages, app, gallery } = useMessages();
+  const { data: photo, error, failureReason, refetch } = usePhoto(id);
   if (error instanceof ApiError && error.status === 404) {
     return (
       <div role="alert">
@@ -38,9 +38,12 @@ export default function PhotoPage({ id }: { id: number }) {
       </div>
     );
   }
-  if (error && !photo)
-    return <ErrorNotice title={messages.away} error={error} onRetry={() => void refetch()} />;
-  if (!photo) return null;
+  if (!photo) {
+    const why = error ?? failureReason;
+    if (!why) return <p className="unseen">{gallery.loading}</p>;
+    const again = () => void refetch({ cancelRefetch: true });
+    return <ErrorNotice title={messages.away} error={why} onRetry={again} />;
+  }
   return <Shown photo={photo} />;
 }
 

@@ -9,6 +9,7 @@ import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
 import { unique } from "../unique.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
+import { faultOf } from "./judge.ts";
 import { send } from "./send.ts";
 import { shares } from "./shares.ts";
 
@@ -26,8 +27,13 @@ export function upload(chosen: readonly File[]): void {
   const items = chosen.map(itemOf);
   const group = addGroup(items);
   for (const item of items) if (item.refusal) toastRefused(item);
+  void begin(group);
+}
+
+async function begin(group: string): Promise<void> {
+  await judge(group);
   toastSending(group);
-  void sendAll(group);
+  await sendAll(group);
 }
 
 /** Send the items of a group that wait, also those that were put back to be sent again. */
@@ -36,11 +42,37 @@ export async function sendAll(group: string): Promise<void> {
   aborts.set(group, abort);
   const { maxBatch } = config();
   for (;;) {
-    const waiting = groupOf(group)?.items.filter((item) => item.sending === "waiting") ?? [];
+    const waiting = waitingIn(group);
     if (!waiting.length || abort.signal.aborted) break;
     await sendBatch(group, waiting.slice(0, maxBatch), abort.signal);
   }
   aborts.delete(group);
+}
+
+/**
+ * Refuse what is no photo before it is sent: a batch is all or nothing, and would be sent anew for
+ * each video that lies between its photos.
+ */
+async function judge(group: string): Promise<void> {
+  const judged = waitingIn(group).map(async ({ key }) => {
+    const file = files.get(key);
+    return [key, file && (await faultOf(file))] as const;
+  });
+  const faults = new Map(await Promise.all(judged));
+  for (const item of waitingIn(group)) {
+    const code = faults.get(item.key);
+    if (code) refuse(group, [item], { code, detail: "", passing: false });
+  }
+}
+
+function waitingIn(group: string): readonly Item[] {
+  return groupOf(group)?.items.filter((item) => item.sending === "waiting") ?? [];
+}
+
+function refuse(group: string, items: readonly Item[], refusal: Refusal): void {
+  const keys = new Set(items.map((item) => item.key));
+  changeItems(group, ({ key }) => (keys.has(key) ? { sending: "refused", refusal } : undefined));
+  for (const item of items) toastRefused({ ...item, refusal });
 }
 
 /** Stop sending what has not been accepted yet. */
@@ -94,15 +126,7 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
     const named = problem.index === undefined ? undefined : items[problem.index];
     const refused = named ? [named] : items;
     change({ sending: "waiting", share: 0 });
-    changeItems(group, (item) =>
-      refused.some((each) => each.key === item.key)
-        ? {
-            sending: "refused",
-            refusal: { code, detail, passing: passing || code === "unauthorized" },
-          }
-        : undefined,
-    );
-    for (const item of refused) toastRefused({ ...item, refusal: { code, detail, passing } });
+    refuse(group, refused, { code, detail, passing: passing || code === "unauthorized" });
   }
 }
 
