@@ -190,17 +190,17 @@ class Uploads:
                     raise bad_request(f"The form has more than {MOST_FIELDS} fields")
                 await self._read_field(part, form)
             elif len(form.photos) < self._max_batch:
-                form.photos.append(await self._receive(part))
+                form.photos.append(await self._receive(part, len(form.photos)))
             else:
                 raise too_many(self._max_batch)
 
-    async def _receive(self, part: Part) -> Received:
+    async def _receive(self, part: Part, index: int) -> Received:
         try:
             with tracing.span("receive"):
                 return await receive(part, self._blobs, self._limits, self._long)
         except Problem as problem:
-            # One of many, maybe: say which.
-            problem.members["file"] = as_data(part.filename)
+            # One of many, maybe: say which, by more than a name, which others may have too.
+            problem.members |= {"file": as_data(part.filename), "index": index}
             raise
 
     async def _read_field(self, part: Part, form: _Form) -> None:

@@ -183,6 +183,8 @@ async def test_put_aside_it_goes_on_in_the_tray(
 
     await modal(page).get_by_role("button", name="Mettre de côté").click()
     await expect(modal(page)).to_have_count(0)
+    await toasts(page, "loading").get_by_role("button", name="Fermer").click()
+    await expect(toasts(page, "loading")).to_have_count(0)
     tray = page.get_by_role("region", name="Analyses en cours")
     await expect(tray).to_contain_text("Génération des tags")
     await tray.get_by_role("button", name="Voir la progression").click()
@@ -254,9 +256,10 @@ async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_
         async with visitor(browser, gateway.url) as someone:
             page = someone.page
             field = modal(page).get_by_label("Clé", exact=True)
-            await field.fill("wrong")
-            await page.keyboard.press("Enter")
-            await expect(modal(page).get_by_role("alert")).to_contain_text("pas acceptée")
+            for wrong in ("wrong", "key 🔑"):
+                await field.fill(wrong)
+                await page.keyboard.press("Enter")
+                await expect(modal(page).get_by_role("alert")).to_contain_text("pas acceptée")
             await field.fill("secret")
             await page.keyboard.press("Enter")
             await expect(modal(page)).to_have_count(0)
@@ -268,6 +271,13 @@ async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_
             await expect(picture).to_have_js_property("naturalWidth", 320)
             await page.reload()
             await expect(page.locator("[data-photo]")).to_contain_text("chat")
+
+            await page.locator("[data-photo] a").click()
+            async with page.expect_download() as download:
+                await page.get_by_role("link", name="Télécharger").click()
+            original = await download.value
+            assert original.suggested_filename == "cat.jpg"
+            assert (await original.path()).read_bytes() == photo.read_bytes()
             assert someone.faults == []
 
 

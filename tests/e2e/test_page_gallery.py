@@ -368,10 +368,12 @@ async def test_a_photo_is_analysed_again_fails_with_its_reason_and_is_tried_agai
     await modal(page).get_by_role("button", name="Analyser").click()
     alert = page.get_by_role("alert")
     await expect(alert).to_contain_text(re.compile("L.analyse a échoué"))
+    await expect(alert).to_contain_text("accepte pas la clé")
     await expect(alert.locator("code")).to_be_visible()
     assert await faults_of(page) == []
     await page.goto("/?status=error")
     failed = card(page, photos[4])
+    await expect(failed).to_contain_text("accepte pas la clé")
     await failed.get_by_role("button", name="Réessayer").click()
     await expect(failed).to_have_count(0)  # it has failed no more
     await page.goto(f"/photos/{photos[4]}")
@@ -394,6 +396,37 @@ async def test_the_gallery_is_as_good_in_the_dark_and_on_a_phone(
         assert await faults_of(page) == []
         wide = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
         assert await page.evaluate(wide) == 0
+
+
+async def test_without_a_network_a_photo_is_shown_as_the_gallery_has_it(
+    someone: Visitor, photos: list[int]
+) -> None:
+    page = someone.page
+    await _link(page, photos[1]).click()
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await page.go_back()
+    await someone.context.set_offline(True)
+    await _link(page, photos[0]).click()
+    await expect(page.get_by_role("list", name="Tags")).to_contain_text("pagode")
+    await someone.context.set_offline(False)
+
+
+async def test_nothing_sticks_out_where_room_is_least(
+    stack: Stack, browser: Browser, photos: list[int]
+) -> None:
+    # 320 px: a small phone, and a wide window at 400 %
+    assert await _ask(stack, "PUT", f"/api/photos/{photos[0]}/tags", {"tags": ["x" * 64]}) == 200
+    async with visitor(browser, stack.gateway.url, size=(320, 640), touch=True) as someone:
+        page = someone.page
+        shown = {
+            "/": card(page, photos[0]),
+            "/queue": page.get_by_role("heading", name="Durée des étapes"),
+            f"/photos/{photos[0]}": page.get_by_role("list", name="Tags"),
+        }
+        for path, what in shown.items():
+            await page.goto(path)
+            await expect(what).to_be_visible()
+            assert await page.evaluate("document.scrollingElement.scrollWidth") == 320
 
 
 async def test_a_service_that_is_away_is_told_and_what_was_there_comes_back(

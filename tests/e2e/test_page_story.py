@@ -24,7 +24,7 @@ from tests.e2e.page import (
     toasts,
 )
 from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import PHONE, chromium, running_browser, visitor
+from tests.support.browser import ELSEWHERE, PHONE, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS
 from tests.support.redis_server import temporary_server
 
@@ -129,6 +129,8 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
     empty.touch()
     async with visitor(browser, stack.gateway.url) as someone:
         page = someone.page
+        answers: list[int] = []
+        page.on("response", lambda answer: answers.append(answer.status))
         await pick(page, [notes, empty, PHOTOS / "flower.jpg"])
         lines = modal(page).locator("li")
         await expect(lines.filter(has_text="flower.jpg")).to_have_attribute(
@@ -139,6 +141,38 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
         await expect(toasts(page, "error").filter(has_text="notes.jpg")).to_contain_text(
             "est pas une image"
         )
+        assert 415 not in answers  # it was not even sent
+
+
+async def test_the_bad_one_of_two_files_of_one_name_is_refused_and_the_other_goes_on(
+    stack: Stack, browser: Browser, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good" / "a cat.jpg", tmp_path / "bad" / "a cat.jpg"
+    # What a server shows of a name may differ: controls are no text.
+    odd = tmp_path / 'a "cat"\u202e.jpg'
+    for path, length in ((good, None), (bad, 60), (odd, 60)):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(CAT.read_bytes()[:length])
+    async with visitor(browser, stack.gateway.url) as someone:
+        await pick(someone.page, [good, bad, odd])
+        lines = modal(someone.page).locator("li")
+        await expect(lines.nth(0)).to_have_attribute("data-phase", "complete")
+        await expect(lines.nth(1)).to_have_attribute("data-phase", "refused")
+        await expect(lines.nth(2)).to_have_attribute("data-phase", "refused")
+
+
+async def test_a_page_that_came_by_plain_http_from_elsewhere_does_as_much(
+    stack: Stack, browser: Browser
+) -> None:
+    async with visitor(browser, f"http://{ELSEWHERE}:{stack.gateway.port}") as someone:
+        page = someone.page
+        assert await page.evaluate("isSecureContext") is False
+        await pick(page, PHOTOS / "flower.jpg")
+        await expect(modal(page).get_by_role("link", name="Voir la photo")).to_be_visible()
+        await modal(page).get_by_role("link", name="Voir la photo").click()
+        await page.get_by_role("button", name="Supprimer").click()
+        await page.get_by_role("button", name="Rétablir").click()
+        assert someone.faults == []
 
 
 async def test_photos_come_by_drop_and_by_paste(stack: Stack, browser: Browser) -> None:
@@ -206,6 +240,32 @@ async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser)
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open("/photos/999999")
         await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
+
+
+async def test_a_page_of_which_a_part_could_not_be_fetched_goes_on_elsewhere(
+    stack: Stack, browser: Browser
+) -> None:
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        await page.route("**/assets/QueuePage*", lambda route: route.abort())
+        await page.get_by_role("link", name="File d").click()
+        await expect(page.get_by_role("button", name="Recharger la page")).to_be_visible()
+        await page.get_by_role("link", name="Photos", exact=True).click()
+        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
+
+
+async def test_a_page_that_cannot_learn_its_settings_says_so_and_comes_once_it_can(
+    stack: Stack, browser: Browser
+) -> None:
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        await page.route("**/page-config.json", lambda route: route.abort())
+        await page.reload()
+        await expect(page.get_by_role("alert")).to_contain_text("Le serveur est injoignable")
+        await page.unroute("**/page-config.json")
+        await page.get_by_role("button", name="Réessayer").click()
+        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
+        assert someone.faults == []
 
 
 async def test_a_photo_that_is_complete_before_its_upload_is_answered_is_shown_so(

@@ -30,7 +30,7 @@ async def test_one_bad_file_refuses_the_batch_and_is_named(
     answer = await anna.upload(CAT, b"no photo" * 9, COFFEE, names=["a.jpg", "b é.jpg", "c.jpg"])
 
     assert answer.problem == (415, "unsupported_image")
-    assert answer.json["file"] == "b é.jpg"
+    assert (answer.json["file"], answer.json["index"]) == ("b é.jpg", 1)
     assert sorted(keyed_gateway.blobs.rglob("photo-*")) == before
     assert (await anna.get("/api/photos")).json["items"] == []
     assert bench.queue.fetch() is None

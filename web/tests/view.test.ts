@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Stage } from "../src/api/types.ts";
 import type { Live } from "../src/live/merge.ts";
 import { positionOf, shownAt } from "../src/modal/pace.ts";
+import { seenOf } from "../src/modal/seen.ts";
 import { spanOfAll, type View, viewOf } from "../src/modal/view.ts";
 import type { Item } from "../src/upload/groups.ts";
 import { shares } from "../src/upload/shares.ts";
@@ -130,4 +131,13 @@ test("a stage that is passed over was at work as well, for those who watch", () 
     "waiting",
   ]);
   expect(shownAt(steps, 5)).toBe(steps);
+});
+
+test("of what has not changed the same is seen, so that it is not drawn anew", () => {
+  const now = live({});
+  const seen = seenOf(SENT, now, STAGES, "Envoi");
+  expect(seenOf(SENT, now, STAGES, "Envoi")).toBe(seen);
+  expect(seenOf(SENT, live({ stage: "saving" }), STAGES, "Envoi").view).not.toEqual(seen.view);
+  expect(seenOf(SENT, now, STAGES, "Upload").view.steps[0]?.label).toBe("Upload");
+  expect(seenOf({ ...SENT, name: "dog.jpg" }, now, STAGES, "Upload").item.name).toBe("dog.jpg");
 });

@@ -52,6 +52,11 @@ PROBLEM: Final[Json] = {
         "code": {"enum": list(CODES), "description": "A stable word for the kind of problem."},
         "limit": {"type": "integer", "description": "The limit that was passed, if one was."},
         "file": {"type": "string", "description": "The name of the file that was refused."},
+        "index": {
+            "type": "integer",
+            "minimum": 0,
+            "description": "Which photo of the request that was, from 0.",
+        },
     },
 }
 

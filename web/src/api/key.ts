@@ -3,13 +3,15 @@
 import { create } from "zustand";
 
 const STORED = "tagline.key";
+/** What a header may carry. */
+const SENDABLE = /^[\x20-\x7e]+$/;
 
 interface KeyState {
   key: string | undefined;
   /** Somebody waits for a key: the dialog is open. `refused`: one was given, and was wrong. */
   asking: boolean;
   refused: boolean;
-  /** Called by the dialog; undefined if it was put away. */
+  /** Called by the dialog, which stays open where no server can take it; undefined if it was put away. */
   answer: (key: string | undefined) => void;
 }
 
@@ -20,6 +22,7 @@ export const useKey = create<KeyState>((set) => ({
   asking: false,
   refused: false,
   answer: (key) => {
+    if (key !== undefined && !SENDABLE.test(key)) return set({ refused: true });
     if (key) sessionStorage.setItem(STORED, key);
     set({ ...(key && { key }), asking: false });
     for (const resolve of waiting.splice(0)) resolve(key);

@@ -9,8 +9,8 @@ export class ApiError extends Error {
   readonly code: string;
   /** The server's own words. */
   readonly detail: string;
-  /** Of an upload: the name of the file that was refused. */
-  readonly file: string | undefined;
+  /** Of an upload: which of its files was refused, from 0. */
+  readonly index: number | undefined;
   readonly retryAfterMs: number;
 
   constructor(status: number, body: Partial<ApiError>, retryAfterMs = 0) {
@@ -18,7 +18,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = body.code ?? (status ? "other" : "network");
     this.detail = body.detail ?? "";
-    this.file = body.file;
+    this.index = body.index;
     this.retryAfterMs = retryAfterMs;
   }
 

@@ -2,7 +2,7 @@
 
 import { keepPreviousData, QueryClient, useQuery } from "@tanstack/react-query";
 import { useLocale } from "../i18n/locale.ts";
-import { dropListed, patchListed, putListed, refresh } from "../photos/listing.ts";
+import { dropListed, patchListed, putListed, refresh, useListing } from "../photos/listing.ts";
 import { ApiError } from "./problems.ts";
 import { api } from "./routes.ts";
 import type { Photo } from "./types.ts";
@@ -16,6 +16,9 @@ export const queryClient = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 30_000,
+      // Also without a network, or nothing is shown, not even that: what the browser says of it is no matter.
+      networkMode: "always",
+      refetchOnReconnect: true,
       retry: (count, error) => count < 3 && error instanceof ApiError && error.passing,
     },
   },
@@ -29,8 +32,14 @@ export const keys = {
   tags: (prefix: string, locale: string) => ["tags", locale, prefix] as const,
 };
 
+/** A photo: at first as the gallery has it. */
 export function usePhoto(id: number) {
-  return useQuery({ queryKey: keys.photo(id), queryFn: ({ signal }) => api.photo(id, signal) });
+  return useQuery({
+    queryKey: keys.photo(id),
+    queryFn: ({ signal }) => api.photo(id, signal),
+    initialData: () => useListing.getState().photos.get(id),
+    initialDataUpdatedAt: 0,
+  });
 }
 
 /** The photos that look like one; asked for anew whenever its `state` changes. */

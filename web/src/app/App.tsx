@@ -2,7 +2,7 @@
 
 import { QueryClientProvider } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { Link, Route, Switch } from "wouter";
+import { Link, Route, Switch, useLocation } from "wouter";
 import { queryClient } from "../api/queries.ts";
 import { Notice } from "../design/Notice.tsx";
 import { useMessages } from "../i18n/locale.ts";
@@ -19,10 +19,11 @@ const PhotoPage = lazy(() => import("../pages/PhotoPage.tsx"));
 const QueuePage = lazy(() => import("../pages/QueuePage.tsx"));
 
 export function App() {
+  const [path] = useLocation();
   return (
     <QueryClientProvider client={queryClient}>
       <Shell>
-        <Boundary>
+        <Boundary key={path}>
           <Suspense>
             <Switch>
               <Route path="/" component={Gallery} />

@@ -1,5 +1,7 @@
 /** What the gateway tells the page about itself. */
 
+import { ask } from "../api/client.ts";
+
 export interface PageConfig {
   /** Where the events come from, http or https. */
   notifierUrl: string;
@@ -11,11 +13,9 @@ export interface PageConfig {
 
 let read: PageConfig | undefined;
 
-/** Read it, once, before anything is shown. Throws if the gateway does not answer. */
+/** Read it, once, before anything else is done. Throws `ApiError`. */
 export async function readConfig(): Promise<void> {
-  const response = await fetch("/page-config.json", { cache: "no-cache" });
-  if (!response.ok) throw new Error(`/page-config.json answered ${response.status}`);
-  read = await response.json();
+  read = await ask<PageConfig>("/page-config.json");
 }
 
 export function config(): PageConfig {

@@ -44,6 +44,7 @@ export const en: Messages = {
     unsupported_image: "This is no JPEG, PNG, WebP, GIF, HEIC or AVIF image.",
     bad_image: "The image cannot be read.",
     empty: "The file is empty.",
+    unreadable: "The file cannot be read.",
     rate_limited: "Too many uploads: wait a moment.",
     unavailable: "The service does not answer right now.",
     network: "The server cannot be reached.",

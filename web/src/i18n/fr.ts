@@ -43,6 +43,7 @@ export const fr = {
     unsupported_image: "Ce n’est pas une image JPEG, PNG, WebP, GIF, HEIC ou AVIF.",
     bad_image: "Image illisible.",
     empty: "Le fichier est vide.",
+    unreadable: "Le fichier ne peut pas être lu.",
     rate_limited: "Trop d’envois : patientez un instant.",
     unavailable: "Le service ne répond pas pour le moment.",
     network: "Le serveur est injoignable.",

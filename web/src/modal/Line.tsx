@@ -1,26 +1,28 @@
 import { Ban, Check, RotateCcw, TriangleAlert, X } from "lucide-react";
+import { memo } from "react";
 import { Button } from "../design/Button.tsx";
 import { useMessages } from "../i18n/locale.ts";
 import { cancelItem, retry } from "../upload/control.ts";
-import type { Group } from "../upload/groups.ts";
 import { Bar } from "./Bar.tsx";
 import styles from "./Line.module.css";
 import { Preview } from "./Preview.tsx";
+import type { Seen } from "./seen.ts";
 import type { Phase } from "./view.ts";
-import type { Seen } from "./views.ts";
 import { reasonOf, useWords } from "./words.ts";
 
 interface Props {
-  group: Group;
+  /** The key of its group, and whether the connection is gone while that is sent. */
+  group: string;
+  interrupted: boolean;
   seen: Seen;
 }
 
 /** One of several photos. */
-export function Line({ group, seen }: Props) {
+export const Line = memo(function Line({ group, interrupted, seen }: Props) {
   const messages = useMessages();
   const { progress } = messages;
   const { item, view, live } = seen;
-  const { message, aside } = useWords(seen, group.interrupted);
+  const { message, aside } = useWords(seen, interrupted);
   const again = view.phase === "error" || view.phase === "cancelled" || item.refusal?.passing;
   const tags = live?.photo?.tags.map((tag) => tag.name).join(", ");
   const ends: Partial<Record<Phase, string>> = {
@@ -58,7 +60,7 @@ export function Line({ group, seen }: Props) {
       {view.ended && <Sign phase={view.phase} />}
     </li>
   );
-}
+});
 
 function Sign({ phase }: { phase: Phase }) {
   const Shown = phase === "complete" ? Check : phase === "cancelled" ? Ban : TriangleAlert;

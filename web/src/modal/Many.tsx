@@ -6,8 +6,8 @@ import { dropGroup, type Group, openGroup } from "../upload/groups.ts";
 import { Bar } from "./Bar.tsx";
 import { Line } from "./Line.tsx";
 import styles from "./Many.module.css";
+import type { Seen } from "./seen.ts";
 import { type Counts, countsOf, spanOfAll } from "./view.ts";
-import type { Seen } from "./views.ts";
 
 interface Props {
   group: Group;
@@ -34,7 +34,7 @@ export function Many({ group, seen }: Props) {
       <Bar span={spanOfAll(views)} label={progress.bar} numbered />
       <ul className={styles.lines}>
         {seen.map((each) => (
-          <Line key={each.item.key} group={group} seen={each} />
+          <Line key={each.item.key} group={group.key} interrupted={group.interrupted} seen={each} />
         ))}
       </ul>
       <div className={styles.actions}>
@@ -58,7 +58,7 @@ export function Many({ group, seen }: Props) {
             icon={<RotateCcw size={16} aria-hidden />}
             onClick={() =>
               void retry(
-                group,
+                group.key,
                 failed.map(({ item }) => item),
               )
             }

@@ -12,7 +12,7 @@ import styles from "./One.module.css";
 import { Preview } from "./Preview.tsx";
 import { usePaced } from "./pace.ts";
 import { Steps } from "./Steps.tsx";
-import type { Seen } from "./views.ts";
+import type { Seen } from "./seen.ts";
 import { reasonOf, useWords } from "./words.ts";
 
 interface Props {
@@ -105,7 +105,7 @@ function Actions({ group, seen: { item, view } }: Props) {
         <Button
           look="accent"
           icon={<RotateCcw size={16} aria-hidden />}
-          onClick={() => void retry(group, [item])}
+          onClick={() => void retry(group.key, [item])}
         >
           {progress.retry}
         </Button>

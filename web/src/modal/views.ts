@@ -6,14 +6,8 @@ import type { Photo, Stage } from "../api/types.ts";
 import { useMessages } from "../i18n/locale.ts";
 import type { Live } from "../live/merge.ts";
 import { useLive, useNow } from "../live/store.ts";
-import { type Group, type Item, itemOfPhoto } from "../upload/groups.ts";
-import { type View, viewOf } from "./view.ts";
-
-export interface Seen {
-  readonly item: Item;
-  readonly live: Live | undefined;
-  readonly view: View;
-}
+import { type Group, itemOfPhoto } from "../upload/groups.ts";
+import { type Seen, seenOf } from "./seen.ts";
 
 const NONE: readonly Stage[] = [];
 
@@ -22,8 +16,7 @@ export function useSeenPhoto(photo: Photo): Seen {
   const live = useNow(photo);
   const { stage } = useMessages();
   const { data: stages = NONE } = useStages();
-  const item = itemOfPhoto(photo);
-  return { item, live, view: viewOf(item, live, stages, stage.upload) };
+  return seenOf(itemOfPhoto(photo), live, stages, stage.upload);
 }
 
 /** In components: each item of a group as it is at this moment. */
@@ -33,7 +26,7 @@ export function useSeen(group: Group): readonly Seen[] {
   const { data: stages = NONE } = useStages();
   const seen = group.items.map((item) => {
     const live = item.photoId === undefined ? undefined : photos.get(item.photoId);
-    return { item, live, view: viewOf(item, live, stages, stage.upload) };
+    return seenOf(item, live, stages, stage.upload);
   });
   const unknown = seen.find(({ live, view }) => view.phase === "working" && !isKnown(live, stages));
   const unknownStage = unknown?.live?.stage;

@@ -6,8 +6,8 @@ import { duration, size } from "../i18n/amounts.ts";
 import type { Messages } from "../i18n/fr.ts";
 import { useLocale, useMessages } from "../i18n/locale.ts";
 import type { Live } from "../live/merge.ts";
+import type { Seen } from "./seen.ts";
 import type { View } from "./view.ts";
-import type { Seen } from "./views.ts";
 
 /** In components: the live message of an item, and what there is to say beside it. */
 export function useWords(seen: Seen, interrupted: boolean): { message: string; aside: string } {

@@ -1,4 +1,4 @@
-import { ChevronLeft, ChevronRight, Download, Images, Sparkles, Trash2 } from "lucide-react";
+import { ChevronLeft, ChevronRight, Images, Sparkles, Trash2 } from "lucide-react";
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError } from "../api/problems.ts";
@@ -18,6 +18,7 @@ import styles from "./PhotoPage.module.css";
 import { Facts } from "./photo/Facts.tsx";
 import { Notes } from "./photo/Notes.tsx";
 import { useNeighbours } from "./photo/neighbours.ts";
+import { Original } from "./photo/Original.tsx";
 import { Similar } from "./photo/Similar.tsx";
 import { State } from "./photo/State.tsx";
 import { TagEditor } from "./photo/TagEditor.tsx";
@@ -26,8 +27,8 @@ import { Viewer } from "./photo/Viewer.tsx";
 
 /** One photo: what it shows, and all that is known of it. */
 export default function PhotoPage({ id }: { id: number }) {
-  const { photo: messages, app } = useMessages();
-  const { data: photo, error, refetch } = usePhoto(id);
+  const { photo: messages, app, gallery } = useMessages();
+  const { data: photo, error, failureReason, refetch } = usePhoto(id);
   if (error instanceof ApiError && error.status === 404) {
     return (
       <div role="alert">
@@ -37,9 +38,12 @@ export default function PhotoPage({ id }: { id: number }) {
       </div>
     );
   }
-  if (error && !photo)
-    return <ErrorNotice title={messages.away} error={error} onRetry={() => void refetch()} />;
-  if (!photo) return null;
+  if (!photo) {
+    const why = error ?? failureReason;
+    if (!why) return <p className="unseen">{gallery.loading}</p>;
+    const again = () => void refetch({ cancelRefetch: true });
+    return <ErrorNotice title={messages.away} error={why} onRetry={again} />;
+  }
   return <Shown photo={photo} />;
 }
 
@@ -119,15 +123,7 @@ function Head({ photo, working, page }: HeadProps) {
         </Turn>
       </nav>
       <div className={styles.actions}>
-        <a
-          href={photo.url}
-          download={photo.originalName || photo.filename}
-          className={styles.icon}
-          aria-label={messages.download}
-          title={messages.download}
-        >
-          <Download size={18} strokeWidth={1.75} aria-hidden />
-        </a>
+        <Original photo={photo} className={styles.icon} />
         <Button
           look="quiet"
           icon={<Sparkles size={17} aria-hidden />}

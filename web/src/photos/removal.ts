@@ -13,6 +13,7 @@ import { dropPhoto } from "../api/queries.ts";
 import { api } from "../api/routes.ts";
 import { messages } from "../i18n/locale.ts";
 import { toast } from "../toasts/toasts.tsx";
+import { unique } from "../unique.ts";
 import { each } from "./each.ts";
 
 /** How long it can be undone, ms. */
@@ -32,7 +33,7 @@ const pending = new Map<string, Removal>();
 /** Delete `ids`; `name` is what one of them is called. */
 export function remove(ids: readonly number[], name: string): void {
   if (!ids.length) return;
-  const key = crypto.randomUUID();
+  const key = unique();
   hide(ids);
   pending.set(key, { ids, timer: setTimeout(() => void commit(take(key)?.ids ?? []), GRACE_MS) });
   const { removal } = messages();

@@ -26,7 +26,8 @@ export function startPhotoToasts(): void {
 export function toastSending(key: string): void {
   const group = groupOf(key);
   const { toast: say } = messages();
-  const items = group?.items.filter((item) => item.sending !== "refused") ?? [];
+  const ended = ["refused", "cancelled"];
+  const items = group?.items.filter((item) => !ended.includes(item.sending)) ?? [];
   if (items.length > SINGLY) toast.loading(say.loadingMany(items.length), { id: key });
   else for (const item of items) toast.loading(say.loading(item.name), { id: item.key });
 }

@@ -5,6 +5,7 @@ import type { CSSProperties } from "react";
 import { createPortal } from "react-dom";
 import { toast as sonner, Toaster } from "sonner";
 import "sonner/dist/styles.css";
+import { Button } from "../design/Button.tsx";
 import { useMessages } from "../i18n/locale.ts";
 import "./toasts.css";
 
@@ -28,19 +29,11 @@ interface Toast {
 }
 
 export const toast = {
-  /** Stays until another of the same id takes its place. */
-  loading: (title: string, more: Toast = {}) =>
-    sonner.loading(title, {
-      ...options(more),
-      icon: ICONS.loading,
-      duration: Number.POSITIVE_INFINITY,
-    }),
-  retrying: (title: string, more: Toast = {}) =>
-    sonner.warning(title, {
-      ...options(more),
-      icon: ICONS.retrying,
-      duration: Number.POSITIVE_INFINITY,
-    }),
+  /** Stays until another of the same id takes its place, or it is put away: it covers what is below. */
+  loading: (title: string, more: Lasting) =>
+    sonner.loading(title, { ...options(more), ...lasting(more), icon: ICONS.loading }),
+  retrying: (title: string, more: Lasting) =>
+    sonner.warning(title, { ...options(more), ...lasting(more), icon: ICONS.retrying }),
   success: (title: string, more: Toast = {}) =>
     sonner.success(title, { ...options(more), icon: ICONS.success, duration: SHOWN_MS.success }),
   error: (title: string, more: Toast = {}) =>
@@ -58,6 +51,27 @@ export const toast = {
     }),
   dismiss: (id: string | number) => sonner.dismiss(id),
 };
+
+interface Lasting extends Toast {
+  id: string;
+}
+
+function lasting({ id }: Lasting) {
+  return { duration: Number.POSITIVE_INFINITY, action: <PutAway id={id} /> };
+}
+
+function PutAway({ id }: { id: string }) {
+  const { app } = useMessages();
+  return (
+    <Button
+      look="quiet"
+      className="toast-away"
+      label={app.close}
+      icon={<X size={16} aria-hidden />}
+      onClick={() => sonner.dismiss(id)}
+    />
+  );
+}
 
 /** Sonner merges what it is told of one id: what a toast no longer has must be said. */
 function options({ id, text, action }: Toast) {

@@ -26,16 +26,16 @@ export async function cancelItem({ jobId, photoId }: Item): Promise<void> {
   await told(() => api.cancelJob(job), ["job_ended"]);
 }
 
-/** Try again what of `items` has failed, was cancelled or could not be sent. */
-export async function retry(group: Group, items: readonly Item[]): Promise<void> {
+/** Try again what of a group's `items` has failed, was cancelled or could not be sent. */
+export async function retry(group: string, items: readonly Item[]): Promise<void> {
   const unsent = new Set(
     items.filter((item) => item.photoId === undefined).map((item) => item.key),
   );
   if (unsent.size) {
-    changeItems(group.key, ({ key }) =>
+    changeItems(group, ({ key }) =>
       unsent.has(key) ? { sending: "waiting", share: 0, refusal: undefined } : undefined,
     );
-    void sendAll(group.key);
+    void sendAll(group);
   }
   await Promise.all(items.map((item) => told(() => retryPhoto(item), ["in_work"])));
 }

@@ -8,6 +8,7 @@
 import { create } from "zustand";
 import type { Photo } from "../api/types.ts";
 import { watch } from "../live/store.ts";
+import { unique } from "../unique.ts";
 
 export interface Item {
   readonly key: string;
@@ -50,7 +51,7 @@ const STORED = "tagline.groups";
 export const useGroups = create<Groups>(() => ({ groups: [], open: undefined }));
 
 export function addGroup(items: readonly Item[]): string {
-  const key = crypto.randomUUID();
+  const key = unique();
   const group: Group = { key, items, batchIds: [], interrupted: false };
   useGroups.setState(({ groups }) => ({ groups: [...groups, group], open: key }));
   return key;
@@ -62,9 +63,13 @@ export function changeGroup(key: string, change: (group: Group) => Partial<Group
   }));
 }
 
+/** Change items of a group; those for which there is no change stay the same objects. */
 export function changeItems(key: string, change: (item: Item) => Partial<Item> | undefined): void {
   changeGroup(key, (group) => ({
-    items: group.items.map((item) => ({ ...item, ...change(item) })),
+    items: group.items.map((item) => {
+      const changes = change(item);
+      return changes ? { ...item, ...changes } : item;
+    }),
   }));
 }
 

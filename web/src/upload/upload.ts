@@ -7,7 +7,9 @@ import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
+import { unique } from "../unique.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
+import { faultOf } from "./judge.ts";
 import { send } from "./send.ts";
 import { shares } from "./shares.ts";
 
@@ -25,8 +27,13 @@ export function upload(chosen: readonly File[]): void {
   const items = chosen.map(itemOf);
   const group = addGroup(items);
   for (const item of items) if (item.refusal) toastRefused(item);
+  void begin(group);
+}
+
+async function begin(group: string): Promise<void> {
+  await judge(group);
   toastSending(group);
-  void sendAll(group);
+  await sendAll(group);
 }
 
 /** Send the items of a group that wait, also those that were put back to be sent again. */
@@ -35,11 +42,37 @@ export async function sendAll(group: string): Promise<void> {
   aborts.set(group, abort);
   const { maxBatch } = config();
   for (;;) {
-    const waiting = groupOf(group)?.items.filter((item) => item.sending === "waiting") ?? [];
+    const waiting = waitingIn(group);
     if (!waiting.length || abort.signal.aborted) break;
     await sendBatch(group, waiting.slice(0, maxBatch), abort.signal);
   }
   aborts.delete(group);
+}
+
+/**
+ * Refuse what is no photo before it is sent: a batch is all or nothing, and would be sent anew for
+ * each video that lies between its photos.
+ */
+async function judge(group: string): Promise<void> {
+  const judged = waitingIn(group).map(async ({ key }) => {
+    const file = files.get(key);
+    return [key, file && (await faultOf(file))] as const;
+  });
+  const faults = new Map(await Promise.all(judged));
+  for (const item of waitingIn(group)) {
+    const code = faults.get(item.key);
+    if (code) refuse(group, [item], { code, detail: "", passing: false });
+  }
+}
+
+function waitingIn(group: string): readonly Item[] {
+  return groupOf(group)?.items.filter((item) => item.sending === "waiting") ?? [];
+}
+
+function refuse(group: string, items: readonly Item[], refusal: Refusal): void {
+  const keys = new Set(items.map((item) => item.key));
+  changeItems(group, ({ key }) => (keys.has(key) ? { sending: "refused", refusal } : undefined));
+  for (const item of items) toastRefused({ ...item, refusal });
 }
 
 /** Stop sending what has not been accepted yet. */
@@ -56,7 +89,7 @@ export function isSending(): boolean {
 }
 
 function itemOf(file: File): Item {
-  const key = crypto.randomUUID();
+  const key = unique();
   files.set(key, file);
   const refusal = refusalOf(file);
   return {
@@ -90,18 +123,10 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
     if (signal.aborted) return change({ sending: "cancelled" });
     const problem = error instanceof ApiError ? error : new ApiError(0, {});
     const { code, detail, passing } = problem;
-    const named = problem.file !== undefined && items.find((item) => item.name === problem.file);
+    const named = problem.index === undefined ? undefined : items[problem.index];
     const refused = named ? [named] : items;
     change({ sending: "waiting", share: 0 });
-    changeItems(group, (item) =>
-      refused.some((each) => each.key === item.key)
-        ? {
-            sending: "refused",
-            refusal: { code, detail, passing: passing || code === "unauthorized" },
-          }
-        : undefined,
-    );
-    for (const item of refused) toastRefused({ ...item, refusal: { code, detail, passing } });
+    refuse(group, refused, { code, detail, passing: passing || code === "unauthorized" });
   }
 }
 
@@ -136,7 +161,7 @@ async function persist(
   items: readonly Item[],
   signal: AbortSignal,
 ): Promise<Accepted[]> {
-  const idempotencyKey = crypto.randomUUID();
+  const idempotencyKey = unique();
   const sizes = items.map((item) => item.sizeBytes);
   const place = new Map(items.map((item, index) => [item.key, index]));
   const sent = items.map((item) => files.get(item.key)).filter((file) => file !== undefined);
@@ -151,7 +176,10 @@ async function persist(
         onBytes: (bytes, total) => {
           const now = shares(sizes, bytes, total);
           if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: false }));
-          changeItems(group, (item) => ({ share: now[place.get(item.key) ?? -1] ?? item.share }));
+          changeItems(group, ({ key: of, share: before }) => {
+            const share = now[place.get(of) ?? -1] ?? before;
+            return share === before ? undefined : { share };
+          });
         },
       });
     } catch (error) {

@@ -10,7 +10,7 @@ import { ended, type Live } from "../../live/merge.ts";
 import { useNow } from "../../live/store.ts";
 import { Bar } from "../../modal/Bar.tsx";
 import { useSeenPhoto } from "../../modal/views.ts";
-import { useWords } from "../../modal/words.ts";
+import { failureOf, useWords } from "../../modal/words.ts";
 import { retry } from "../../photos/actions.ts";
 import { useListing } from "../../photos/listing.ts";
 import { openPhoto } from "../../upload/groups.ts";
@@ -154,15 +154,17 @@ function Overlay({ tags }: { tags: Photo["tags"] }) {
 }
 
 function Caption({ photo, now, active }: { photo: Photo; now: Live; active: boolean }) {
-  const { gallery, progress, problem } = useMessages();
+  const messages = useMessages();
+  const { gallery, progress } = messages;
   if (!ended(now)) return <Working photo={photo} active={active} />;
   if (now.status === "error" || now.status === "cancelled") {
     const bad = now.status === "error";
+    const why = bad ? failureOf(now.error, messages) || gallery.failed : gallery.cancelled;
     return (
       <div className={styles.caption} data-bad={bad || undefined}>
         {bad && <TriangleAlert size={14} aria-hidden />}
-        <span className={styles.line} title={now.error?.message}>
-          {bad ? (problem[now.error?.code ?? ""] ?? gallery.failed) : gallery.cancelled}
+        <span className={styles.line} title={why}>
+          {why}
         </span>
         <button
           type="button"

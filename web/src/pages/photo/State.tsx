@@ -18,14 +18,14 @@ interface Props {
 
 /** How the work on a photo goes, or why it did not go well; nothing where all is well. */
 export function State({ photo, now }: Props) {
-  const { photo: messages, progress, problem } = useMessages();
+  const { photo: messages, progress, failure } = useMessages();
   if (!ended(now)) return <Working photo={photo} />;
   if (now.status !== "error" && now.status !== "cancelled") return null;
   const bad = now.status === "error";
   return (
     <div className={styles.ended} data-bad={bad || undefined} role={bad ? "alert" : "status"}>
       <p className={styles.what}>{bad ? messages.failed : messages.cancelled}</p>
-      {bad && now.error && <p>{problem[now.error.code]}</p>}
+      {bad && now.error && <p>{failure[now.error.code]}</p>}
       {bad && now.error && (
         <p className={styles.why}>
           {now.error.message}
