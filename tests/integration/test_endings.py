@@ -15,9 +15,8 @@ from services.tagger.stages.stage import Work
 from shared import keys
 from shared.broker import RedisStreamsBroker, StreamMessage
 from shared.commands import TAG_PHOTO
-from tests.integration.conftest import Bench
 from tests.support.stages import NO_TOOLS
-from tests.support.tagging import state_of, submit
+from tests.support.tagging import Bench, state_of, submit
 
 
 async def complete(endings: Endings, work: Work, message: StreamMessage) -> None:
