@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -28,6 +29,16 @@ def broker(redis_url: str) -> Iterator[RedisStreamsBroker]:
     """A broker whose leases do not lapse during a test, on an empty Redis."""
     with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
         yield broker
+
+
+@pytest.fixture
+def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Dramatiq logs what it did not expect of a broker as critical, or as an exception."""
+    yield
+    for record in [*caplog.get_records("setup"), *caplog.get_records("call")]:
+        assert record.levelno < logging.CRITICAL, record.getMessage()
+        failed = record.getMessage().startswith("Failed to process message")  # an actor's doing
+        assert failed or record.exc_info is None, record.getMessage()
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,12 @@ from PIL import Image
 
 from shared.blobs.names import thumbnails
 from tests.support.clients import PHOTOS, upload
+from tests.support.pictures.halves import BLUE, RED, WHITE, halves
+from tests.support.pictures.made import encoded
 from tests.support.processes import ServiceProcess, descendants, is_running
 from tests.support.waiting import wait_until
 
 CAT = PHOTOS / "cat.jpg"
-RED, BLUE, WHITE = (220, 20, 20), (20, 20, 220), (255, 255, 255)
 WEBP = {"Accept": "image/avif,image/webp,*/*;q=0.8"}
 
 
@@ -72,12 +73,6 @@ def made(blobs: Path) -> list[str]:
     return sorted(path.name.rpartition("-")[2] for path in blobs.glob("thumbs/*/*"))
 
 
-def encoded(image: Image.Image, kind: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
 def close_to(image: Image.Image, at: tuple[int, int], colour: tuple[int, int, int]) -> bool:
     found = image.convert("RGB").getpixel(at)
     assert isinstance(found, tuple)
@@ -112,11 +107,9 @@ async def test_a_thumbnail_is_as_small_as_asked_and_of_the_format_that_is_taken(
 async def test_a_turned_photo_is_upright_and_nothing_of_its_metadata_is_left(
     gateway: ServiceProcess,
 ) -> None:
-    image = Image.new("RGB", (640, 320), RED)
-    image.paste(BLUE, (320, 0, 640, 320))
     exif = Image.Exif()
     exif[0x0112] = 6  # to be shown turned by 90 degrees
-    data = encoded(image, "JPEG", exif=exif, comment=b"at home")
+    data = encoded(halves((640, 320)), "JPEG", exif=exif, comment=b"at home")
     url = await uploaded(gateway, data)
 
     for headers in ({}, WEBP):

@@ -21,7 +21,8 @@ from shared.decoding.protocol import SHOWN_QUALITY
 from shared.errors import BadImageError
 from tests.support.clients import PHOTOS
 from tests.support.photographs import PARIS, PLACE, exif, revealing
-from tests.unit.test_decoder import BLUE, RED, TURNED_HEIC, encoded, halves
+from tests.support.pictures.halves import BLUE, RED, TURNED_HEIC, halves
+from tests.support.pictures.made import encoded
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -32,7 +32,13 @@ class Proof:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-OUTAGES: Final = Proof(("-m", "pytest", "-q", "tests/integration/test_broker_outages.py"))
+OUTAGES: Final = Proof(
+    (
+        "-m", "pytest", "-q",
+        "tests/integration/test_broker_outages.py",
+        "tests/integration/test_broker_lost_replies.py",
+    )
+)  # fmt: skip
 OTHERWISE: Final = {
     # The system has done all the same what was only late: its leases lapse, and others do it.
     "no-own-pending-read": OUTAGES,

@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageCms
 
-from tests.unit.test_decoder import TURNED_HEIC
+from tests.support.pictures.halves import TURNED_HEIC
 
 SIZE = (64, 48)
 
