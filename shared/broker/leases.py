@@ -31,8 +31,8 @@ be well below five seconds."""
 FORGET_AFTER_LEASES: Final = 10
 """How long a consumer that holds nothing is not heard of before its name is removed."""
 
-LATE_SHARE: Final = 2
-"""A sweep is late by this part of a lease: what lives has renewed within another quarter."""
+LATE_SHARE: Final = 4
+"""A sweep is late a quarter of a lease after its turn began: all others have renewed within two."""
 
 SWEEP_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
@@ -110,10 +110,12 @@ class LeaseKeeper(threading.Thread):
 
     def _take_turn(self) -> None:
         """Do what is due, each thing whether or not another one failed. Raises when away."""
+        began_at = time.monotonic()
         # First: after an outage there may be much to settle, and leases do not wait.
         steps = [self.renew, self.settle]
-        if time.monotonic() >= self._sweep_from:
-            steps.append(self.sweep)
+        if began_at >= self._sweep_from:
+            # What holds up this turn keeps others from renewing, too.
+            steps.append(lambda: self.sweep(began_at))
         for step in steps:
             try:
                 with translated():
@@ -152,14 +154,18 @@ class LeaseKeeper(threading.Thread):
             for message in self._held.lose(stream, [entry_id.decode() for entry_id in lost]):
                 logger.warning("The lease of message %s was lost.", message.message_id)
 
-    def sweep(self) -> None:
-        """Put every entry whose lease has lapsed to the front, unless another one just did."""
+    def sweep(self, began_at: float | None = None) -> None:
+        """Put every entry whose lease has lapsed to the front, unless another one just did.
+
+        Not if the server has not come to it soon after `began_at`: then nobody could renew.
+        """
         index, entry_id, taken = 0, b"0-0", 0
         while True:
-            index, entry_id, more = self._sweep_on(index, entry_id)
+            index, entry_id, more = self._sweep_on(index, entry_id, began_at or time.monotonic())
             taken += more
             if index <= 0:
                 break
+            began_at = None
         if index < 0:
             logger.warning("No lease is taken: the server stood still, or its clock was set ahead.")
             self._leave_time_to_renew()
@@ -170,13 +176,13 @@ class LeaseKeeper(threading.Thread):
                 self._limits.claim_after_ms,
             )
 
-    def _sweep_on(self, index: int, entry_id: bytes) -> tuple[int, bytes, int]:
+    def _sweep_on(self, index: int, entry_id: bytes, began_at: float) -> tuple[int, bytes, int]:
         """Sweep on from there; return from where to go on, and how many entries were taken."""
         keys, limits = self._keys, self._limits
         if self._ahead_ms is None:
             seconds, microseconds = self._client.time()
             self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
-        late_after_ms = limits.claim_after_ms // LATE_SHARE
+        in_time_ms = began_at * 1000 + limits.claim_after_ms / LATE_SHARE
         index, entry_id, taken, now_ms = self._sweep(
             keys=[keys.swept, keys.counts, keys.dead, keys.wake, keys.paused, *keys.streams],
             args=[
@@ -190,7 +196,7 @@ class LeaseKeeper(threading.Thread):
                 limits.claim_after_ms * FORGET_AFTER_LEASES,
                 limits.max_dead_age_ms,
                 limits.max_dead_letters,
-                round(time.monotonic() * 1000 + self._ahead_ms) + late_after_ms,
+                round(in_time_ms + self._ahead_ms),
             ],
         )
         self._ahead_ms = _ahead_of_us(now_ms)

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +43,9 @@ from tests.support.broker_worker import worker_process
 from tests.support.processes import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from shared.broker.leases import LeaseKeeper
 
 LEASE_MS = 200
 
@@ -158,8 +161,21 @@ def test_a_lost_message_is_not_started(redis_url: str, client: redis.Redis) -> N
         lost.get_result(backend=results)
 
 
-def test_nothing_is_taken_when_the_server_stood_still_before_all_could_renew(
-    redis_url: str, client: redis.Redis
+def the_server_stood_still(keeper: LeaseKeeper) -> None:
+    """Sweep, when by the server's clock a lease has passed in a moment of ours."""
+    assert keeper._ahead_ms is not None
+    keeper._ahead_ms -= LONG_LEASE_MS
+    keeper.sweep()
+
+
+def the_server_held_up_the_turn(keeper: LeaseKeeper) -> None:
+    """Sweep at the end of a turn, when what came before it took a lease."""
+    keeper.sweep(time.monotonic() - LONG_LEASE_MS / 1000)
+
+
+@pytest.mark.parametrize("sweep", [the_server_stood_still, the_server_held_up_the_turn])
+def test_nothing_is_taken_before_all_could_renew(
+    redis_url: str, client: redis.Redis, sweep: Callable[[LeaseKeeper], None]
 ) -> None:
     with (
         streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
@@ -169,14 +185,12 @@ def test_nothing_is_taken_when_the_server_stood_still_before_all_could_renew(
         broker.enqueue(message("x"))
         held = fetch(busy)
         idle._keeper.sweep()
-        # Given that a lease has passed, by the server's clock, in a moment of ours
+        # Given a lease that nobody has renewed
         place = (held.receipt.stream, held.receipt.entry_id)
         give(client, busy.name, place, idle_ms=LONG_LEASE_MS)
-        assert idle._keeper._ahead_ms is not None
-        idle._keeper._ahead_ms -= LONG_LEASE_MS
         client.delete(KEYS.swept)
         # When the one that holds nothing, and so has nothing to renew, comes first
-        idle._keeper.sweep()
+        sweep(idle._keeper)
         busy._keeper.renew()
         # I expect the message to stay where it is
         assert not held.lost
