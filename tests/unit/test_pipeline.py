@@ -189,6 +189,7 @@ def _raises_later(error: BaseException) -> Callable[[Work], Any]:
         StopIteration(),
         SystemExit(0),
         KeyboardInterrupt(),
+        BaseException("a panic, of a library in Rust"),
         asyncio.CancelledError(),
     ],
     ids=lambda error: type(error).__name__,
