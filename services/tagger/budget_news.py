@@ -42,7 +42,9 @@ class BudgetNews:
 
     async def tell(self) -> None:
         """Tell those that have not been told."""
-        waiting = self._running.standing() if self._gate.why == "budget" else []
+        standing = self._running.standing() if self._gate.why == "budget" else []
+        # Others wait for a decoder.
+        waiting = [work for work in standing if work.stage == RECOGNIZE.id]
         tokens = {work.record.token for work in waiting}
         for work in waiting:
             if work.record.token not in self._told:

@@ -261,10 +261,11 @@ async def _run(stage: Stage, work: Work) -> None:
         if task is None or task.cancelling():
             raise
         raise _failed(stage, "it cancelled itself") from None
-    except (TaggingError, UnavailableError, LeaseLostError):
+    except (TaggingError, UnavailableError, LeaseLostError, GeneratorExit):
         raise
-    # Also what would end the process: it has other photos in work.
-    except (Exception, SystemExit, KeyboardInterrupt) as error:
+    # Also what would end the process, which has other photos in work, and what libraries in Rust
+    # raise that panic.
+    except BaseException as error:
         raise _failed(stage, error) from error
 
 

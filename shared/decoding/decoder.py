@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 from shared.decoding.facts import Facts
 from shared.decoding.picture import Picture
@@ -12,6 +14,9 @@ from shared.decoding.protocol import Form, Status
 from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
+
+Waiting = Callable[[], AbstractContextManager[None]]
+"""Makes what is around the wait for a free child: to stop a clock, say."""
 
 
 class Decoder:
@@ -70,14 +75,19 @@ class Decoder:
         return Picture(width=reply.width, height=reply.height, rgb=reply.body)
 
     async def read(
-        self, data: bytes, *, longest_side_px: int, as_jpeg: bool = False
+        self,
+        data: bytes,
+        *,
+        longest_side_px: int,
+        as_jpeg: bool = False,
+        waiting: Waiting = nullcontext,
     ) -> tuple[Picture, Facts]:
         """Return the same, and what else the bytes say of the photo, found in the same decode.
 
         `as_jpeg`: the picture has its `jpeg`, and no `rgb`. Raises what `decode` raises.
         """
         form = Form.SHOWN if as_jpeg else Form.PHOTO
-        reply = await self._ask(data, form=form, longest_side_px=longest_side_px)
+        reply = await self._ask(data, form=form, longest_side_px=longest_side_px, waiting=waiting)
         if reply.facts is None:
             raise RuntimeError("a photo came without its facts")
         facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
@@ -91,8 +101,11 @@ class Decoder:
         """
         return (await self._ask(data, form=form, longest_side_px=longest_side_px)).body
 
-    async def _ask(self, data: bytes, *, form: Form, longest_side_px: int) -> Reply:
-        child = await self._free.get()
+    async def _ask(
+        self, data: bytes, *, form: Form, longest_side_px: int, waiting: Waiting = nullcontext
+    ) -> Reply:
+        with waiting():
+            child = await self._free.get()
         usable = False
         try:
             await self._ensure_running(child)

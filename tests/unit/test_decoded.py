@@ -83,6 +83,24 @@ async def test_one_whose_decoder_is_killed_is_looked_at_again() -> None:
     assert (raised.value.code, raised.value.counts) == ("bad_image", True)
 
 
+async def test_the_wait_for_a_decoder_is_no_time_of_the_photos() -> None:
+    async with work_on(CAT) as first:
+        second = Work(first.record, first.tools)
+        os.kill(child(), signal.SIGSTOP)
+        decoding = [asyncio.create_task(decoded(first))]
+        blobs = cast("Blobs", first.tools.blobs)
+        await wait_until(lambda: blobs.asked, what="the photo is with its decoder")
+        decoding.append(asyncio.create_task(decoded(second)))
+        await wait_until(lambda: second.clock.stands, what="the other waits for it")
+        stood = first.clock.stands
+        os.kill(child(), signal.SIGCONT)
+        await asyncio.gather(*decoding)
+
+    assert not stood
+    assert not second.clock.stands
+    assert second.clock.stood_s > 0
+
+
 async def test_one_that_is_damaged_is_not() -> None:
     async with work_on(CAT[: len(CAT) // 2]) as work:
         with pytest.raises(PermanentError) as raised:

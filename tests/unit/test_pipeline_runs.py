@@ -95,6 +95,7 @@ def _raises(error: BaseException) -> Callable[[Work], None]:
         StopIteration(),
         SystemExit(0),
         KeyboardInterrupt(),
+        BaseException("a panic, of a library in Rust"),
         asyncio.CancelledError(),
     ],
     ids=lambda error: type(error).__name__,

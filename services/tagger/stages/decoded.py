@@ -25,6 +25,7 @@ async def decoded(work: Work) -> Picture:
             data,
             longest_side_px=provider.picture_side_px,
             as_jpeg=provider.takes_jpeg and fallback is None and not work.pixels,
+            waiting=work.clock.stopped,  # for the decoder of others, as many as there may be
         )
     except BadImageError as error:
         kind = RetryableError if error.may_pass else PermanentError
