@@ -119,6 +119,15 @@ clean: ## remove .venv, the built page, caches, and var/ with all photos and dat
 	rm -rf $(VENV) web/node_modules web/dist var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
+# The programs in .venv name the folder that they were installed in: where that has been moved, it is
+# made anew. What made it before it was noted here said nothing.
+MADE := $(shell cat $(VENV)/.made 2>/dev/null)
+ifneq ($(MADE),)
+ifneq ($(MADE),$(realpath $(VENV)))
+.PHONY: $(VENV)/.made
+endif
+endif
+
 # A file in .venv for each thing done to it: done again when what it was done from is newer.
 $(VENV)/.made:
 	@test -n '$(PYTHON)' || { echo 'Tagline needs Python 3.11 or newer: install it, or name one by make PYTHON=...' >&2; exit 1; }
@@ -128,7 +137,7 @@ $(VENV)/.made:
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo 'No environment without the venv and ensurepip modules of $(PYTHON); Debian has them in python3-venv.' >&2; exit 1; }
-	@touch $@
+	@(cd $(VENV) && pwd -P) >$@
 
 $(VENV)/.local $(VENV)/.dev: $(VENV)/.%: requirements/%.txt requirements/embedded.txt $(VENV)/.made
 	@echo 'Installing requirements/$*.txt and requirements/embedded.txt into $(VENV)'

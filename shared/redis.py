@@ -172,7 +172,20 @@ async def _takes_no_writes(client: Redis) -> str | None:
         return "it is a replica, which may only be read"
     if info.get("aof_last_write_status") == "err":
         return "it cannot write to its disk"
+    # Told where a number of them is wanted.
+    if (replicas := info.get("min_slaves_good_slaves")) is not None:
+        return await _lacks_replicas(client, replicas)
     return None
+
+
+async def _lacks_replicas(client: Redis, replicas: int) -> str | None:
+    with away_is_unavailable():
+        try:
+            config = await client.config_get("min-replicas-to-write")
+        except redis.exceptions.ResponseError:
+            return None
+    wanted = int(config.get("min-replicas-to-write") or 0)
+    return f"{wanted} replicas have to be there, and {replicas} are" if replicas < wanted else None
 
 
 async def durability(client: Redis) -> str:

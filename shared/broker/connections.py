@@ -49,11 +49,14 @@ AWAY = (
 """What redis-py raises when the server is away, restarting, full or not the primary."""
 
 REFUSALS = re.compile(
-    r"(.* of pipeline caused error: (\(['\"])?)?(MISCONF|NOREPLICAS|BUSY) ", re.DOTALL
+    r"(.* of pipeline caused error: (\(['\"])?)?"
+    r"(MISCONF |NOREPLICAS |BUSY |Protocol error: unauthenticated)",
+    re.DOTALL,
 )
 """How replies begin, for which redis-py has no class, that refuse what is taken later: the disk
-does not take it, the replicas are missing, a script runs for too long. Of a pipeline, redis-py says
-before it which command was refused."""
+does not take it, the replicas are missing, a script runs for too long, and the server has come to
+want a password, which it says in these words of commands with more than ten arguments. Of a
+pipeline, redis-py says before it which command was refused."""
 
 
 def is_away(error: BaseException) -> bool:
@@ -142,6 +145,6 @@ def translated() -> Iterator[None]:
         raise ConnectionClosed(f"Redis is away: {type(error).__name__}: {error}") from None
 
 
-def is_missing_group(error: redis.exceptions.ResponseError) -> bool:
+def is_missing_group(error: redis.exceptions.RedisError) -> bool:
     """Whether a stream or its group is gone: paused, resumed, flushed, or another server."""
     return str(error).startswith(("NOGROUP", "UNBLOCKED"))

@@ -258,7 +258,11 @@ class RedisStreamsConsumer(Consumer):
         self._settling.hand_back(_held(message) for message in messages)
 
     def close(self) -> None:
-        """Hand back everything held and leave the groups."""
+        """Hand back everything held and leave the groups.
+
+        Raises nothing that Redis says: Dramatiq's thread would end by it, and the worker go on
+        without ever fetching again.
+        """
         self._keeper.stop()
         keys = self._keys
         try:
@@ -268,9 +272,9 @@ class RedisStreamsConsumer(Consumer):
                 self._leave(keys=[keys.wake, keys.paused, *keys.streams], args=[GROUP, self.name])
         except ConnectionClosed as error:
             logger.warning("What is held goes to others later. %s", error)
-        except redis.exceptions.ResponseError as error:
+        except redis.exceptions.RedisError as error:
             if not is_missing_group(error):
-                raise
+                logger.exception("What is held goes to others later.")
         finally:
             self._blocking.close()
 

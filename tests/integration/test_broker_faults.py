@@ -314,3 +314,44 @@ def refuse_writes(server: EmbeddedServer, client: redis.Redis) -> None:
     wait_until(
         lambda: client.info("persistence")["rdb_last_bgsave_status"] == "err", "saving has failed"
     )
+
+
+def test_a_worker_that_was_refused_works_again_once_it_is_allowed_to(
+    server: EmbeddedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    ran: list[int] = []
+    with (
+        redis.Redis.from_url(server.url) as client,
+        streams_broker(server.url) as broker,
+    ):
+
+        @dramatiq.actor(broker=broker)
+        def write(number: int) -> None:
+            ran.append(number)
+
+        with working(broker):
+            broker.enqueue(message(1))
+            wait_until(lambda: ran == [1], "it works")
+            # When its user may do nothing of what it does, not even say farewell
+            client.acl_setuser("default", enabled=True, commands=["-evalsha"])
+            wait_until(
+                lambda: "What is held goes to others later." in caplog.messages,
+                "its consumer is closed",
+                timeout_s=30,
+            )
+            client.acl_setuser("default", enabled=True, commands=["+evalsha"])
+            broker.enqueue(message(2))
+
+            wait_until(lambda: ran == [1, 2], "it works again", timeout_s=30)
+
+
+def test_a_server_that_wants_a_password_all_of_a_sudden_is_away(server: EmbeddedServer) -> None:
+    with (
+        redis.Redis.from_url(server.url) as client,
+        # Valkey says it of what comes first, Redis 7.0 of what it lets pass until then.
+        redis.Redis.from_url(server.url, protocol=2, driver_info=None) as stranger,
+    ):
+        client.config_set("requirepass", "hush")
+        # Of one that nobody has vouched for it reads ten words, and closes the connection.
+        with pytest.raises(UnavailableError), away_is_unavailable():
+            stranger.execute_command("PING", *["word"] * 10)

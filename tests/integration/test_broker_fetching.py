@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Any
 
 import dramatiq
@@ -185,11 +186,14 @@ def test_a_delayed_message_comes_when_it_is_due(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:
     broker.enqueue(message("now"))
-    broker.enqueue(message("later", priority="high"), delay=100)
     with consuming(broker) as consumer:
         assert fetch(consumer).args == ("now",)
+        asked_s = time.monotonic()
+        broker.enqueue(message("later", priority="high"), delay=100)
         later = fetch(consumer)
+        after_s = time.monotonic() - asked_s
 
+    assert after_s > 0.09  # the server's clock counts in whole milliseconds
     assert later.args == ("later",)
     assert later.receipt.stream == KEYS.stream("high")
     assert client.zcard(KEYS.delayed) == 0

@@ -475,7 +475,10 @@ def test_consumers_long_gone_are_forgotten_and_living_ones_are_not(
             living.ack(held)
             # It may be forgotten while it waits: it gets messages all the same.
             broker.enqueue(message("y"))
-            assert fetch(living).args == ("y",)
+            # On a busy machine the lease of the first may have lapsed: then it comes again.
+            while (held := fetch(living)).args != ("y",):
+                assert held.args == ("x",)
+                living.ack(held)
 
 
 def test_a_consumer_forgotten_while_it_waits_gets_the_next_message(

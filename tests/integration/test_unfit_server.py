@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from shared.errors import UnavailableError
+from shared.redis import closing, connect, durability
 from tests.support.api import Api
 from tests.support.processes import ServiceProcess
 from tests.support.processes import wait_until as wait_for
@@ -116,6 +118,17 @@ def test_who_has_a_wrong_password_for_redis_says_so(tmp_path: Path) -> None:
             wait_for(
                 lambda: "invalid username-password pair" in notifier.output, "the log says why"
             )
+
+
+async def test_a_server_that_lacks_the_replicas_it_wants_is_not_ready() -> None:
+    with temporary_server() as server:
+        async with closing(connect(server.url)) as client:
+            await client.config_set("min-replicas-to-write", 1)
+            with pytest.raises(UnavailableError, match="1 replicas have to be there, and 0 are"):
+                await durability(client)
+            await client.config_set("min-replicas-to-write", 0)
+
+            assert await durability(client) == "always"
 
 
 def wait_until_said(service: ServiceProcess) -> None:

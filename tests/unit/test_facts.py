@@ -38,7 +38,8 @@ async def decoder() -> AsyncIterator[Decoder]:
     await decoder.close()
 
 
-LIAR = """#!{python}
+LIAR = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 from socket import MSG_WAITALL, socket
 from shared.decoding.protocol import REPLY, REQUEST, Status
 channel = socket(fileno=0)
@@ -49,7 +50,11 @@ body = b"rgb" + b'{{"camera": "<b>"}}'
 channel.sendall(REPLY.pack(Status.PICTURE, 1, 1, len(body)) + body)
 channel.recv(1)
 """
-"""A child that something in an image has taken over."""
+"""A child that something in an image has taken over.
+
+Its second line is a command to the shell, where the first could not name a path with spaces, and
+a text to Python.
+"""
 
 
 async def facts(decoder: Decoder, data: bytes) -> Facts:
