@@ -215,6 +215,23 @@ async def test_an_upload_goes_on_when_the_network_is_back(someone: Visitor, phot
     await expect(modal(page)).to_contain_text(DONE)
 
 
+async def test_an_upload_that_has_to_wait_says_for_what(
+    browser: Browser, stack: Stack, photo: Path
+) -> None:
+    slow = {**stack.gateway.environment, "TAGLINE_RATE_LIMIT": "1"}
+    with ServiceProcess("gateway", slow) as gateway:
+        gateway.wait_ready()
+        async with visitor(browser, gateway.url) as someone:
+            page = someone.page
+            await pick(page, photo)
+            await expect(modal(page)).to_contain_text(DONE)
+            await page.keyboard.press("Escape")
+            await pick(page, photo)
+            await expect(modal(page)).to_contain_text("patientez un instant")
+            await modal(page).get_by_role("button", name="Annuler").click()
+            await expect(modal(page).get_by_role("button", name="Réessayer")).to_be_visible()
+
+
 async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_right(
     someone: Visitor, stack: Stack, photo: Path
 ) -> None:

@@ -5,9 +5,9 @@ import { ApiError } from "../api/problems.ts";
 import { refreshPhotos } from "../api/queries.ts";
 import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
+import { unique } from "../app/unique.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
-import { unique } from "../unique.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
 import { faultOf } from "./judge.ts";
 import { send } from "./send.ts";
@@ -119,7 +119,7 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
   try {
     accept(group, items, await persist(group, items, signal));
   } catch (error) {
-    changeGroup(group, () => ({ interrupted: false }));
+    changeGroup(group, () => ({ interrupted: undefined }));
     if (signal.aborted) return change({ sending: "cancelled" });
     const problem = error instanceof ApiError ? error : new ApiError(0, {});
     const { code, detail, passing } = problem;
@@ -135,7 +135,7 @@ function accept(group: string, items: readonly Item[], accepted: readonly Accept
   const batchId = accepted[0]?.batchId;
   changeGroup(group, ({ batchIds }) => ({
     batchIds: batchId ? [...batchIds, batchId] : batchIds,
-    interrupted: false,
+    interrupted: undefined,
   }));
   changeItems(group, ({ key }) => {
     const photo = byKey.get(key);
@@ -175,7 +175,7 @@ async function persist(
         signal,
         onBytes: (bytes, total) => {
           const now = shares(sizes, bytes, total);
-          if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: false }));
+          if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: undefined }));
           changeItems(group, ({ key: of, share: before }) => {
             const share = now[place.get(of) ?? -1] ?? before;
             return share === before ? undefined : { share };
@@ -187,7 +187,7 @@ async function persist(
       if (error.status === 401 && (await askKey(key))) continue;
       const pause = PAUSES[tries];
       if (!error.passing || pause === undefined) throw error;
-      changeGroup(group, () => ({ interrupted: true }));
+      changeGroup(group, () => ({ interrupted: error.code }));
       await online(error.retryAfterMs || pause, signal);
     }
   }
