@@ -38,6 +38,7 @@ async function begin(group: string): Promise<void> {
 
 /** Send the items of a group that wait, also those that were put back to be sent again. */
 export async function sendAll(group: string): Promise<void> {
+  if (aborts.get(group)?.signal.aborted === false) return; // who sends them comes to these, too
   const abort = new AbortController();
   aborts.set(group, abort);
   const { maxBatch } = config();
@@ -46,7 +47,7 @@ export async function sendAll(group: string): Promise<void> {
     if (!waiting.length || abort.signal.aborted) break;
     await sendBatch(group, waiting.slice(0, maxBatch), abort.signal);
   }
-  aborts.delete(group);
+  if (aborts.get(group) === abort) aborts.delete(group);
 }
 
 /**
@@ -81,6 +82,7 @@ export function cancelSending(group: string): void {
   const unsent = (item: Item) => item.sending === "waiting" || item.sending === "sending";
   for (const item of groupOf(group)?.items.filter(unsent) ?? []) toastUnsent(item);
   changeItems(group, (item) => (unsent(item) ? { sending: "cancelled" } : undefined));
+  changeGroup(group, () => ({ interrupted: undefined }));
 }
 
 /** Whether files are being sent, which leaving the page would end. */
@@ -119,8 +121,8 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
   try {
     accept(group, items, await persist(group, items, signal));
   } catch (error) {
+    if (signal.aborted) return; // and said to be so
     changeGroup(group, () => ({ interrupted: undefined }));
-    if (signal.aborted) return change({ sending: "cancelled" });
     const problem = error instanceof ApiError ? error : new ApiError(0, {});
     const { code, detail, passing } = problem;
     const named = problem.index === undefined ? undefined : items[problem.index];
