@@ -200,6 +200,20 @@ async def test_photos_come_by_drop_and_by_paste(stack: Stack, browser: Browser) 
             await expect(modal(page)).to_have_count(0)
 
 
+async def test_a_folder_that_is_dropped_is_said_to_be_none(
+    stack: Stack, browser: Browser, tmp_path: Path
+) -> None:
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        hand = await someone.context.new_cdp_session(page)
+        dragged = {"items": [], "files": [str(tmp_path)], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            event = {"type": kind, "x": 400, "y": 400, "data": dragged}
+            await hand.send("Input.dispatchDragEvent", event)
+        await expect(page.locator("[data-sonner-toast]")).to_contain_text("Un dossier")
+        await expect(modal(page)).to_have_count(0)
+
+
 async def test_a_phone_has_a_camera_and_nothing_sticks_out(stack: Stack, browser: Browser) -> None:
     async with visitor(browser, stack.gateway.url, size=PHONE, touch=True) as someone:
         page = someone.page

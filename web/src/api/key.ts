@@ -1,6 +1,7 @@
 /** The API key, where the server wants one: kept for the session, asked for when it is missing. */
 
 import { create } from "zustand";
+import { session } from "../app/storage.ts";
 
 const STORED = "tagline.key";
 /** What a header may carry. */
@@ -18,12 +19,12 @@ interface KeyState {
 const waiting: ((key: string | undefined) => void)[] = [];
 
 export const useKey = create<KeyState>((set) => ({
-  key: sessionStorage.getItem(STORED) ?? undefined,
+  key: session.get(STORED) ?? undefined,
   asking: false,
   refused: false,
   answer: (key) => {
     if (key !== undefined && !SENDABLE.test(key)) return set({ refused: true });
-    if (key) sessionStorage.setItem(STORED, key);
+    if (key) session.set(STORED, key);
     set({ ...(key && { key }), asking: false });
     for (const resolve of waiting.splice(0)) resolve(key);
   },

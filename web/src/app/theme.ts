@@ -1,6 +1,7 @@
 /** Light or dark: the switch's, else the system's. */
 
 import { create } from "zustand";
+import { local } from "./storage.ts";
 
 export type Theme = "system" | "light" | "dark";
 export const THEMES: readonly Theme[] = ["system", "light", "dark"];
@@ -13,9 +14,9 @@ interface Chosen {
 }
 
 export const useTheme = create<Chosen>((set) => ({
-  theme: THEMES.find((each) => each === localStorage.getItem(STORED)) ?? "system",
+  theme: THEMES.find((each) => each === local.get(STORED)) ?? "system",
   choose: (theme) => {
-    localStorage.setItem(STORED, theme);
+    local.set(STORED, theme);
     set({ theme });
   },
 }));

@@ -1,6 +1,7 @@
 /** Which language the page speaks: the switch's, else the browser's, else the server's. */
 
 import { create } from "zustand";
+import { local } from "../app/storage.ts";
 import { en } from "./en.ts";
 import { fr, type Messages } from "./fr.ts";
 
@@ -16,9 +17,9 @@ interface Chosen {
 }
 
 export const useLocaleStore = create<Chosen>((set) => ({
-  locale: preferred(localStorage.getItem(STORED), navigator.languages),
+  locale: preferred(local.get(STORED), navigator.languages),
   choose: (locale) => {
-    localStorage.setItem(STORED, locale);
+    local.set(STORED, locale);
     set({ locale });
   },
 }));

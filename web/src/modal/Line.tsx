@@ -11,9 +11,9 @@ import type { Phase } from "./view.ts";
 import { reasonOf, useWords } from "./words.ts";
 
 interface Props {
-  /** The key of its group, and whether the connection is gone while that is sent. */
+  /** The key of its group, and why that cannot be sent at this moment. */
   group: string;
-  interrupted: boolean;
+  interrupted: string | undefined;
   seen: Seen;
 }
 

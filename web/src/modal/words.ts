@@ -10,7 +10,7 @@ import type { Seen } from "./seen.ts";
 import type { View } from "./view.ts";
 
 /** In components: the live message of an item, and what there is to say beside it. */
-export function useWords(seen: Seen, interrupted: boolean): { message: string; aside: string } {
+export function useWords(seen: Seen, interrupted?: string): { message: string; aside: string } {
   const messages = useMessages();
   const locale = useLocale();
   const seconds = useSecondsUntil(seen.live?.retryAt);
@@ -22,14 +22,14 @@ export function useWords(seen: Seen, interrupted: boolean): { message: string; a
 
 function messageOf(
   { view, live, item }: Seen,
-  interrupted: boolean,
+  interrupted: string | undefined,
   seconds: number,
   messages: Messages,
 ): string {
-  const { progress, upload } = messages;
+  const { progress } = messages;
   switch (view.phase) {
     case "sending":
-      return interrupted ? upload.interrupted : progress.uploading;
+      return interrupted ? interruptedBy(interrupted, messages) : progress.uploading;
     case "refused":
       return explain(new ApiError(1, { code: item.refusal?.code ?? "other" }), messages);
     case "queued":
@@ -49,6 +49,11 @@ function messageOf(
     case "working":
       return live?.message || activeLabel(view) || progress.waiting;
   }
+}
+
+/** Without an answer it is the connection; a server that answers has a reason of its own. */
+function interruptedBy(code: string, { upload, problem }: Messages): string {
+  return (code !== "network" && problem[code]) || upload.interrupted;
 }
 
 /** A snapshot brings no message: then the stage speaks for itself. */

@@ -4,6 +4,7 @@ import { Link, useLocation } from "wouter";
 import { ApiError } from "../api/problems.ts";
 import { usePhoto } from "../api/queries.ts";
 import type { Photo } from "../api/types.ts";
+import { useTitle } from "../app/title.ts";
 import { Button } from "../design/Button.tsx";
 import { ErrorNotice, Notice } from "../design/Notice.tsx";
 import { useMessages } from "../i18n/locale.ts";
@@ -53,13 +54,7 @@ function Shown({ photo }: { photo: Photo }) {
   const page = useRef<HTMLElement>(null);
   const name = photo.originalName || photo.filename;
   useEffect(() => watchAll([photo]), [photo]);
-  useEffect(() => {
-    const title = document.title;
-    document.title = `${name} · ${title}`;
-    return () => {
-      document.title = title;
-    };
-  }, [name]);
+  useTitle(name);
   useEffect(() => {
     scrollTo({ top: 0, behavior: "instant" });
     page.current?.focus({ preventScroll: true });

@@ -4,6 +4,7 @@ import type { ReactNode } from "react";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
 import type { Budget, Queue, Statistics } from "../api/types.ts";
+import { useTitle } from "../app/title.ts";
 import { ErrorNotice } from "../design/Notice.tsx";
 import surfaces from "../design/surfaces.module.css";
 import { hourMinute } from "../i18n/figures.ts";
@@ -24,6 +25,7 @@ import { stateIn } from "./queue/view.ts";
 /** The queue, for operators: what there is, what can be done about it, how it has gone. */
 export default function QueuePage() {
   const { queue: messages } = useMessages();
+  useTitle(messages.title);
   const asked = useQuery(queuesQuery);
   const [queue] = asked.data?.items ?? [];
   if (!queue) {

@@ -11,9 +11,10 @@ import { currentKey } from "../api/key.ts";
 import { ApiError, explain } from "../api/problems.ts";
 import { dropPhoto } from "../api/queries.ts";
 import { api } from "../api/routes.ts";
+import { session } from "../app/storage.ts";
+import { unique } from "../app/unique.ts";
 import { messages } from "../i18n/locale.ts";
 import { toast } from "../toasts/toasts.tsx";
-import { unique } from "../unique.ts";
 import { each } from "./each.ts";
 
 /** How long it can be undone, ms. */
@@ -102,7 +103,7 @@ function show(ids: readonly number[]): void {
 function leave(): void {
   const ids = [...pending.keys()].flatMap((key) => take(key)?.ids ?? []);
   if (!ids.length) return;
-  sessionStorage.setItem(STORED, JSON.stringify(ids));
+  session.set(STORED, JSON.stringify(ids));
   const headers = headersOf(currentKey(), undefined);
   for (const id of ids) {
     void fetch(`/api/photos/${id}`, { method: "DELETE", headers, keepalive: true });
@@ -111,8 +112,8 @@ function leave(): void {
 
 /** After a reload: those requests may be under way yet, or have come to nothing. */
 function finishLeft(): void {
-  const ids: number[] = JSON.parse(sessionStorage.getItem(STORED) ?? "[]");
-  sessionStorage.removeItem(STORED);
+  const ids: number[] = JSON.parse(session.get(STORED) ?? "[]");
+  session.remove(STORED);
   if (!ids.length) return;
   hide(ids);
   void commit(ids);

@@ -7,8 +7,9 @@
 
 import { create } from "zustand";
 import type { Photo } from "../api/types.ts";
+import { session } from "../app/storage.ts";
+import { unique } from "../app/unique.ts";
 import { watch } from "../live/store.ts";
-import { unique } from "../unique.ts";
 
 export interface Item {
   readonly key: string;
@@ -36,8 +37,8 @@ export interface Group {
   readonly key: string;
   readonly items: readonly Item[];
   readonly batchIds: readonly string[];
-  /** The connection is gone while files are sent; it is tried again. */
-  readonly interrupted: boolean;
+  /** Why its files cannot be sent at this moment, as a problem's code; it is tried again. */
+  readonly interrupted?: string | undefined;
 }
 
 interface Groups {
@@ -52,7 +53,7 @@ export const useGroups = create<Groups>(() => ({ groups: [], open: undefined }))
 
 export function addGroup(items: readonly Item[]): string {
   const key = unique();
-  const group: Group = { key, items, batchIds: [], interrupted: false };
+  const group: Group = { key, items, batchIds: [] };
   useGroups.setState(({ groups }) => ({ groups: [...groups, group], open: key }));
   return key;
 }
@@ -129,7 +130,7 @@ export function itemOfPhoto(photo: Photo): Item {
 
 /** Find again what the session has kept, and keep it from now on. */
 export function restoreGroups(): void {
-  const stored = parse(sessionStorage.getItem(STORED));
+  const stored = parse(session.get(STORED));
   if (stored) {
     useGroups.setState(stored);
     for (const { photoId } of stored.groups.flatMap((group) => group.items)) {
@@ -141,7 +142,7 @@ export function restoreGroups(): void {
     const now = JSON.stringify(keep(state));
     if (now === kept) return;
     kept = now;
-    sessionStorage.setItem(STORED, now);
+    session.set(STORED, now);
   });
 }
 
@@ -150,7 +151,7 @@ export function keep({ groups, open }: Groups): Groups {
   const kept = groups
     .map((group) => ({
       ...group,
-      interrupted: false,
+      interrupted: undefined,
       items: group.items
         .filter((item) => item.photoId !== undefined)
         .map(({ preview: _, ...item }) => item),

@@ -1,5 +1,7 @@
 /** How files come in: dropped anywhere, pasted, picked. */
 
+import { messages } from "../i18n/locale.ts";
+import { toast } from "../toasts/toasts.tsx";
 import { upload } from "./upload.ts";
 
 /** Take what is dropped on the page or pasted into it; `over` hears when files hang above it. */
@@ -31,16 +33,18 @@ export function takeFiles(over: (hovering: boolean) => void): () => void {
   });
   on("drop", ({ dataTransfer }) => {
     hover(0);
-    upload(filesOf(dataTransfer));
+    take(dataTransfer);
   });
-  addEventListener("paste", ({ clipboardData }) => upload(filesOf(clipboardData)), { signal });
+  addEventListener("paste", ({ clipboardData }) => take(clipboardData), { signal });
   return () => stop.abort();
 }
 
-/** Return the files of a drop or a paste; folders are none. */
-function filesOf(data: DataTransfer | null): File[] {
-  return [...(data?.items ?? [])]
-    .filter((item) => item.kind === "file" && !item.webkitGetAsEntry?.()?.isDirectory)
-    .map((item) => item.getAsFile())
-    .filter((file) => file !== null);
+/** Upload the files of a drop or a paste; of folders say that they are none. */
+function take(data: DataTransfer | null): void {
+  const given = [...(data?.items ?? [])].filter((item) => item.kind === "file");
+  const isFolder = (item: DataTransferItem) => Boolean(item.webkitGetAsEntry?.()?.isDirectory);
+  const folders = given.filter(isFolder);
+  if (folders.length) toast.info(messages().upload.folders);
+  const files = given.filter((item) => !folders.includes(item)).map((item) => item.getAsFile());
+  upload(files.filter((file) => file !== null));
 }

@@ -5,9 +5,9 @@ import { ApiError } from "../api/problems.ts";
 import { refreshPhotos } from "../api/queries.ts";
 import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
+import { unique } from "../app/unique.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
 import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
-import { unique } from "../unique.ts";
 import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
 import { faultOf } from "./judge.ts";
 import { send } from "./send.ts";
@@ -38,6 +38,7 @@ async function begin(group: string): Promise<void> {
 
 /** Send the items of a group that wait, also those that were put back to be sent again. */
 export async function sendAll(group: string): Promise<void> {
+  if (aborts.get(group)?.signal.aborted === false) return; // who sends them comes to these, too
   const abort = new AbortController();
   aborts.set(group, abort);
   const { maxBatch } = config();
@@ -46,7 +47,7 @@ export async function sendAll(group: string): Promise<void> {
     if (!waiting.length || abort.signal.aborted) break;
     await sendBatch(group, waiting.slice(0, maxBatch), abort.signal);
   }
-  aborts.delete(group);
+  if (aborts.get(group) === abort) aborts.delete(group);
 }
 
 /**
@@ -81,6 +82,7 @@ export function cancelSending(group: string): void {
   const unsent = (item: Item) => item.sending === "waiting" || item.sending === "sending";
   for (const item of groupOf(group)?.items.filter(unsent) ?? []) toastUnsent(item);
   changeItems(group, (item) => (unsent(item) ? { sending: "cancelled" } : undefined));
+  changeGroup(group, () => ({ interrupted: undefined }));
 }
 
 /** Whether files are being sent, which leaving the page would end. */
@@ -119,8 +121,8 @@ async function sendBatch(group: string, items: readonly Item[], signal: AbortSig
   try {
     accept(group, items, await persist(group, items, signal));
   } catch (error) {
-    changeGroup(group, () => ({ interrupted: false }));
-    if (signal.aborted) return change({ sending: "cancelled" });
+    if (signal.aborted) return; // and said to be so
+    changeGroup(group, () => ({ interrupted: undefined }));
     const problem = error instanceof ApiError ? error : new ApiError(0, {});
     const { code, detail, passing } = problem;
     const named = problem.index === undefined ? undefined : items[problem.index];
@@ -135,7 +137,7 @@ function accept(group: string, items: readonly Item[], accepted: readonly Accept
   const batchId = accepted[0]?.batchId;
   changeGroup(group, ({ batchIds }) => ({
     batchIds: batchId ? [...batchIds, batchId] : batchIds,
-    interrupted: false,
+    interrupted: undefined,
   }));
   changeItems(group, ({ key }) => {
     const photo = byKey.get(key);
@@ -175,7 +177,7 @@ async function persist(
         signal,
         onBytes: (bytes, total) => {
           const now = shares(sizes, bytes, total);
-          if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: false }));
+          if (groupOf(group)?.interrupted) changeGroup(group, () => ({ interrupted: undefined }));
           changeItems(group, ({ key: of, share: before }) => {
             const share = now[place.get(of) ?? -1] ?? before;
             return share === before ? undefined : { share };
@@ -187,7 +189,7 @@ async function persist(
       if (error.status === 401 && (await askKey(key))) continue;
       const pause = PAUSES[tries];
       if (!error.passing || pause === undefined) throw error;
-      changeGroup(group, () => ({ interrupted: true }));
+      changeGroup(group, () => ({ interrupted: error.code }));
       await online(error.retryAfterMs || pause, signal);
     }
   }

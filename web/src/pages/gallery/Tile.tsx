@@ -196,7 +196,7 @@ function Caption({ photo, now, active }: { photo: Photo; now: Live; active: bool
 function Working({ photo, active }: { photo: Photo; active: boolean }) {
   const { progress } = useMessages();
   const seen = useSeenPhoto(photo);
-  const { message } = useWords(seen, false);
+  const { message } = useWords(seen);
   const name = photo.originalName || photo.filename;
   return (
     <button

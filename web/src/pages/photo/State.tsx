@@ -42,7 +42,7 @@ export function State({ photo, now }: Props) {
 function Working({ photo }: { photo: Photo }) {
   const { progress, photo: messages } = useMessages();
   const seen = useSeenPhoto(photo);
-  const { message, aside } = useWords(seen, false);
+  const { message, aside } = useWords(seen);
   return (
     <section className={[styles.working, surfaces.card].join(" ")} aria-label={messages.working}>
       <Steps steps={seen.view.steps} />
