@@ -226,3 +226,23 @@ def test_no_server_new_enough_is_one_clear_line(
     fake_server(tmp_path, "redis-server", "Redis server v=6.2.7 sha=0 malloc=libc")
     with pytest.raises(ServerError, match=r"REDIS_URL.*redis-server is redis 6\.2\.7"):
         find_server()
+
+
+def test_a_broken_file_is_mended_as_the_troubleshooting_says(tmp_path: Path) -> None:
+    with temporary_server() as server:
+        with redis.Redis.from_url(server.url) as client:
+            client.set("photo", "kept")
+        server.stop()
+        [file] = (server.data / "appendonlydir").glob("*.incr.aof")
+        with file.open("ab") as broken:
+            broken.write(b"what is no command\r\n*1\r\n$4\r\nPING\r\n")
+        with pytest.raises(ServerError, match=f"Bad file format .* {file.name}"):
+            server.start()
+
+        program = tmp_path / f"{server.binary.engine}-check-aof"
+        program.symlink_to(server.binary.path)
+        subprocess.run([program, "--fix", file], input=b"y\n", stdout=subprocess.PIPE, check=True)
+
+        server.start()
+        with redis.Redis.from_url(server.url) as client:
+            assert client.get("photo") == b"kept"
