@@ -156,6 +156,8 @@ async def _takes_no_writes(client: Redis) -> str | None:
         return "it is a replica, which may only be read"
     if info.get("aof_last_write_status") == "err":
         return "it cannot write to its disk"
+    if info.get("min_slaves_good_slaves") == 0:  # it says so only where it asks for some
+        return "it has none of the replicas that min-replicas-to-write asks for"
     return None
 
 
