@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from services.tagger.pipeline import Pipeline
 from shared import keys
 from shared.errors import UnavailableError
-from shared.redis import away_is_unavailable
+from shared.redis import away_is_unavailable, script
 
 TOLD_EVERY_S: Final = 30.0
 """After so long the last tagger of an older pipeline has had its say, or a server come anew."""
@@ -24,13 +24,13 @@ class Stages:
     """The stages of this tagger, for `GET /api/stages`; of several taggers the last one counts."""
 
     def __init__(self, redis: Redis, pipeline: Pipeline) -> None:
-        self._redis = redis
+        self._tell = script(redis, "announce")
         self._json = orjson.dumps(pipeline.described())
 
     async def tell(self) -> None:
         """Write them. Raises `UnavailableError`."""
         with away_is_unavailable():
-            await self._redis.set(keys.stages(), self._json)
+            await self._tell(keys=[keys.stages()], args=[self._json])
 
     async def tell_forever(self) -> None:
         """Write them again and again, as long as this process runs."""

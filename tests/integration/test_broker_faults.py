@@ -191,6 +191,7 @@ def test_a_server_that_refuses_for_now_is_away_for_now(
 async def test_a_server_that_refuses_a_pipeline_is_away_too(server: EmbeddedServer) -> None:
     with redis.Redis.from_url(server.url) as client, client.pipeline(transaction=False) as pipeline:
         async with closing(connect(server.url)) as other:
+            await other.ping()  # while the server is busy, nobody is let in
             run_for_ever(client)
             pipeline.hgetall("any")
             with pytest.raises(redis.ResponseError) as refused:

@@ -1,4 +1,4 @@
-"""A tagger that starts while the server takes no writes."""
+"""A tagger that starts while the server takes no writes, or is full."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from services.tagger.app import opened_tools
 from services.tagger.settings import TaggerSettings
 from shared import keys
 from shared.blobs import open_store
+from tests.support.processes import ServiceProcess
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -47,3 +48,18 @@ async def test_what_a_tagger_works_with_is_opened_when_the_server_takes_writes_a
             await asyncio.wait_for(opening, 60)
 
         assert client.exists(keys.tag_labels("fr"))
+
+
+def test_a_tagger_starts_on_a_full_server_to_work_it_empty(tmp_path: Path) -> None:
+    with temporary_server() as server, redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1000)
+        environment = {
+            "REDIS_URL": server.url,
+            "TAGLINE_BLOB_URL": tmp_path.as_uri(),
+            "TAGLINE_DECODERS": "1",
+            "OPENAI_API_KEY": "k",
+        }
+        with ServiceProcess("tagger", environment) as tagger:
+            tagger.wait_ready(timeout_s=60)
+
+        assert client.exists(keys.stages())

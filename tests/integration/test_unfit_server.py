@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from shared.errors import UnavailableError
-from shared.redis import closing, connect, durability
 from tests.support.api import Api
 from tests.support.processes import ServiceProcess
 from tests.support.processes import wait_until as wait_for
@@ -44,23 +42,30 @@ def test_no_service_starts_on_a_server_that_evicts(service: str, tmp_path: Path)
     assert said == f"{service}: REDIS_URL: {SAID}"
 
 
-async def test_a_server_that_begins_to_evict_is_not_ready_until_it_keeps_all_again(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("setting", "unfit", "fit", "said"),
+    [
+        ("maxmemory-policy", "allkeys-lru", "noeviction", SAID),
+        ("min-replicas-to-write", "1", "0", "1 replicas have to be there, and 0 are"),
+    ],
+)
+async def test_a_server_that_becomes_unfit_is_not_ready_until_it_is_fit_again(
+    setting: str, unfit: str, fit: str, said: str, tmp_path: Path
 ) -> None:
     with temporary_server() as server, redis.Redis.from_url(server.url) as client:
         environment = {"REDIS_URL": server.url, "TAGLINE_BLOB_URL": tmp_path.as_uri()}
         with ServiceProcess("gateway", environment) as gateway:
             api = Api(gateway.wait_ready().url)
-            client.config_set("maxmemory-policy", "allkeys-lru")
+            client.config_set(setting, unfit)
             answer = await api.get("/readyz")
-            client.config_set("maxmemory-policy", "noeviction")
+            client.config_set(setting, fit)
 
             async def ready() -> bool:
                 return (await api.get("/readyz")).status == 200
 
             await wait_until(ready)
 
-    assert (answer.status, answer.json["checks"]["redis"]) == (503, SAID)
+    assert (answer.status, answer.json["checks"]["redis"]) == (503, said)
 
 
 class Web(socketserver.BaseRequestHandler):
@@ -118,17 +123,6 @@ def test_who_has_a_wrong_password_for_redis_says_so(tmp_path: Path) -> None:
             wait_for(
                 lambda: "invalid username-password pair" in notifier.output, "the log says why"
             )
-
-
-async def test_a_server_that_lacks_the_replicas_it_wants_is_not_ready() -> None:
-    with temporary_server() as server:
-        async with closing(connect(server.url)) as client:
-            await client.config_set("min-replicas-to-write", 1)
-            with pytest.raises(UnavailableError, match="1 replicas have to be there, and 0 are"):
-                await durability(client)
-            await client.config_set("min-replicas-to-write", 0)
-
-            assert await durability(client) == "always"
 
 
 def wait_until_said(service: ServiceProcess) -> None:
