@@ -17,8 +17,8 @@ from shared.errors import BadImageError, UnavailableError
 _MIB = 1024 * 1024
 
 FILES: Final = 4
-"""How many files there are for each child: the one that it decodes, and those that a bucket takes its
-time to give meanwhile."""
+"""How many files there are for each child: the one that it decodes, and those that a bucket gives
+meanwhile."""
 
 
 class Decoder:
