@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from typing import Final
 
 from shared.decoding.facts import Facts
 from shared.decoding.picture import Picture
@@ -15,8 +16,9 @@ from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
 
-Waiting = Callable[[], AbstractContextManager[None]]
-"""Makes what is around the wait for a free child: to stop a clock, say."""
+FILES: Final = 4
+"""How many files there are for each child: the one that it decodes, and those that a bucket gives
+meanwhile."""
 
 
 class Decoder:
@@ -50,6 +52,7 @@ class Decoder:
         self._free: asyncio.Queue[DecodingProcess] = asyncio.Queue()
         for child in self._children:
             self._free.put_nowait(child)
+        self._turns = asyncio.Semaphore(FILES * processes)
         self._renewals: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -63,6 +66,22 @@ class Decoder:
             await self.close()
             raise
 
+    @asynccontextmanager
+    async def turn(
+        self, waiting: Callable[[], AbstractContextManager[None]]
+    ) -> AsyncIterator[None]:
+        """Wait, in a context of `waiting`, for the turn to read a file and have it decoded.
+
+        Where many want pictures, and each reads its file only here, memory holds no more of them
+        than `FILES` for each child, and none waits much longer than a decode takes.
+        """
+        with waiting():
+            await self._turns.acquire()
+        try:
+            yield
+        finally:
+            self._turns.release()
+
     async def decode(self, data: bytes, *, longest_side_px: int) -> Picture:
         """Return the image in `data`, upright, its longest side at most `longest_side_px`.
 
@@ -75,19 +94,14 @@ class Decoder:
         return Picture(width=reply.width, height=reply.height, rgb=reply.body)
 
     async def read(
-        self,
-        data: bytes,
-        *,
-        longest_side_px: int,
-        as_jpeg: bool = False,
-        waiting: Waiting = nullcontext,
+        self, data: bytes, *, longest_side_px: int, as_jpeg: bool = False
     ) -> tuple[Picture, Facts]:
         """Return the same, and what else the bytes say of the photo, found in the same decode.
 
         `as_jpeg`: the picture has its `jpeg`, and no `rgb`. Raises what `decode` raises.
         """
         form = Form.SHOWN if as_jpeg else Form.PHOTO
-        reply = await self._ask(data, form=form, longest_side_px=longest_side_px, waiting=waiting)
+        reply = await self._ask(data, form=form, longest_side_px=longest_side_px)
         if reply.facts is None:
             raise RuntimeError("a photo came without its facts")
         facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
@@ -101,11 +115,8 @@ class Decoder:
         """
         return (await self._ask(data, form=form, longest_side_px=longest_side_px)).body
 
-    async def _ask(
-        self, data: bytes, *, form: Form, longest_side_px: int, waiting: Waiting = nullcontext
-    ) -> Reply:
-        with waiting():
-            child = await self._free.get()
+    async def _ask(self, data: bytes, *, form: Form, longest_side_px: int) -> Reply:
+        child = await self._free.get()
         usable = False
         try:
             await self._ensure_running(child)

@@ -31,10 +31,10 @@ class Blobs:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self.asked = False
+        self.read = 0
 
     async def get(self, _: str) -> bytes:
-        self.asked = True
+        self.read += 1
         return self._data
 
 
@@ -75,7 +75,7 @@ async def test_one_whose_decoder_is_killed_is_looked_at_again() -> None:
         os.kill(child(), signal.SIGSTOP)
         decoding = asyncio.create_task(decoded(work))
         blobs = cast("Blobs", work.tools.blobs)
-        await wait_until(lambda: blobs.asked, what="the photo is with its decoder")
+        await wait_until(lambda: blobs.read, what="the photo is with its decoder")
         os.kill(child(), signal.SIGKILL)
         with pytest.raises(RetryableError) as raised:
             await decoding
@@ -83,22 +83,21 @@ async def test_one_whose_decoder_is_killed_is_looked_at_again() -> None:
     assert (raised.value.code, raised.value.counts) == ("bad_image", True)
 
 
-async def test_the_wait_for_a_decoder_is_no_time_of_the_photos() -> None:
+async def test_the_wait_for_a_decoder_is_no_time_of_the_photos_and_holds_no_files() -> None:
     async with work_on(CAT) as first:
-        second = Work(first.record, first.tools)
-        os.kill(child(), signal.SIGSTOP)
-        decoding = [asyncio.create_task(decoded(first))]
+        works = [Work(first.record, first.tools) for _ in range(7)]
         blobs = cast("Blobs", first.tools.blobs)
-        await wait_until(lambda: blobs.asked, what="the photo is with its decoder")
-        decoding.append(asyncio.create_task(decoded(second)))
-        await wait_until(lambda: second.clock.stands, what="the other waits for it")
-        stood = first.clock.stands
+        os.kill(child(), signal.SIGSTOP)
+        decoding = [asyncio.create_task(decoded(work)) for work in works]
+        await wait_until(lambda: [work.clock.stands for work in works] == [False] * 4 + [True] * 3)
+        read = blobs.read
         os.kill(child(), signal.SIGCONT)
         await asyncio.gather(*decoding)
 
-    assert not stood
-    assert not second.clock.stands
-    assert second.clock.stood_s > 0
+    assert read == 4
+    assert blobs.read == 7
+    assert not any(work.clock.stands for work in works)
+    assert all(work.clock.stood_s > 0 for work in works[4:])
 
 
 async def test_one_that_is_damaged_is_not() -> None:
