@@ -7,6 +7,7 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -40,6 +41,7 @@ PARTS_AT_A_TIME: Final = 2
 """Pieces or parts that an upload has on their way: they are what it holds in memory."""
 
 _PROBE: Final = "probe"
+_SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 _HTTP: Final[ClientConfig] = {
     "connect_timeout": timedelta(seconds=3),
@@ -277,6 +279,10 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
             raise ValueError("has an endpoint_url that is no address such as https://s3.example")
         if endpoint:
             options["endpoint"] = endpoint  # that there is none may not be said
+        for name in _SECRETS:
+            # A file that a secret is kept in ends with a newline, of which obstore would panic.
+            if secret := os.environ.get(name, "").strip():
+                options.setdefault(name.lower(), secret)
         try:
             store = S3Store(
                 parts.netloc,

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from aiohttp.test_utils import TestServer
+from aiohttp.web import Application, Request, Response
 
 from shared.blobs import BlobStore, folder, open_store, room
 from shared.errors import BlobMissingError, UnavailableError
@@ -207,3 +209,24 @@ async def test_a_folder_that_takes_nothing_is_told_before_anything_is_put(tmp_pa
     assert await store.check() == "ok"
     with pytest.raises(UnavailableError, match="cannot be written to"):
         await store.check_takes()
+
+
+async def test_the_end_of_a_line_is_no_part_of_a_buckets_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signed: list[str] = []
+
+    async def absent(request: Request) -> Response:
+        signed.append(request.headers["Authorization"])
+        return Response(status=404)
+
+    app = Application()
+    app.router.add_route("*", "/{path:.*}", absent)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tagline\n")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hush\n")
+    async with TestServer(app) as server:
+        store = open_store(f"s3://photos/tagline?region=here&endpoint_url={server.make_url('')}")
+
+        assert await store.check() == "ok"
+
+    assert "Credential=tagline/" in signed[0]
