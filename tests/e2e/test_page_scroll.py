@@ -101,6 +101,12 @@ async def test_scrolling_through_all_photos_holds_memory_flat(
         await page.evaluate("scrollTo({ top: 1e9, behavior: 'instant' })")
         took_s = time.monotonic() - started
         await expect(page.locator("[data-photo='1'] img")).to_be_visible()
+
+        async def let_go() -> bool:
+            return (await _held(session))[1] <= MOST_NODES
+
+        # One collection need not find all that was dropped.
+        await wait_until(let_go, timeout_s=30, what="no more nodes than are seen")
         heap, nodes = await _held(session)
         # Up again, through what was dropped: fetched anew where it is looked at.
         back = await page.evaluate(FRAMES, -40)
@@ -112,6 +118,5 @@ async def test_scrolling_through_all_photos_holds_memory_flat(
             f" before, {heap / 2**20:.1f} MiB after; nodes {nodes_before} and {nodes};"
             f" ms a frame, median and p95: {ahead} down, {back} up"
         )
-        assert nodes <= MOST_NODES
         assert heap - heap_before <= COUNT * HEAP_A_PHOTO + HEAP_SPARE
         assert someone.faults == []
