@@ -10,6 +10,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.support.clients import PHOTOS
 from tests.support.processes import ROOT
+from tests.support.waiting import wait_until
 
 CAT: Final = PHOTOS / "cat.jpg"
 AXE: Final = ROOT / "web" / "node_modules" / "axe-core" / "axe.min.js"
@@ -81,6 +82,18 @@ def stage(page: Page, name: str) -> Locator:
 
 def toasts(page: Page, kind: str) -> Locator:
     return page.locator(f"[data-sonner-toast][data-type={kind}]")
+
+
+async def until_toast(page: Page, kind: str, *texts: str) -> None:
+    """Wait until one toast of a kind has said all that; it may be gone by now."""
+
+    async def shown() -> bool:
+        said: list[str] = await page.evaluate("shownToasts")
+        return any(
+            each.startswith(f"{kind}: ") and all(text in each for text in texts) for each in said
+        )
+
+    await wait_until(shown, timeout_s=WAIT_MS / 1000, what=f"a toast {kind} says {texts}")
 
 
 def card(page: Page, photo_id: int) -> Locator:

@@ -13,7 +13,17 @@ import redis
 from playwright.async_api import Browser, Error, Page, Route, expect
 
 from shared import keys
-from tests.e2e.page import CAT, WATCH_STAGES, card, modal, page_settings, pick, stage, toasts
+from tests.e2e.page import (
+    CAT,
+    WATCH_STAGES,
+    card,
+    modal,
+    page_settings,
+    pick,
+    stage,
+    toasts,
+    until_toast,
+)
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import Visitor, chromium, running_browser, visitor
 from tests.support.clients import upload
@@ -106,7 +116,7 @@ async def test_a_reload_finds_the_modal_where_the_photo_is(
 
     held.answering.set()
     await expect(modal(page)).to_contain_text(DONE)
-    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+    await until_toast(page, "success", "cat.jpg")
 
 
 async def test_a_second_tab_follows_and_both_see_the_end(
@@ -155,7 +165,7 @@ async def test_without_a_notifier_the_photo_is_asked_for(
     held.answering.set()
 
     await expect(stage(page, "done")).to_have_attribute("data-state", "done")
-    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+    await until_toast(page, "success", "cat.jpg")
     stack.notifier.start().wait_ready()
 
 
@@ -201,7 +211,7 @@ async def test_a_photo_that_is_tried_again_says_so(
     page = someone.page
     openai.replies.append(api_error(500))
     await pick(page, photo)
-    await expect(toasts(page, "warning")).to_contain_text("nouvel essai")
+    await until_toast(page, "warning", "nouvel essai")
     await expect(modal(page)).to_contain_text(DONE)
     bars = await page.evaluate("seenBars")
     assert bars == sorted(bars)
@@ -284,8 +294,8 @@ async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_
     with ServiceProcess("tagger", wrong) as tagger:
         tagger.wait_ready()
         await pick(page, photo)
-        await expect(toasts(page, "error")).to_contain_text("cat.jpg : échec")
-        await expect(toasts(page, "error")).to_contain_text("accepte pas la clé")
+        await until_toast(page, "error", "cat.jpg : échec")
+        await until_toast(page, "error", "accepte pas la clé")
         await expect(stage(page, "ai")).to_have_attribute("data-state", "failed")
         await expect(modal(page).get_by_role("alert")).to_contain_text("accepte pas la clé")
         tagger.kill()
@@ -293,7 +303,7 @@ async def test_a_wrong_key_is_told_with_its_reason_and_a_retry_works_once_it_is_
 
     await modal(page).get_by_role("button", name="Réessayer").click()
     await expect(modal(page)).to_contain_text(DONE)
-    await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+    await until_toast(page, "success", "cat.jpg")
 
 
 async def test_where_keys_are_configured_the_page_asks_for_one_and_keeps_it_for_the_session(

@@ -13,7 +13,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 from shared import keys
 from shared.redis import closing, connect
 from shared.spending import DAY_S
-from tests.e2e.page import CAT, faults_of, modal, page_settings, toasts
+from tests.e2e.page import CAT, faults_of, modal, page_settings, until_toast
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
 from tests.support.clients import get, upload
@@ -155,7 +155,7 @@ async def test_a_dead_job_is_shown_with_its_reason_and_retried(
 
     refusing.key = "sk-test"
     await button(row(page, photo), f"Réessayer la photo {photo}").click()
-    await expect(toasts(page, "success")).to_contain_text("remise en file")
+    await until_toast(page, "success", "remise en file")
     await expect(page.get_by_text("Aucun échec", exact=True)).to_be_visible()
     await expect(counted(page, "En échec")).to_contain_text("0")
     await photos.until(photo, "complete")

@@ -21,7 +21,7 @@ from tests.e2e.page import (
     page_settings,
     pick,
     stage,
-    toasts,
+    until_toast,
 )
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import ELSEWHERE, PHONE, chromium, running_browser, visitor
@@ -59,7 +59,7 @@ async def test_a_cat_goes_through_every_stage_and_its_tags_are_in_the_grid(
         await expect(modal(page).get_by_text("Photo analysée avec succès")).to_be_visible()
         for name in STAGES:
             await expect(stage(page, name)).to_have_attribute("data-state", "done")
-        await expect(toasts(page, "success")).to_contain_text("cat.jpg")
+        await until_toast(page, "success", "cat.jpg")
         await expect(modal(page).get_by_text("chat", exact=True)).to_be_visible()
         await expect(modal(page).get_by_text("100 %", exact=True)).to_be_visible()
 
@@ -138,9 +138,7 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
         )
         await expect(lines.filter(has_text="notes.jpg")).to_have_attribute("data-phase", "refused")
         await expect(lines.filter(has_text="empty.png")).to_contain_text("Le fichier est vide")
-        await expect(toasts(page, "error").filter(has_text="notes.jpg")).to_contain_text(
-            "est pas une image"
-        )
+        await until_toast(page, "error", "notes.jpg", "est pas une image")
         assert 415 not in answers  # it was not even sent
 
 

@@ -23,6 +23,20 @@ ARGUMENTS: Final = (
     f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1",
 )
 OURS: Final = ("http://127.0.0.1:", f"http://{ELSEWHERE}:", "blob:", "data:")
+REMEMBER_TOASTS: Final = """(() => {
+    const shown = window.shownToasts = [];
+    const remember = ({ dataset, textContent }) => {
+        const said = `${dataset.type}: ${textContent}`;
+        if (!shown.includes(said)) shown.push(said);
+    };
+    new MutationObserver(() => {
+        document.querySelectorAll('[data-sonner-toast]').forEach(remember);
+    }).observe(document, {
+        subtree: true, childList: true, characterData: true, attributeFilter: ['data-type'],
+    });
+})()"""
+"""Keeps what toasts have said: on a busy machine they are gone before they are looked for."""
+
 DESKTOP: Final = (1280, 860)
 PHONE: Final = (390, 844)
 
@@ -72,8 +86,8 @@ async def visitor(
         is_mobile=touch,
         color_scheme="dark" if scheme == "dark" else "light",
     )
-    if script:
-        await context.add_init_script(script)
+    for each in filter(None, (REMEMBER_TOASTS, script)):
+        await context.add_init_script(each)
     someone = Visitor(context)
     try:
         await someone.open()
