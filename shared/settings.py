@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
 import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -21,6 +21,14 @@ from shared.origins import as_sent
 logger = structlog.stdlib.get_logger()
 
 Port = Annotated[int, Field(ge=0, le=65535)]
+
+DAY_S: Final = 24 * 3600
+
+MOST: Final = 2**53
+"""Of any setting: what is larger scripts cannot count."""
+
+MOST_PIXELS: Final = 2**31 - 1
+"""Nothing decodes more."""
 
 
 def listed(text: str) -> list[str]:
@@ -47,6 +55,13 @@ class Settings(BaseSettings):
     # Ten years: what is longer, the server's clock does not reach.
     retention_s: int = Field(600, ge=1, le=315_360_000, validation_alias="TAGLINE_RETENTION_S")
 
+    @field_validator("*")
+    @classmethod
+    def _countable(cls, value: object) -> object:
+        if isinstance(value, int | float) and value > MOST:
+            raise ValueError(f"must be at most {MOST}")
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _known_scheme(cls, url: str) -> str:
@@ -58,7 +73,7 @@ class PhotoSettings(Settings):
     """Settings of the services that have the photos' bytes; all of them are to have the same."""
 
     blob_url: str = Field("file://var/blobs", validation_alias="TAGLINE_BLOB_URL")
-    max_pixels: int = Field(67_108_864, ge=1, validation_alias="TAGLINE_MAX_PIXELS")
+    max_pixels: int = Field(67_108_864, ge=1, le=MOST_PIXELS, validation_alias="TAGLINE_MAX_PIXELS")
 
 
 class ClientSettings(Settings):

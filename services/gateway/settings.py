@@ -12,7 +12,7 @@ from pydantic_settings import NoDecode
 from services.gateway.addresses import Network
 from shared.addresses import is_web_address
 from shared.serve import IDLE_S
-from shared.settings import ClientSettings, PhotoSettings, Port, listed
+from shared.settings import DAY_S, ClientSettings, PhotoSettings, Port, listed
 
 
 class GatewaySettings(ClientSettings, PhotoSettings):
@@ -53,13 +53,13 @@ class GatewaySettings(ClientSettings, PhotoSettings):
     max_uploads: int = Field(512, ge=1, validation_alias="TAGLINE_MAX_UPLOADS")
     """Uploads received at a time, by one gateway."""
 
-    body_timeout_s: float = Field(30, gt=0, validation_alias="TAGLINE_BODY_TIMEOUT_S")
+    body_timeout_s: float = Field(30, gt=0, le=DAY_S, validation_alias="TAGLINE_BODY_TIMEOUT_S")
     """How long a client may send nothing of a body it has begun, or take nothing of an answer."""
 
-    idle_timeout_s: float = Field(IDLE_S, gt=0, validation_alias="TAGLINE_IDLE_TIMEOUT_S")
+    idle_timeout_s: float = Field(IDLE_S, gt=0, le=DAY_S, validation_alias="TAGLINE_IDLE_TIMEOUT_S")
     """How long a connection may be without a request, or with a part of one's header."""
 
-    grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
+    grace_s: float = Field(10, ge=0, le=DAY_S, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping gateway waits for the requests under way."""
 
     @field_validator("public_notifier_url")

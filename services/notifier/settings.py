@@ -7,14 +7,14 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from services.notifier.limits import Limits
-from shared.settings import ClientSettings, Port
+from shared.settings import DAY_S, ClientSettings, Port
 
 
 class NotifierSettings(ClientSettings):
     """The notifier's settings."""
 
     port: Port = Field(8889, validation_alias="TAGLINE_NOTIFIER_PORT")
-    grace_s: float = Field(10, ge=0, validation_alias="TAGLINE_GRACE_S")
+    grace_s: float = Field(10, ge=0, le=DAY_S, validation_alias="TAGLINE_GRACE_S")
     """How long a stopping notifier waits for its sockets to close."""
 
     max_sockets: int = Field(20_000, ge=1, validation_alias="TAGLINE_MAX_SOCKETS")

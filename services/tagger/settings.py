@@ -15,9 +15,7 @@ from services.tagger.providers.choose import AUTO, PROVIDERS
 from services.tagger.providers.provider import MOST_TAGS, Price
 from services.tagger.rules import Rules, read_rules
 from shared.addresses import is_web_address
-from shared.settings import PhotoSettings, Port, listed
-
-DAY_S: Final = 24 * 3600
+from shared.settings import DAY_S, PhotoSettings, Port, listed
 
 _VISIBLE: Final = re.compile(r"[!-~]+")
 

@@ -9,7 +9,13 @@ from services.tagger.settings import TaggerSettings
 from shared.origins import is_allowed
 from shared.settings import load
 
-TAGGERS = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLINE_GRACE_S"}
+TAGGERS = {
+    "TAGLINE_MAX_CALLS",
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "TAGLINE_CLAIM_AFTER_MS",
+    "TAGLINE_GRACE_S",
+}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +45,9 @@ TAGGERS = {"OPENAI_API_KEY", "OPENAI_BASE_URL", "TAGLINE_CLAIM_AFTER_MS", "TAGLI
         ("OPENAI_API_KEY", "sk-one\nsk-hunter2", "must be of visible ASCII characters"),
         ("OPENAI_API_KEY", "sk-hunter2é", "must be of visible ASCII characters"),
         ("TAGLINE_CLAIM_AFTER_MS", "9" * 30, "less than or equal to 86400000"),
+        ("TAGLINE_MAX_CALLS", "1" + "0" * 22, "must be at most 9007199254740992"),
+        ("TAGLINE_MAX_PIXELS", "1" + "0" * 22, "less than or equal to 2147483647"),
+        ("TAGLINE_BODY_TIMEOUT_S", "1e300", "less than or equal to 86400"),
         ("TAGLINE_GRACE_S", "1e9", "less than or equal to 86400"),
         ("TAGLINE_RETENTION_S", "99999999999999999999", "less than or equal to 315360000"),
     ],
