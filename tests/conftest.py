@@ -4,6 +4,7 @@ import ctypes
 import os
 import signal
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +19,20 @@ if TYPE_CHECKING:
     from deploy.local.server import EmbeddedServer
 
 PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Have every test an id of its own: of several with one, but one is run in parallel.
+
+    Those that schemathesis makes of one function, for each operation, get the same from pytest 9.2.
+    """
+    for item in items:
+        name, bracket, label = item.name.partition("[")
+        if bracket and item.parent is not None and item.id.params is None:
+            item._id = item.parent.id.child(name).with_params(label.removesuffix("]"))
+    twice = [each for each, count in Counter(item.nodeid for item in items).items() if count > 1]
+    if twice:
+        raise pytest.UsageError(f"tests of one id, of which but one would be run: {twice}")
 
 
 @pytest.fixture(scope="session", autouse=True)
