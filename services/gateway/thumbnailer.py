@@ -28,6 +28,9 @@ BAD_KEPT_S: Final = 600.0
 """How long it is remembered that a photo cannot be decoded: finding out may take ten seconds
 of a child, each time somebody asks."""
 
+UNSURE_KEPT_S: Final = 30.0
+"""The same where it may have been the machine's doing: it stood still, or was short of memory."""
+
 MOST_BAD: Final = 1000
 
 EXTENSIONS: Final = {Form.WEBP: "webp", Form.JPEG: "jpg"}
@@ -98,7 +101,7 @@ class Thumbnailer:
             try:
                 content = await self._decoder.thumbnail(data, form=form, longest_side_px=side_px)
             except BadImageError as error:
-                self._remember_bad(filename, _sentence(error))
+                self._remember_bad(filename, error)
                 raise
             try:
                 await self._blobs.put(name, content)
@@ -111,10 +114,11 @@ class Thumbnailer:
         del self._making[name]
         looked_at(done)  # though everybody who waited may have gone
 
-    def _remember_bad(self, filename: str, why: str) -> None:
+    def _remember_bad(self, filename: str, error: BadImageError) -> None:
         while len(self._bad) >= MOST_BAD:
             del self._bad[next(iter(self._bad))]  # the oldest
-        self._bad[filename] = time.monotonic() + BAD_KEPT_S, why
+        kept_s = UNSURE_KEPT_S if error.may_pass else BAD_KEPT_S
+        self._bad[filename] = time.monotonic() + kept_s, _sentence(error)
 
 
 def _sentence(error: BadImageError) -> str:

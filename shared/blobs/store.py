@@ -41,7 +41,12 @@ PARTS_AT_A_TIME: Final = 2
 """Pieces or parts that an upload has on their way: they are what it holds in memory."""
 
 _PROBE: Final = "probe"
-_SECRETS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_SECRETS: Final = {
+    "AWS_ACCESS_KEY_ID": {"aws_access_key_id", "access_key_id"},
+    "AWS_SECRET_ACCESS_KEY": {"aws_secret_access_key", "secret_access_key"},
+    "AWS_SESSION_TOKEN": {"aws_session_token", "session_token", "aws_token", "token"},
+}
+"""The variables of a bucket's keys, and what an option that comes before each may be called."""
 
 _HTTP: Final[ClientConfig] = {
     "connect_timeout": timedelta(seconds=3),
@@ -279,10 +284,11 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
             raise ValueError("has an endpoint_url that is no address such as https://s3.example")
         if endpoint:
             options["endpoint"] = endpoint  # that there is none may not be said
-        for name in _SECRETS:
+        for name, called in _SECRETS.items():
             # A file that a secret is kept in ends with a newline, of which obstore would panic.
-            if secret := os.environ.get(name, "").strip():
-                options.setdefault(name.lower(), secret)
+            secret = os.environ.get(name, "").strip()
+            if secret and not called & options.keys():
+                options[name.lower()] = secret
         try:
             store = S3Store(
                 parts.netloc,

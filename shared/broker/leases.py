@@ -34,6 +34,9 @@ FORGET_AFTER_LEASES: Final = 10
 LATE_SHARE: Final = 4
 """A sweep is late a quarter of a lease after its turn began: all others have renewed within two."""
 
+LATE_MS: Final = 1000
+"""Sooner it is not late, unless that is half a lease: the ways there and back count, too."""
+
 SWEEP_BATCH: Final = 100
 AWAY_PAUSE_S: Final = 0.5
 SURE_PAUSE_S: Final = 0.5
@@ -167,7 +170,10 @@ class LeaseKeeper(threading.Thread):
                 break
             began_at = None
         if index < 0:
-            logger.warning("No lease is taken: the server stood still, or its clock was set ahead.")
+            logger.warning(
+                "No lease is taken: the server or this process stood still, or the server's clock"
+                " was set ahead."
+            )
             self._leave_time_to_renew()
         if taken:
             logger.warning(
@@ -182,7 +188,8 @@ class LeaseKeeper(threading.Thread):
         if self._ahead_ms is None:
             seconds, microseconds = self._client.time()
             self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
-        in_time_ms = began_at * 1000 + limits.claim_after_ms / LATE_SHARE
+        lease_ms = limits.claim_after_ms
+        late_ms = max(lease_ms / LATE_SHARE, min(LATE_MS, lease_ms / 2))
         index, entry_id, taken, now_ms = self._sweep(
             keys=[keys.swept, keys.counts, keys.dead, keys.wake, keys.paused, *keys.streams],
             args=[
@@ -196,7 +203,7 @@ class LeaseKeeper(threading.Thread):
                 limits.claim_after_ms * FORGET_AFTER_LEASES,
                 limits.max_dead_age_ms,
                 limits.max_dead_letters,
-                round(in_time_ms + self._ahead_ms),
+                round(began_at * 1000 + late_ms + self._ahead_ms),
             ],
         )
         self._ahead_ms = _ahead_of_us(now_ms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import Final
 
 from shared.decoding.facts import Facts
@@ -15,6 +15,9 @@ from shared.decoding.protocol import Form, Status
 from shared.errors import BadImageError, UnavailableError
 
 _MIB = 1024 * 1024
+
+Waiting = Callable[[], AbstractContextManager[None]]
+"""Makes a context to wait in: one that stops a clock, say."""
 
 FILES: Final = 4
 """How many files there are for each child: the one that it decodes, and those that a bucket gives
@@ -67,13 +70,11 @@ class Decoder:
             raise
 
     @asynccontextmanager
-    async def turn(
-        self, waiting: Callable[[], AbstractContextManager[None]]
-    ) -> AsyncIterator[None]:
+    async def turn(self, waiting: Waiting) -> AsyncIterator[None]:
         """Wait, in a context of `waiting`, for the turn to read a file and have it decoded.
 
         Where many want pictures, and each reads its file only here, memory holds no more of them
-        than `FILES` for each child, and none waits much longer than a decode takes.
+        than `FILES` for each child.
         """
         with waiting():
             await self._turns.acquire()
@@ -94,14 +95,20 @@ class Decoder:
         return Picture(width=reply.width, height=reply.height, rgb=reply.body)
 
     async def read(
-        self, data: bytes, *, longest_side_px: int, as_jpeg: bool = False
+        self,
+        data: bytes,
+        *,
+        longest_side_px: int,
+        as_jpeg: bool = False,
+        waiting: Waiting = nullcontext,
     ) -> tuple[Picture, Facts]:
         """Return the same, and what else the bytes say of the photo, found in the same decode.
 
-        `as_jpeg`: the picture has its `jpeg`, and no `rgb`. Raises what `decode` raises.
+        `as_jpeg`: the picture has its `jpeg`, and no `rgb`. A free child is waited for in a
+        context of `waiting`. Raises what `decode` raises.
         """
         form = Form.SHOWN if as_jpeg else Form.PHOTO
-        reply = await self._ask(data, form=form, longest_side_px=longest_side_px)
+        reply = await self._ask(data, form=form, longest_side_px=longest_side_px, waiting=waiting)
         if reply.facts is None:
             raise RuntimeError("a photo came without its facts")
         facts = reply.facts if self._places else reply.facts.model_copy(update={"place": None})
@@ -115,8 +122,11 @@ class Decoder:
         """
         return (await self._ask(data, form=form, longest_side_px=longest_side_px)).body
 
-    async def _ask(self, data: bytes, *, form: Form, longest_side_px: int) -> Reply:
-        child = await self._free.get()
+    async def _ask(
+        self, data: bytes, *, form: Form, longest_side_px: int, waiting: Waiting = nullcontext
+    ) -> Reply:
+        with waiting():
+            child = await self._free.get()
         usable = False
         try:
             await self._ensure_running(child)

@@ -37,7 +37,8 @@ local function next_pause()
 end
 
 local function close_for(pause)
-  redis.call('HSET', KEYS[1], 'down_until_ms', now + pause, 'paused_at_ms', now)
+  -- The other pause, too: by now it is judged, and would be believed anew.
+  redis.call('HSET', KEYS[1], 'down_until_ms', now + pause, 'held_until_ms', held_until, 'paused_at_ms', now)
 end
 
 -- One that was never made is counted by nobody.

@@ -8,8 +8,8 @@
 -- Returns 0, or the ms to wait. Run twice, because a reply was lost, it counts twice.
 local window = tonumber(ARGV[2])
 local each, now = window / ARGV[1], now_ms()
--- No caller owes more than a window, unless the clock was set back.
-local owed = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), now + window)
+-- No caller owes more than a window and a fraction of 1 ms, unless the clock was set back.
+local owed = math.min(tonumber(redis.call('GET', KEYS[1]) or 0), now + window + 1)
 local clear = math.max(owed, now) + each
 local wait = math.floor(clear - now - window)  -- floor: fractions add up to less than 1 ms
 if wait > 0 then return wait end

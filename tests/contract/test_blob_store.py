@@ -230,3 +230,15 @@ async def test_the_end_of_a_line_is_no_part_of_a_buckets_key(
         assert await store.check() == "ok"
 
     assert "Credential=tagline/" in signed[0]
+
+
+@pytest.mark.parametrize("called", ["access_key_id", "aws_access_key_id"])
+async def test_keys_that_an_address_names_come_before_those_of_the_environment(
+    called: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "not this")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nor this")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "nor this")
+    secret = called.replace("access_key_id", "secret_access_key")
+
+    open_store(f"s3://photos?region=here&{called}=tagline&{secret}=hush&token=t")

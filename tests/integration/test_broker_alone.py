@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dramatiq
 import pytest
@@ -24,9 +24,6 @@ from tests.support.broker import (
 )
 from tests.support.broker_worker import worker_process
 from tests.support.processes import wait_until
-
-if TYPE_CHECKING:
-    pass
 
 LEASE_MS = 1000
 

@@ -185,7 +185,7 @@ def test_a_server_that_refuses_for_now_is_away_for_now(
             broker.join(QUEUE, timeout=20_000)
 
     assert ran == [0, 1]
-    no_unexpected_error(caplog)
+    nothing_surprised(caplog)
 
 
 async def test_a_server_that_refuses_a_pipeline_is_away_too(server: EmbeddedServer) -> None:
@@ -206,7 +206,7 @@ async def test_a_server_that_refuses_a_pipeline_is_away_too(server: EmbeddedServ
     assert is_away(refused_async.value)
 
 
-def no_unexpected_error(caplog: pytest.LogCaptureFixture) -> None:
+def nothing_surprised(caplog: pytest.LogCaptureFixture) -> None:
     """Dramatiq logs what it did not expect of a broker as critical, or as an exception."""
     for record in caplog.records:
         assert record.levelno < logging.CRITICAL, record.getMessage()
@@ -244,7 +244,7 @@ def test_a_server_that_loads_its_data_is_waited_for(caplog: pytest.LogCaptureFix
 
         assert held == sent
         assert fetching.result() == again
-    no_unexpected_error(caplog)
+    nothing_surprised(caplog)
 
 
 def test_a_node_of_a_cluster_works_once_it_serves_the_slot_of_the_queue() -> None:

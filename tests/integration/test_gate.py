@@ -321,6 +321,20 @@ async def test_a_pause_is_over_when_the_server_s_clock_was_set_back(redis_url: s
         await running(tagger.call())
 
 
+async def test_a_pause_that_is_over_is_not_believed_anew_when_the_provider_goes_down(
+    redis_url: str,
+) -> None:
+    async with taggers(redis_url) as (tagger,):
+        call = tagger.call()
+        await running(call)
+        with pytest.raises(RateLimitedError):
+            await call.end(RateLimitedError("…", retry_after_s=600))
+        await set_clock_back(tagger.redis)
+        await broken(tagger)
+
+        assert (await gates.state(tagger.redis, ENDPOINT)).state == "down"
+
+
 async def test_a_provider_that_was_down_is_tried_when_the_server_s_clock_was_set_back(
     redis_url: str,
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import AsyncIterator
-from typing import Any, cast
+from typing import Any
 
 import orjson
 import pytest
@@ -15,17 +15,16 @@ from services.tagger.naming import Naming
 from services.tagger.providers.provider import FoundTag, Recognition
 from services.tagger.rules import Rules
 from services.tagger.stages.save import SAVE
-from services.tagger.stages.stage import Tools, Work
+from services.tagger.stages.stage import Work
 from services.tagger.vocabulary import Vocabulary
 from shared.attempts import Lead
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.tags import Tags
 from tests.support.api import Api
+from tests.support.stages import NO_TOOLS
 from tests.support.tagging import Bench
 
-NOTHING = cast("Any", None)
-NO_TOOLS = Tools(*[NOTHING] * len(dataclasses.fields(Tools)))
 KNOWN = [{"fr": "chat", "en": "cat"}, {"fr": "ciel", "en": "sky"}]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.openai_endpoint import Endpoint
 from services.tagger.settings import TaggerSettings
 
@@ -28,3 +29,10 @@ async def test_calls_go_to_openai_unless_another_address_is_set(
     await endpoint.close()
 
     assert endpoint.url == url
+
+
+@pytest.mark.parametrize("address", ["http://1.2.3.400/v1", "http://-é-/v1"])
+async def test_an_address_that_the_sdk_cannot_use_is_one_line(address: str) -> None:
+    provider = OpenAIProvider(api_key="k", base_url=address, model="m")
+    with pytest.raises(ValueError, match=r"^OPENAI_BASE_URL, or a proxy .*, cannot be used: .+$"):
+        await provider.start()

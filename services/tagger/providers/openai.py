@@ -112,8 +112,14 @@ class OpenAIProvider(Provider):
         return _digest(self._base_url or "", self.model, *asked)
 
     async def start(self) -> None:
-        """Nothing is sent."""
-        self._server = Endpoint(api_key=self._api_key, base_url=self._base_url)
+        """Nothing is sent. Raises `ValueError` where the SDK cannot use the address, or a proxy."""
+        try:
+            self._server = Endpoint(api_key=self._api_key, base_url=self._base_url)
+        except Exception as error:  # noqa: BLE001  # its transport has errors of its own
+            why = str(error).partition("\n")[0]
+            raise ValueError(
+                f"OPENAI_BASE_URL, or a proxy of the environment, cannot be used: {why}"
+            ) from None
 
     async def recognize(
         self, picture: Picture, question: Question, *, turn: Turn = at_once

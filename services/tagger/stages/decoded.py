@@ -33,6 +33,7 @@ async def _read(work: Work) -> tuple[Picture, Facts]:
             data,
             longest_side_px=provider.picture_side_px,
             as_jpeg=provider.takes_jpeg and fallback is None and not work.pixels,
+            waiting=work.clock.stopped,
         )
     except BadImageError as error:
         kind = RetryableError if error.may_pass else PermanentError
