@@ -208,7 +208,7 @@ async def test_a_folder_that_is_dropped_is_said_to_be_none(
         for kind in ("dragEnter", "dragOver", "drop"):
             event = {"type": kind, "x": 400, "y": 400, "data": dragged}
             await hand.send("Input.dispatchDragEvent", event)
-        await expect(page.locator("[data-sonner-toast]")).to_contain_text("Un dossier")
+        await expect(page.locator("[data-sonner-toast]")).to_contain_text("dossiers ne sont pas")
         await expect(modal(page)).to_have_count(0)
 
 
