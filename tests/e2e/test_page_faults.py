@@ -25,6 +25,7 @@ from tests.e2e.page import (
     until_toast,
 )
 from tests.e2e.stack import Stack, running_stack
+from tests.support.api import Api
 from tests.support.browser import Visitor, chromium, running_browser, visitor
 from tests.support.clients import upload
 from tests.support.hostile import ONERROR, SCRIPT
@@ -203,6 +204,27 @@ async def test_put_aside_it_goes_on_in_the_tray(
     await page.keyboard.press("Escape")
     held.answering.set()
     await expect(tray).to_contain_text(DONE)
+
+
+async def test_a_toast_that_was_put_away_stays_so_until_the_photo_is_done(
+    someone: Visitor, stack: Stack, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    api = Api(stack.gateway.url)
+    await api.post("/api/queues/tagging/pause")
+    try:
+        await pick(page, photo)
+        await expect(toasts(page, "loading")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await toasts(page, "loading").get_by_role("button", name="Fermer").click()
+        await expect(toasts(page, "loading")).to_have_count(0)
+    finally:
+        await api.post("/api/queues/tagging/resume")
+    tray = page.get_by_role("region", name="Analyses en cours")
+    await expect(tray).to_contain_text("Génération des tags")
+    await expect(toasts(page, "loading")).to_have_count(0)
+    held.answering.set()
+    await until_toast(page, "success", "cat.jpg")
 
 
 async def test_a_photo_that_is_tried_again_says_so(

@@ -21,6 +21,7 @@ from tests.e2e.page import (
     page_settings,
     pick,
     stage,
+    toasts,
     until_toast,
 )
 from tests.e2e.stack import Stack, running_stack
@@ -142,6 +143,27 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
         assert 415 not in answers  # it was not even sent
 
 
+async def test_the_toasts_of_many_files_end_though_some_of_them_are_no_photos(
+    stack: Stack, browser: Browser, tmp_path: Path
+) -> None:
+    photos = [tmp_path / f"photo-{number}.jpg" for number in range(13)]
+    for number, photo in enumerate(photos):
+        photo.write_bytes(CAT.read_bytes() + f"of many {number}".encode())
+    for video in photos[9:11]:
+        video.write_text("Just some text in a .jpg")
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = someone.page
+        await pick(page, photos[:11])
+        for photo in photos[:9]:
+            await until_toast(page, "success", photo.name)
+        await expect(toasts(page, "loading")).to_have_count(0)
+
+        await modal(page).get_by_role("button", name="Fermer").click()
+        await pick(page, [*photos[:10], *photos[11:]])
+        await until_toast(page, "success", "11 photos analysées")
+        await expect(toasts(page, "loading")).to_have_count(0)
+
+
 async def test_the_bad_one_of_two_files_of_one_name_is_refused_and_the_other_goes_on(
     stack: Stack, browser: Browser, tmp_path: Path
 ) -> None:
@@ -208,7 +230,7 @@ async def test_a_folder_that_is_dropped_is_said_to_be_none(
         for kind in ("dragEnter", "dragOver", "drop"):
             event = {"type": kind, "x": 400, "y": 400, "data": dragged}
             await hand.send("Input.dispatchDragEvent", event)
-        await expect(page.locator("[data-sonner-toast]")).to_contain_text("Un dossier")
+        await expect(page.locator("[data-sonner-toast]")).to_contain_text("dossiers ne sont pas")
         await expect(modal(page)).to_have_count(0)
 
 
@@ -290,6 +312,7 @@ async def test_a_photo_that_is_complete_before_its_upload_is_answered_is_shown_s
         await pick(page, CAT)
         await expect(modal(page).get_by_role("link", name="Voir la photo")).to_be_visible()
         await expect(stage(page, "done")).to_have_attribute("data-state", "done")
+        await until_toast(page, "success", "cat.jpg")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -32,7 +32,7 @@ export const keys = {
   tags: (prefix: string, locale: string) => ["tags", locale, prefix] as const,
 };
 
-/** A photo: at first as the gallery has it. */
+/** A photo: at first as the gallery has it, with `dataUpdatedAt` 0 until there is an answer. */
 export function usePhoto(id: number) {
   return useQuery({
     queryKey: keys.photo(id),
@@ -90,9 +90,12 @@ export function putPhoto(photo: Photo): void {
   putListed(photo);
 }
 
-/** Change what is kept of a photo, wherever it is. */
+/** Change what is kept of a photo, wherever it is. The rest of it is as old as it was. */
 export function patchPhoto(id: number, changes: Partial<Photo>): void {
-  queryClient.setQueryData<Photo>(keys.photo(id), (photo) => photo && { ...photo, ...changes });
+  const queryKey = keys.photo(id);
+  const updatedAt = queryClient.getQueryState(queryKey)?.dataUpdatedAt ?? 0;
+  const patched = (photo?: Photo) => photo && { ...photo, ...changes };
+  queryClient.setQueryData<Photo>(queryKey, patched, { updatedAt });
   patchListed(id, changes);
 }
 
@@ -105,4 +108,10 @@ export function dropPhoto(id: number): void {
 /** Look for photos that have come. */
 export async function refreshPhotos(): Promise<void> {
   refresh();
+}
+
+/** Ask anew what failed, without waiting for its turn. */
+export async function askAnew(queryKey: readonly unknown[]): Promise<void> {
+  await queryClient.cancelQueries({ queryKey });
+  await queryClient.refetchQueries({ queryKey });
 }

@@ -72,7 +72,7 @@ export const en: Messages = {
     camera: "Take a photo",
     drop: "Drop your photos",
     dropHint: "Anywhere on the page",
-    folders: "A folder is not opened: drop the photos that are in it.",
+    folders: "Folders are not opened: drop the photos inside them.",
     interrupted: "Connection lost, trying again…",
     refused: (name) => `${name} was not accepted`,
     sizeOf: (sent, total) => `${sent} of ${total}`,

@@ -72,7 +72,7 @@ export const fr = {
     camera: "Prendre une photo",
     drop: "Déposez vos photos",
     dropHint: "N’importe où sur la page",
-    folders: "Un dossier n’est pas ouvert : déposez les photos qu’il contient.",
+    folders: "Les dossiers ne sont pas ouverts : déposez les photos qu’ils contiennent.",
     interrupted: "Connexion perdue, nouvel essai…",
     refused: (name: string) => `${name} n’a pas été acceptée`,
     sizeOf: (sent: string, total: string) => `${sent} sur ${total}`,

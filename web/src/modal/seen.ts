@@ -1,4 +1,4 @@
-/** An item with all that is known of it. Pure. */
+/** An item with all that is known of it. Pure, but for a memory of what was returned before. */
 
 import type { Stage } from "../api/types.ts";
 import type { Live } from "../live/merge.ts";

@@ -2,7 +2,7 @@ import { ChevronLeft, ChevronRight, Images, Sparkles, Trash2 } from "lucide-reac
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { Link, useLocation } from "wouter";
 import { ApiError } from "../api/problems.ts";
-import { usePhoto } from "../api/queries.ts";
+import { askAnew, keys, usePhoto } from "../api/queries.ts";
 import type { Photo } from "../api/types.ts";
 import { useTitle } from "../app/title.ts";
 import { Button } from "../design/Button.tsx";
@@ -29,7 +29,7 @@ import { Viewer } from "./photo/Viewer.tsx";
 /** One photo: what it shows, and all that is known of it. */
 export default function PhotoPage({ id }: { id: number }) {
   const { photo: messages, app, gallery } = useMessages();
-  const { data: photo, error, failureReason, refetch } = usePhoto(id);
+  const { data: photo, dataUpdatedAt, error, failureReason } = usePhoto(id);
   if (error instanceof ApiError && error.status === 404) {
     return (
       <div role="alert">
@@ -42,13 +42,14 @@ export default function PhotoPage({ id }: { id: number }) {
   if (!photo) {
     const why = error ?? failureReason;
     if (!why) return <p className="unseen">{gallery.loading}</p>;
-    const again = () => void refetch({ cancelRefetch: true });
+    const again = () => void askAnew(keys.photo(id));
     return <ErrorNotice title={messages.away} error={why} onRetry={again} />;
   }
-  return <Shown photo={photo} />;
+  return <Shown photo={photo} answered={dataUpdatedAt > 0} />;
 }
 
-function Shown({ photo }: { photo: Photo }) {
+/** `answered`: the photo is not just what the gallery has known of it, maybe for long. */
+function Shown({ photo, answered }: { photo: Photo; answered: boolean }) {
   const now = useNow(photo);
   const { photo: messages } = useMessages();
   const page = useRef<HTMLElement>(null);
@@ -70,12 +71,12 @@ function Shown({ photo }: { photo: Photo }) {
           <h1 className={styles.title}>{name}</h1>
           {photo.caption && <p className={styles.caption}>{photo.caption}</p>}
         </header>
-        <State photo={photo} now={now} />
+        <State photo={photo} now={now} answered={answered} />
         <section aria-labelledby="tags">
           <h2 id="tags" className={styles.heading}>
             {messages.tags}
           </h2>
-          <TagEditor photo={photo} read={now.status === "complete"} />
+          <TagEditor photo={photo} read={now.status === "complete"} disabled={!answered} />
         </section>
         <Facts photo={photo} />
         <Similar photo={photo} state={now.status} />

@@ -3,6 +3,7 @@ import { Pause, TriangleAlert, Wallet } from "lucide-react";
 import type { ReactNode } from "react";
 import { useState } from "react";
 import { useSearchParams } from "wouter";
+import { askAnew } from "../api/queries.ts";
 import type { Budget, Queue, Statistics } from "../api/types.ts";
 import { useTitle } from "../app/title.ts";
 import { ErrorNotice } from "../design/Notice.tsx";
@@ -19,7 +20,7 @@ import { Latency, Throughput } from "./queue/LastHour.tsx";
 import { Failures, Sockets } from "./queue/Others.tsx";
 import { PauseButton } from "./queue/PauseButton.tsx";
 import { Provider } from "./queue/Provider.tsx";
-import { askAnew, queuesQuery, statisticsQuery } from "./queue/polled.ts";
+import { queuesQuery, statisticsQuery } from "./queue/polled.ts";
 import { stateIn } from "./queue/view.ts";
 
 /** The queue, for operators: what there is, what can be done about it, how it has gone. */

@@ -1,9 +1,9 @@
-/** The toasts of photos: one for each, turning from loading into its end. */
+/** The toasts of photos: one for each, or one for many, turning from loading into its end. */
 
 import { ApiError, explain } from "../api/problems.ts";
 import { locale, messages } from "../i18n/locale.ts";
 import { ended, type Live } from "../live/merge.ts";
-import { onLive, useLive } from "../live/store.ts";
+import { known, onLive, useLive } from "../live/store.ts";
 import { failureOf } from "../modal/words.ts";
 import { type Group, groupOf, type Item, itemOf, openGroup, useGroups } from "../upload/groups.ts";
 import { toast } from "./toasts.tsx";
@@ -11,25 +11,31 @@ import { toast } from "./toasts.tsx";
 /** Of more photos at once one toast tells for all of them, and one for each that failed. */
 const SINGLY = 10;
 
+/** The groups of which one toast tells: decided once, for what comes later must end that toast. */
+const many = new Set<string>();
+
 /** Tell of what becomes of this tab's photos, those of before a reload too. */
 export function startPhotoToasts(): void {
   for (const group of useGroups.getState().groups) toastSending(group.key);
   onLive((live, before) => {
-    const known = itemOf(live.id);
-    if (!known || live.status === before?.status) return;
-    if (known.group.items.length > SINGLY) tellOfMany(known.group, live);
-    else tellOf(known.item, live);
+    if (live.status !== before?.status) tell(live);
   });
 }
 
 /** Say that the photos of a group are on their way. */
 export function toastSending(key: string): void {
-  const group = groupOf(key);
   const { toast: say } = messages();
-  const ended = ["refused", "cancelled"];
-  const items = group?.items.filter((item) => !ended.includes(item.sending)) ?? [];
-  if (items.length > SINGLY) toast.loading(say.loadingMany(items.length), { id: key });
-  else for (const item of items) toast.loading(say.loading(item.name), { id: item.key });
+  const items = underway(groupOf(key));
+  if (items.length > SINGLY) {
+    many.add(key);
+    toast.loading(say.loadingMany(items.length), { id: key });
+  } else for (const item of items) toast.loading(say.loading(item.name), { id: item.key });
+}
+
+/** Say what was heard of a photo before it was known to be one of this tab's. */
+export function toastHeard(photoId: number): void {
+  const live = known(photoId);
+  if (live) tell(live);
 }
 
 /** Say that a file was not taken, and why. */
@@ -46,6 +52,38 @@ export function toastRefused(item: Item): void {
 /** Say that a photo was not sent, because its owner wanted so. */
 export function toastUnsent(item: Item): void {
   toast.cancelled(messages().toast.cancelled(item.name), { id: item.key });
+}
+
+/** Say how many photos ended of which one toast tells, once none of them goes on. */
+export function toastEnd(key: string): void {
+  const group = groupOf(key);
+  if (!group || !many.has(key)) return;
+  const { toast: say } = messages();
+  const { photos } = useLive.getState();
+  const lives = underway(group).map((each) => photos.get(each.photoId ?? -1));
+  if (!lives.every((each) => each && ended(each))) return;
+  const all = group.items.length;
+  const of = (status: Live["status"]) => lives.filter((each) => each?.status === status).length;
+  if (of("error")) toast.error(say.failedMany(of("error"), lives.length), { id: key });
+  else if (of("complete")) toast.success(say.successMany(of("complete")), { id: key });
+  else if (group.items.every(isRefused)) toast.error(say.failedMany(all, all), { id: key });
+  else toast.cancelled(say.cancelledMany, { id: key });
+}
+
+/** Return those of a group that were not given up before they were accepted. */
+function underway(group: Group | undefined): readonly Item[] {
+  return group?.items.filter((item) => !isRefused(item) && item.sending !== "cancelled") ?? [];
+}
+
+function isRefused({ sending }: Item): boolean {
+  return sending === "refused";
+}
+
+function tell(live: Live): void {
+  const ours = itemOf(live.id);
+  if (!ours) return;
+  if (many.has(ours.group.key)) tellOfMany(ours.group, ours.item, live);
+  else tellOf(ours.item, live);
 }
 
 function tellOf(item: Item, live: Live): void {
@@ -73,19 +111,12 @@ function tellOf(item: Item, live: Live): void {
   }
 }
 
-function tellOfMany(group: Group, live: Live): void {
-  const { toast: say } = messages();
-  const item = itemOf(live.id)?.item;
-  if (item && live.status === "error") {
+function tellOfMany(group: Group, item: Item, live: Live): void {
+  if (live.status === "error") {
+    const say = messages().toast;
     toast.error(say.error(item.name), { id: item.key, text: failureOf(live.error, messages()) });
   }
-  const photos = useLive.getState().photos;
-  const lives = group.items.map((each) => photos.get(each.photoId ?? -1));
-  if (!lives.every((each) => each && ended(each))) return;
-  const of = (status: Live["status"]) => lives.filter((each) => each?.status === status).length;
-  if (of("error")) toast.error(say.failedMany(of("error"), lives.length), { id: group.key });
-  else if (of("complete")) toast.success(say.successMany(of("complete")), { id: group.key });
-  else toast.cancelled(say.cancelledMany, { id: group.key });
+  toastEnd(group.key);
 }
 
 function tagsOf(live: Live): string {

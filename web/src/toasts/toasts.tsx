@@ -28,24 +28,29 @@ interface Toast {
   action?: { label: string; onClick: () => void };
 }
 
+/** Those that were put away stay so until there is more to say than that all goes on. */
+const away = new Set<string | number>();
+
 export const toast = {
   /** Stays until another of the same id takes its place, or it is put away: it covers what is below. */
-  loading: (title: string, more: Lasting) =>
-    sonner.loading(title, { ...options(more), ...lasting(more), icon: ICONS.loading }),
+  loading: (title: string, more: Lasting) => {
+    if (away.has(more.id)) return;
+    sonner.loading(title, { ...shown(more), ...lasting(more), icon: ICONS.loading });
+  },
   retrying: (title: string, more: Lasting) =>
-    sonner.warning(title, { ...options(more), ...lasting(more), icon: ICONS.retrying }),
+    sonner.warning(title, { ...shown(more), ...lasting(more), icon: ICONS.retrying }),
   success: (title: string, more: Toast = {}) =>
-    sonner.success(title, { ...options(more), icon: ICONS.success, duration: SHOWN_MS.success }),
+    sonner.success(title, { ...shown(more), icon: ICONS.success, duration: SHOWN_MS.success }),
   error: (title: string, more: Toast = {}) =>
-    sonner.error(title, { ...options(more), icon: ICONS.error, duration: SHOWN_MS.error }),
+    sonner.error(title, { ...shown(more), icon: ICONS.error, duration: SHOWN_MS.error }),
   cancelled: (title: string, more: Toast = {}) =>
-    sonner(title, { ...options(more), icon: ICONS.cancelled, duration: SHOWN_MS.cancelled }),
+    sonner(title, { ...shown(more), icon: ICONS.cancelled, duration: SHOWN_MS.cancelled }),
   info: (title: string, more: Toast = {}) =>
-    sonner(title, { ...options(more), duration: SHOWN_MS.info }),
+    sonner(title, { ...shown(more), duration: SHOWN_MS.info }),
   /** Stays while something can be undone: who says it dismisses it. */
   undo: (title: string, more: Toast = {}) =>
     sonner(title, {
-      ...options(more),
+      ...shown(more),
       icon: ICONS.removed,
       duration: Number.POSITIVE_INFINITY,
     }),
@@ -62,19 +67,24 @@ function lasting({ id }: Lasting) {
 
 function PutAway({ id }: { id: string }) {
   const { app } = useMessages();
+  const putAway = () => {
+    away.add(id);
+    sonner.dismiss(id);
+  };
   return (
     <Button
       look="quiet"
       className="toast-away"
       label={app.close}
       icon={<X size={16} aria-hidden />}
-      onClick={() => sonner.dismiss(id)}
+      onClick={putAway}
     />
   );
 }
 
 /** Sonner merges what it is told of one id: what a toast no longer has must be said. */
-function options({ id, text, action }: Toast) {
+function shown({ id, text, action }: Toast) {
+  if (id !== undefined) away.delete(id);
   return { ...(id !== undefined && { id }), description: text ?? "", action: action ?? null };
 }
 

@@ -7,8 +7,16 @@ import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import { unique } from "../app/unique.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
-import { toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
-import { addGroup, changeGroup, changeItems, groupOf, type Item, type Refusal } from "./groups.ts";
+import { toastEnd, toastHeard, toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
+import {
+  addGroup,
+  changeGroup,
+  changeItems,
+  groupOf,
+  type Item,
+  type Refusal,
+  useGroups,
+} from "./groups.ts";
 import { faultOf } from "./judge.ts";
 import { send } from "./send.ts";
 import { shares } from "./shares.ts";
@@ -74,20 +82,25 @@ function refuse(group: string, items: readonly Item[], refusal: Refusal): void {
   const keys = new Set(items.map((item) => item.key));
   changeItems(group, ({ key }) => (keys.has(key) ? { sending: "refused", refusal } : undefined));
   for (const item of items) toastRefused({ ...item, refusal });
+  toastEnd(group);
 }
 
 /** Stop sending what has not been accepted yet. */
 export function cancelSending(group: string): void {
   aborts.get(group)?.abort();
-  const unsent = (item: Item) => item.sending === "waiting" || item.sending === "sending";
-  for (const item of groupOf(group)?.items.filter(unsent) ?? []) toastUnsent(item);
-  changeItems(group, (item) => (unsent(item) ? { sending: "cancelled" } : undefined));
+  for (const item of groupOf(group)?.items.filter(isUnsent) ?? []) toastUnsent(item);
+  changeItems(group, (item) => (isUnsent(item) ? { sending: "cancelled" } : undefined));
   changeGroup(group, () => ({ interrupted: undefined }));
+  toastEnd(group);
 }
 
-/** Whether files are being sent, which leaving the page would end. */
+/** Whether there are files that have not arrived, which leaving the page would lose. */
 export function isSending(): boolean {
-  return aborts.size > 0;
+  return useGroups.getState().groups.some(({ items }) => items.some(isUnsent));
+}
+
+function isUnsent({ sending }: Item): boolean {
+  return sending === "waiting" || sending === "sending";
 }
 
 function itemOf(file: File): Item {
@@ -146,7 +159,7 @@ function accept(group: string, items: readonly Item[], accepted: readonly Accept
     return { sending: "sent", share: 1, photoId: photo.id, jobId: photo.jobId };
   });
   for (const { id, jobId, batchId: batch, message } of accepted) {
-    expect({ id, jobId, batchId: batch ?? null, message });
+    if (!expect({ id, jobId, batchId: batch ?? null, message })) toastHeard(id);
   }
   void refreshPhotos();
   setTimeout(() => {

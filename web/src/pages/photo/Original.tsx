@@ -7,6 +7,9 @@ import type { Photo } from "../../api/types.ts";
 import { messages, useMessages } from "../../i18n/locale.ts";
 import { toast } from "../../toasts/toasts.tsx";
 
+/** In ms. For so long what was fetched is there: nothing tells when a browser has saved it. */
+const KEPT_MS = 60_000;
+
 /** The link to a photo's file. Where the server wants a key, which a link cannot send, it is fetched. */
 export function Original({ photo, className }: { photo: Photo; className?: string | undefined }) {
   const { download } = useMessages().photo;
@@ -35,6 +38,5 @@ async function save(path: string, name: string): Promise<void> {
   link.href = URL.createObjectURL(await askBlob(path));
   link.download = name;
   link.click();
-  // The browser has begun to read it by the time that this task is over.
-  setTimeout(() => URL.revokeObjectURL(link.href));
+  setTimeout(() => URL.revokeObjectURL(link.href), KEPT_MS);
 }

@@ -14,16 +14,19 @@ import styles from "./State.module.css";
 interface Props {
   photo: Photo;
   now: Live;
+  /** It is as it is at this moment: news to be announced. */
+  answered: boolean;
 }
 
 /** How the work on a photo goes, or why it did not go well; nothing where all is well. */
-export function State({ photo, now }: Props) {
+export function State({ photo, now, answered }: Props) {
   const { photo: messages, progress, failure } = useMessages();
   if (!ended(now)) return <Working photo={photo} />;
   if (now.status !== "error" && now.status !== "cancelled") return null;
   const bad = now.status === "error";
+  const role = bad ? "alert" : "status";
   return (
-    <div className={styles.ended} data-bad={bad || undefined} role={bad ? "alert" : "status"}>
+    <div className={styles.ended} data-bad={bad || undefined} role={answered ? role : undefined}>
       <p className={styles.what}>{bad ? messages.failed : messages.cancelled}</p>
       {bad && now.error && <p>{failure[now.error.code]}</p>}
       {bad && now.error && (

@@ -11,11 +11,18 @@ import { toast } from "../../toasts/toasts.tsx";
 import styles from "./TagEditor.module.css";
 import { added, MOST } from "./tags.ts";
 
+interface Props {
+  photo: Photo;
+  read: boolean;
+  disabled: boolean;
+}
+
 /**
  * The tags of a photo, each with how sure the model was; added to and taken from by hand.
- * `read`: the model has seen it, so that no tags are what it has to say.
+ * `read`: the model has seen it, so that no tags are what it has to say. `disabled`: they may be
+ * old, and what is saved takes the place of them all.
  */
-export function TagEditor({ photo, read }: { photo: Photo; read: boolean }) {
+export function TagEditor({ photo, read, disabled }: Props) {
   const { tags: texts, progress } = useMessages();
   const locale = useLocale();
   const [text, setText] = useState("");
@@ -46,6 +53,7 @@ export function TagEditor({ photo, read }: { photo: Photo; read: boolean }) {
                 <button
                   type="button"
                   className={styles.drop}
+                  disabled={disabled}
                   aria-label={texts.remove(name)}
                   title={texts.remove(name)}
                   onClick={() => drop(name)}
@@ -68,7 +76,7 @@ export function TagEditor({ photo, read }: { photo: Photo; read: boolean }) {
         onBack={() => names.length && drop(names.at(-1) ?? "")}
         without={names}
         inputRef={field}
-        disabled={names.length >= MOST}
+        disabled={disabled || names.length >= MOST}
       />
     </div>
   );

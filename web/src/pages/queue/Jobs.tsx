@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { useEffect, useId, useRef, useState } from "react";
+import { askAnew } from "../../api/queries.ts";
 import type { ListedState, Queue } from "../../api/types.ts";
 import { Button } from "../../design/Button.tsx";
 import { ErrorNotice, Notice } from "../../design/Notice.tsx";
@@ -11,7 +12,7 @@ import { ACTIONS, type Action } from "./actions.ts";
 import { JobRow } from "./JobRow.tsx";
 import styles from "./Jobs.module.css";
 import { Pager } from "./Pager.tsx";
-import { askAnew, jobsQuery } from "./polled.ts";
+import { jobsQuery } from "./polled.ts";
 import { countIn } from "./view.ts";
 
 const ICONS = {

@@ -62,9 +62,3 @@ export async function refresh(): Promise<void> {
     refreshPhotos(),
   ]);
 }
-
-/** Ask anew what failed, without waiting for its turn. */
-export async function askAnew(queryKey: readonly unknown[]): Promise<void> {
-  await queryClient.cancelQueries({ queryKey });
-  await queryClient.refetchQueries({ queryKey });
-}
