@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .store import Blob, BlobStore, open_store
+from .opening import open_store
+from .store import Blob, BlobStore
 
 __all__ = ["Blob", "BlobStore", "open_store"]

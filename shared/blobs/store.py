@@ -7,27 +7,19 @@ The contract, for both: a blob appears whole or not at all, under its name, at t
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from datetime import datetime
+from typing import Any, Final
 
 import obstore
-from obstore.exceptions import BaseError
-from obstore.store import LocalStore, ObjectStore, S3Store
+from obstore.store import LocalStore, ObjectStore
 
-from shared.addresses import is_web_address
 from shared.blobs.faults import translated
 from shared.blobs.folder import Folder
 from shared.blobs.room import Room
 from shared.errors import BlobMissingError, UnavailableError
 from shared.tasks import seen_through
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, RetryConfig
 
 READ_CHUNK_BYTES: Final = 256 * 1024
 
@@ -41,25 +33,6 @@ PARTS_AT_A_TIME: Final = 2
 """Pieces or parts that an upload has on their way: they are what it holds in memory."""
 
 _PROBE: Final = "probe"
-_SECRETS: Final = {
-    "AWS_ACCESS_KEY_ID": {"aws_access_key_id", "access_key_id"},
-    "AWS_SECRET_ACCESS_KEY": {"aws_secret_access_key", "secret_access_key"},
-    "AWS_SESSION_TOKEN": {"aws_session_token", "session_token", "aws_token", "token"},
-}
-"""The variables of a bucket's keys, and what an option that comes before each may be called."""
-
-_HTTP: Final[ClientConfig] = {
-    "connect_timeout": timedelta(seconds=3),
-    "timeout": timedelta(seconds=15),
-}
-"""Of one request to a bucket: until it is connected, and as a whole."""
-_RETRIES: Final[RetryConfig] = {
-    "max_retries": 3,
-    "retry_timeout": timedelta(seconds=10),
-    "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=2)},
-}
-"""Whoever waits is told within 25 s that a bucket is away: by itself obstore tries for 3 minutes,
-longer than a stage may take or a client waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,50 +229,3 @@ class _Source:
             return chunk
         finally:
             self._reader = None
-
-
-def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
-    """Return the store at `url`; one in a folder takes blobs while so much stays free there.
-
-    `file://var/blobs` (relative to the working directory) or `file:///srv/blobs`;
-    `s3://bucket/prefix`, with options of obstore's `S3Store` as the query: `endpoint_url`,
-    `region`, …; credentials come from the environment (`AWS_ACCESS_KEY_ID`, …).
-    Raises `ValueError` saying what is wrong.
-    """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        folder = Path(unquote(parts.netloc + parts.path))
-        if not folder.name:
-            raise ValueError("must name a folder, as in file://var/blobs")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ValueError(f"cannot make the folder {folder}: {error.strerror}") from None
-        room = Room(folder, least_bytes=min_free_bytes) if min_free_bytes else None
-        return BlobStore(LocalStore(folder.absolute()), room)
-    if parts.scheme == "s3" and parts.netloc:
-        options: dict[str, str] = dict(parse_qsl(parts.query))
-        endpoint = options.pop("endpoint_url", "")
-        if endpoint and not is_web_address(endpoint):
-            raise ValueError("has an endpoint_url that is no address such as https://s3.example")
-        if endpoint:
-            options["endpoint"] = endpoint  # that there is none may not be said
-        for name, called in _SECRETS.items():
-            # A file that a secret is kept in ends with a newline, of which obstore would panic.
-            secret = os.environ.get(name, "").strip()
-            if secret and not called & options.keys():
-                options[name.lower()] = secret
-        try:
-            store = S3Store(
-                parts.netloc,
-                prefix=parts.path.strip("/") or None,
-                client_options={**_HTTP, "allow_http": endpoint.startswith("http://")},
-                retry_config=_RETRIES,
-                **options,  # type: ignore[arg-type]
-            )
-        except (BaseError, ValueError, TypeError) as error:
-            # The lines after the first are for who writes obstore.
-            why = str(error).partition("\n")[0]
-            raise ValueError(f"is no S3 address: {why}") from None
-        return BlobStore(store)
-    raise ValueError("must start with file:// or s3://")

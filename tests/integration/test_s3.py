@@ -117,7 +117,7 @@ async def test_wrong_keys_and_a_bucket_that_is_not_there_are_told(
 
 
 async def test_a_server_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.blobs.store._HTTP", {"timeout": timedelta(milliseconds=200)})
+    monkeypatch.setattr("shared.blobs.opening._HTTP", {"timeout": timedelta(milliseconds=200)})
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
     # The kernel takes the connections, and nobody what is said over them.
