@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from shared.decoding.decoder import Decoder
+from shared.decoding.picture import Picture
 from shared.errors import BadImageError, UnavailableError
 from tests.support.pictures.halves import RED, halves
 from tests.support.pictures.heavy import png_of_zeros
@@ -39,6 +40,17 @@ def working(pid: int) -> bool:
     """Return whether a process has a picture in its hands: it is running, and not waiting."""
     stat = Path(f"/proc/{pid}/stat")
     return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "R"
+
+
+async def long_decode() -> tuple[Decoder, int, asyncio.Task[Picture]]:
+    """Return a decoder whose only child is at work, that child, and what waits for it."""
+    before = children()
+    decoder = Decoder(processes=1, memory_bytes=1024 * MIB, max_pixels=100_000_000)
+    await decoder.start()
+    (child,) = children() - before
+    decoding = asyncio.create_task(decoder.decode(png_of_zeros(9000, 9000), longest_side_px=512))
+    await wait_until(lambda: working(child), what="the child decodes")
+    return decoder, child, decoding
 
 
 async def test_a_picture_that_needs_too_much_memory_is_an_error_and_the_next_one_is_decoded() -> (
@@ -87,13 +99,7 @@ async def test_a_decode_over_its_time_is_an_error_and_the_next_one_is_decoded() 
 
 
 async def test_a_child_killed_while_it_decodes_is_replaced() -> None:
-    before = children()
-    decoder = Decoder(processes=1, memory_bytes=1024 * MIB, max_pixels=100_000_000)
-    await decoder.start()
-    (child,) = children() - before
-
-    decoding = asyncio.create_task(decoder.decode(png_of_zeros(9000, 9000), longest_side_px=512))
-    await wait_until(lambda: working(child), what="the child decodes")
+    decoder, child, decoding = await long_decode()
     os.kill(child, signal.SIGKILL)
     with pytest.raises(BadImageError) as raised:
         await decoding
@@ -122,13 +128,7 @@ async def test_a_child_that_died_while_idle_costs_no_picture() -> None:
 
 
 async def test_a_cancelled_decode_does_not_answer_the_next_one() -> None:
-    before = children()
-    decoder = Decoder(processes=1, memory_bytes=1024 * MIB, max_pixels=100_000_000)
-    await decoder.start()
-    (child,) = children() - before
-
-    decoding = asyncio.create_task(decoder.decode(png_of_zeros(9000, 9000), longest_side_px=512))
-    await wait_until(lambda: working(child), what="the child decodes")
+    decoder, _, decoding = await long_decode()
     decoding.cancel()
     with pytest.raises(asyncio.CancelledError):
         await decoding
