@@ -49,6 +49,10 @@ class Folder:
         """Say whether a write is worth waiting for; if not, it belongs on a thread."""
         return time.monotonic() >= self._slow_until_s
 
+    def is_there(self) -> bool:
+        """Say whether there is a folder at all: what it is on may have been taken away."""
+        return self._root.is_dir()
+
     def is_writable(self) -> bool:
         """Say whether files may be made here.
 

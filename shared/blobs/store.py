@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -132,7 +133,7 @@ class BlobStore:
 
     async def get(self, name: str) -> bytes:
         """Return the whole blob. Raises `BlobMissingError`."""
-        with translated(name):
+        async with self._told(name):
             result = await obstore.get_async(self._store, name)
             return bytes(await result.bytes_async())
 
@@ -140,7 +141,7 @@ class BlobStore:
         """Yield the bytes from `start` up to `stop`, in pieces. Raises `BlobMissingError`."""
         if start >= stop:
             return
-        with translated(name):
+        async with self._told(name):
             result = await obstore.get_async(self._store, name, options={"range": (start, stop)})
             async for chunk in result.stream(min_chunk_size=READ_CHUNK_BYTES):
                 yield bytes(chunk)
@@ -183,12 +184,21 @@ class BlobStore:
         By GET: the answer to a HEAD would not tell a bucket that is missing.
         """
         await self.check_room()
-        try:
-            with translated(_PROBE):
+        with suppress(BlobMissingError):
+            async with self._told(_PROBE):
                 await obstore.get_async(self._store, _PROBE)
-        except BlobMissingError:
-            pass
         return "ok"
+
+    @asynccontextmanager
+    async def _told(self, name: str) -> AsyncIterator[None]:
+        """`translated`, for who reads: where the whole folder is gone, no blob is missing."""
+        try:
+            with translated(name):
+                yield
+        except BlobMissingError:
+            if self._folder is None or await asyncio.to_thread(self._folder.is_there):
+                raise
+            raise UnavailableError("blobs", "the folder of the photos is not there") from None
 
 
 class _Source:

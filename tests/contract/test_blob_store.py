@@ -156,6 +156,23 @@ async def test_a_missing_blob_is_named_and_deleting_it_is_fine(store: BlobStore)
     assert await store.check() == "ok"
 
 
+async def test_a_folder_that_is_gone_is_a_store_that_is_away(tmp_path: Path) -> None:
+    store = open_store((tmp_path / "blobs").as_uri())
+    await store.put("originals/a/one.jpg", b"abc")
+    (tmp_path / "blobs").rename(tmp_path / "elsewhere")
+
+    with pytest.raises(UnavailableError):
+        await store.get("originals/a/one.jpg")
+    with pytest.raises(UnavailableError):
+        await anext(store.read("originals/a/one.jpg", 0, 2))
+    with pytest.raises(UnavailableError):
+        await store.check()
+
+    (tmp_path / "elsewhere").rename(tmp_path / "blobs")
+    assert await store.get("originals/a/one.jpg") == b"abc"
+    assert await store.check() == "ok"
+
+
 @pytest.mark.parametrize("url", ["http://x", "file://", "var/blobs", "s3://"])
 def test_an_address_that_is_none_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="must"):
@@ -206,7 +223,6 @@ async def test_a_folder_that_takes_nothing_is_told_before_anything_is_put(tmp_pa
     # Permissions would be no obstacle to root.
     (tmp_path / "blobs").rmdir()
 
-    assert await store.check() == "ok"
     with pytest.raises(UnavailableError, match="cannot be written to"):
         await store.check_takes()
 

@@ -19,7 +19,7 @@ from services.gateway.files import FileRoute
 from services.gateway.receiving import Limits
 from services.gateway.uploads import Uploads
 from shared import keys
-from shared.blobs import BlobStore
+from shared.blobs import BlobStore, open_store
 from shared.errors import UnavailableError
 from shared.photos import Photos
 from shared.redis import closing, connect
@@ -82,21 +82,26 @@ async def test_a_reader_that_stops_reading_is_let_go(client: Redis, tmp_path: Pa
         await asyncio.gather(writer.wait_closed(), return_exceptions=True)
 
 
-async def test_a_file_that_is_gone_is_not_found_whatever_asks_for_it(
+async def test_a_file_that_is_gone_is_not_found_unless_all_are(
     client: Redis, tmp_path: Path
 ) -> None:
+    blobs = tmp_path / "blobs"
     async with (
-        serving(routes(client, BlobStore(LocalStore(tmp_path)))) as url,
+        serving(routes(client, open_store(blobs.as_uri()))) as url,
         aiohttp.ClientSession() as session,
     ):
         file = f"{url}/api/photos/{await uploaded(url, CAT)}/file"
         async with session.head(file) as before:
             assert (before.status, before.content_length) == (200, len(CAT))
-        [kept] = [each for each in tmp_path.rglob("photo-*") if each.is_file()]
+        [kept] = [each for each in blobs.rglob("photo-*") if each.is_file()]
         kept.unlink()
         for method in ("HEAD", "GET"):
             async with session.request(method, file) as answer:
                 assert answer.status == 404
+        blobs.rename(tmp_path / "elsewhere")
+        for method in ("HEAD", "GET"):
+            async with session.request(method, file) as answer:
+                assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
 
 
 def routes(client: Redis, blobs: BlobStore) -> list[web.RouteDef]:
