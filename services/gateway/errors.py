@@ -168,6 +168,16 @@ def busy(what: str) -> Problem:
     )
 
 
+def decoder_failed(why: str, *, retry_after_s: int) -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        f"{why}; that may be the fault of this machine: try again",
+        headers={"Retry-After": str(retry_after_s)},
+        reason="decoder",
+    )
+
+
 def no_room() -> Problem:
     return Problem(
         503,

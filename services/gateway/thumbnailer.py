@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import time
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from services.gateway.errors import bad_image, busy, not_found
+from services.gateway.errors import Problem, bad_image, busy, decoder_failed, not_found
 from services.gateway.metrics import THUMBNAIL_SECONDS, THUMBNAILS
 from shared.blobs import BlobStore
 from shared.blobs.names import original, thumbnail
@@ -29,13 +31,29 @@ BAD_KEPT_S: Final = 600.0
 of a child, each time somebody asks."""
 
 UNSURE_KEPT_S: Final = 30.0
-"""The same where it may have been the machine's doing: it stood still, or was short of memory."""
+"""The same of the first time that may be the machine's doing: it stood still, or was short of
+memory. The second is the photo's."""
 
-MOST_BAD: Final = 1000
+MOST_FAILED: Final = 1000
 
 EXTENSIONS: Final = {Form.WEBP: "webp", Form.JPEG: "jpg"}
 
 logger = structlog.stdlib.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why a photo could not be decoded, and until when nobody tries again."""
+
+    why: str
+    may_pass: bool
+    until_s: float
+
+    def problem(self) -> Problem:
+        if not self.may_pass:
+            return bad_image(self.why)
+        left_s = math.ceil(self.until_s - time.monotonic())
+        return decoder_failed(self.why, retry_after_s=max(1, left_s))
 
 
 class Thumbnailer:
@@ -49,7 +67,7 @@ class Thumbnailer:
         self._decoder = decoder
         self._turns = asyncio.Semaphore(at_a_time)
         self._making: dict[str, asyncio.Task[bytes]] = {}
-        self._bad: dict[str, tuple[float, str]] = {}
+        self._failed: dict[str, _Failure] = {}
 
     async def get(self, filename: str, *, side_px: int, form: Form) -> bytes:
         """Return the thumbnail of a photo as a file. Raises `Problem` and `UnavailableError`."""
@@ -71,9 +89,7 @@ class Thumbnailer:
         await self._decoder.close()
 
     async def _made(self, name: str, filename: str, *, side_px: int, form: Form) -> bytes:
-        until, why = self._bad.get(filename, (0.0, ""))
-        if time.monotonic() < until:
-            raise bad_image(why)
+        self._failure_of(filename)
         making = self._making.get(name)
         if making is None:
             if len(self._making) >= MOST_WAITING:
@@ -87,8 +103,6 @@ class Thumbnailer:
                 return await asyncio.shield(making)
         except TimeoutError:
             raise busy("thumbnails") from None
-        except BadImageError as error:
-            raise bad_image(_sentence(error)) from None
         except BlobMissingError:
             raise not_found("file any more") from None
 
@@ -96,13 +110,14 @@ class Thumbnailer:
         async with self._turns:
             with contextlib.suppress(BlobMissingError):
                 return await self._blobs.get(name)  # made since it was looked for
+            before = self._failure_of(filename)  # it may have failed in another size since
             started = time.perf_counter()
             data = await self._blobs.get(original(filename))
             try:
                 content = await self._decoder.thumbnail(data, form=form, longest_side_px=side_px)
             except BadImageError as error:
-                self._remember_bad(filename, error)
-                raise
+                raise self._noted(filename, error, before).problem() from None
+            self._failed.pop(filename, None)
             try:
                 await self._blobs.put(name, content)
             except UnavailableError as error:  # full, say: it can be shown nevertheless
@@ -114,11 +129,22 @@ class Thumbnailer:
         del self._making[name]
         looked_at(done)  # though everybody who waited may have gone
 
-    def _remember_bad(self, filename: str, error: BadImageError) -> None:
-        while len(self._bad) >= MOST_BAD:
-            del self._bad[next(iter(self._bad))]  # the oldest
-        kept_s = UNSURE_KEPT_S if error.may_pass else BAD_KEPT_S
-        self._bad[filename] = time.monotonic() + kept_s, _sentence(error)
+    def _failure_of(self, filename: str) -> _Failure | None:
+        """Return how a photo failed the last time. Raises `Problem` if it is not to be tried."""
+        failure = self._failed.get(filename)
+        if failure is not None and time.monotonic() < failure.until_s:
+            raise failure.problem()
+        return failure
+
+    def _noted(self, filename: str, error: BadImageError, before: _Failure | None) -> _Failure:
+        """Remember that a photo failed, and had failed like `before` when it was begun."""
+        while len(self._failed) >= MOST_FAILED:
+            del self._failed[next(iter(self._failed))]  # the oldest
+        first = error.may_pass and not (before is not None and before.may_pass)
+        kept_s = UNSURE_KEPT_S if first else BAD_KEPT_S
+        failure = _Failure(_sentence(error), first, time.monotonic() + kept_s)
+        self._failed[filename] = failure
+        return failure
 
 
 def _sentence(error: BadImageError) -> str:

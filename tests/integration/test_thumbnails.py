@@ -8,15 +8,18 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import aiohttp
-import orjson
 import pytest
 from PIL import Image
 
 from shared.blobs.names import thumbnails
+from tests.support.api import Answer, Api
 from tests.support.clients import PHOTOS, upload
+from tests.support.decoding import working
 from tests.support.pictures.halves import BLUE, RED, WHITE, halves
+from tests.support.pictures.heavy import png_of_zeros
 from tests.support.pictures.made import encoded
 from tests.support.processes import ServiceProcess, descendants, is_running
 from tests.support.waiting import wait_until
@@ -64,9 +67,13 @@ async def fetch(url: str, headers: dict[str, str] | None = None) -> Image.Image:
         return image
 
 
+async def answer_to(url: str) -> Answer:
+    parts = urlsplit(url)
+    return await Api(f"{parts.scheme}://{parts.netloc}").get(f"{parts.path}?{parts.query}")
+
+
 async def refusal(url: str) -> tuple[int, str]:
-    async with aiohttp.ClientSession() as session, session.get(url) as response:
-        return response.status, orjson.loads(await response.read())["code"]
+    return (await answer_to(url)).problem
 
 
 def made(blobs: Path) -> list[str]:
@@ -193,6 +200,19 @@ async def test_what_cannot_be_shown_is_refused_with_the_reason(
     for query in ("size=63", "size=1025", "size=big", "width=100"):
         assert await refusal(f"{gone}?{query}") == (400, "bad_request")
     assert made(blobs) == []
+
+
+async def test_a_decoder_that_is_killed_is_our_fault_at_first(gateway: ServiceProcess) -> None:
+    url = await uploaded(gateway, png_of_zeros(6000, 6000))
+    await fetch(await uploaded(gateway, CAT))
+    (child,) = descendants(gateway.pid)
+    asked = asyncio.create_task(answer_to(url))
+    await wait_until(lambda: working(child), what="the child decodes")
+    os.kill(child, signal.SIGKILL)
+
+    for answer in (await asked, await answer_to(f"{url}?size=64")):
+        assert answer.problem == (503, "unavailable")
+        assert 1 <= int(answer.headers["Retry-After"]) <= 30
 
 
 async def test_no_child_is_there_before_the_first_thumbnail_and_a_dead_one_is_replaced(

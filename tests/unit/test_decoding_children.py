@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import signal
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from PIL import Image
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
 from shared.errors import BadImageError, UnavailableError
+from tests.support.decoding import children, working
 from tests.support.pictures.halves import RED, halves
 from tests.support.pictures.heavy import png_of_zeros
 from tests.support.pictures.made import encoded
@@ -23,23 +23,8 @@ from tests.support.waiting import wait_until
 MIB = 1024 * 1024
 
 
-def children() -> set[int]:
-    """Return our child processes, zombies too."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(FileNotFoundError):  # a thread of another test that has just ended
-            found |= {int(pid) for pid in (task / "children").read_text().split()}
-    return found
-
-
 def open_files() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-def working(pid: int) -> bool:
-    """Return whether a process has a picture in its hands: it is running, and not waiting."""
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rpartition(")")[2].split()[0] == "R"
 
 
 async def long_decode() -> tuple[Decoder, int, asyncio.Task[Picture]]:
