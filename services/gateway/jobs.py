@@ -65,14 +65,14 @@ class JobRoutes:
     async def retry(self, request: web.Request) -> web.Response:
         job = await self._job(request)
         if not await self._jobs.revive(job):
-            raise _not_dead(job)
+            raise _not_dead(await self._job(request))
         logger.info("job_revived", job_id=job.id, photo_id=job.photo_id)
         return await self._now(job)
 
     async def drop(self, request: web.Request) -> web.Response:
         job = await self._job(request)
-        if not await self._jobs.drop(job) and await self._jobs.get(job.id) is not None:
-            raise _not_dead(job)
+        if not await self._jobs.drop(job) and (left := await self._jobs.get(job.id)):
+            raise _not_dead(left)
         logger.info("job_dropped", job_id=job.id, photo_id=job.photo_id)
         return web.Response(status=204)
 

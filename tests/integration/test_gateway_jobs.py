@@ -6,9 +6,20 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import JobRecord
+from services.gateway.jobs import JobRoutes
+from shared.jobs import JobRecord, Jobs
+from shared.redis import closing, connect
 from tests.support.api import Api, new_socket_id
-from tests.support.tagging import Bench
+from tests.support.gateway_app import serving
+from tests.support.tagging import Bench, submit
+
+
+class Overtaken(Jobs):
+    """The jobs, while somebody else is quicker."""
+
+    async def revive(self, job: JobRecord) -> bool:
+        await super().revive(job)
+        return await super().revive(job)
 
 
 async def listed(api: Api, state: str | None = None) -> list[int]:
@@ -123,6 +134,19 @@ async def test_a_dead_job_is_tried_again(anna: Api, bench: Bench) -> None:
     assert done["error"] is None
     names = [name for name, _ in bench.heard(socket_id)]
     assert names == ["photo:error", "photo:complete"]
+
+
+async def test_who_comes_second_hears_what_the_first_has_done(bench: Bench, redis_url: str) -> None:
+    accepted = await submit(bench.photos)
+    await bench.fail()
+
+    async with closing(connect(redis_url)) as client:
+        routes = JobRoutes(Overtaken(client, retention_s=600), bench.photos).routes()
+        async with serving(routes) as url:
+            answer = await Api(url).post(f"/api/jobs/{accepted.photos[0].job_id}/retry")
+
+    assert answer.problem == (409, "job_not_dead")
+    assert answer.json["detail"] == "The job is not dead but waiting"
 
 
 async def test_a_dead_job_is_dropped_and_its_photo_stays(anna: Api, bench: Bench) -> None:
