@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final, cast
 
-from aiohttp import StreamReader, hdrs, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from services.gateway.errors import timed_out
@@ -35,9 +35,14 @@ _PASSED_ON: Final = frozenset(
 async def continue_when_read(request: web.Request) -> None:
     """Handle `Expect: 100-continue`: the client hears it once somebody reads the body.
 
-    Who is refused before that need not send it (RFC 9110, 10.1.1).
+    Who is refused before that need not send it, and who speaks HTTP/1.0 does not know what it is
+    (RFC 9110, 10.1.1).
     """
-    request[_AWAITED] = request.headers[hdrs.EXPECT].lower() == "100-continue"
+    if request.version < HttpVersion11:
+        return
+    if request.headers[hdrs.EXPECT].lower() != "100-continue":
+        raise web.HTTPExpectationFailed
+    request[_AWAITED] = True
 
 
 def timed(timeout_s: float, *, whole_s: float = WHOLE_BODY_S) -> Middleware:

@@ -183,5 +183,26 @@ async def test_who_is_answered_is_not_told_to_go_on_with_a_packed_body() -> None
     assert heard.count(b"HTTP/1.1") == 1
 
 
+async def test_who_speaks_the_first_http_is_not_told_to_go_on() -> None:
+    begun = asyncio.Event()
+
+    async def read(request: web.Request) -> web.Response:
+        begun.set()
+        return web.Response(body=await request.content.readany())
+
+    async with serving([web.put("/", read, expect_handler=continue_when_read)], timed(60)) as url:
+        reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(url).port)
+        writer.write(b"PUT / HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        await begun.wait()  # by now it is told, if it is
+        writer.write(b"body")
+        async with asyncio.timeout(60):
+            heard = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert heard.startswith(b"HTTP/1.0 200 ")
+    assert heard.endswith(b"\r\n\r\nbody")
+
+
 def test_the_sweep_does_not_reach_an_upload_under_way() -> None:
     assert ORPHAN_AGE.total_seconds() >= 2 * WHOLE_BODY_S
