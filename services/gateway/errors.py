@@ -206,9 +206,8 @@ def unanswered(status: int) -> web.Response:
         case _ if status >= 500:  # noqa: PLR2004
             problem = Problem(status, "internal_error", "Something went wrong on our side")
         case _:
-            problem = Problem(
-                status, "bad_request", "The request cannot be read: malformed HTTP, or too long"
-            )
+            why = "malformed HTTP, too long, or packed in a way that is not known here"
+            problem = Problem(status, "bad_request", f"The request cannot be read: {why}")
     answer = problem.response()
     hardened(answer)  # no signal is sent for it
     return answer

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from services.gateway.photos import PHOTO, record_of
-from services.gateway.requests import json_response
+from services.gateway.requests import json_response, only_queries
 from shared.jobs import Jobs
 from shared.photos import Photos
 
@@ -24,6 +24,7 @@ class PhotoJobsRoute:
 
     async def get(self, request: web.Request) -> web.Response:
         """Answer the jobs with their attempts, the first of them first."""
+        only_queries(request, frozenset())
         record = await record_of(request, self._photos)
         jobs = await self._jobs.get_many(record.job_ids)
         return json_response({"items": [job.details() for job in jobs]})

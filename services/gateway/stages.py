@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from redis.asyncio import Redis
 
-from services.gateway.requests import json_response, locale_of
+from services.gateway.requests import json_response, locale_of, only_queries
 from shared import keys
 from shared.redis import away_is_unavailable
 
@@ -25,6 +25,7 @@ class StageRoutes:
 
     async def list(self, request: web.Request) -> web.Response:
         """Answer the stages in their order; none before a tagger has started for the first time."""
+        only_queries(request, frozenset())
         locale = locale_of(request, default=self._locale)
         with away_is_unavailable():
             published = await self._redis.get(keys.stages())

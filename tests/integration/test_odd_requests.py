@@ -96,6 +96,8 @@ def request(method: str, target: str, *headers: str, body: bytes = b"") -> bytes
         "jobs?state=complete",
         "queues?all",
         "stats?hours=2",
+        "stages?locale=en",
+        "photos/1/jobs?limit=1",
         "photos/1/thumbnail?size=63",
         "photos/1/thumbnail?size=0000000064999",
         "photos/1/thumbnail?size=64&size=65",
@@ -191,8 +193,13 @@ async def test_what_is_no_request_is_a_bad_request(gateway: ServiceProcess, raw:
     assert (answer.status, answer.problem["code"]) == (400, "bad_request")
 
 
-async def test_only_to_continue_may_be_expected(gateway: ServiceProcess) -> None:
-    answer = await send(gateway, request("GET", "/api/photos", "Expect: the-best"))
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "/api/photos"), ("POST", "/api/photos/upload")]
+)
+async def test_only_to_continue_may_be_expected(
+    gateway: ServiceProcess, method: str, path: str
+) -> None:
+    answer = await send(gateway, request(method, path, "Expect: the-best"))
 
     assert (answer.status, answer.problem["code"]) == (417, "expectation_failed")
 

@@ -31,7 +31,9 @@ Every error is `application/problem+json` (RFC 9457) with a stable `code`. A rou
 there is 404 `not_found`, a method that a route does not take 405 `method_not_allowed` with
 `Allow`. Where there is GET, there is HEAD. Query parameters that a list does not know, or knows
 once and is given twice, are 400 `bad_request`. Pages of origins that are not allowed may change
-nothing: 403 `forbidden_origin`. JSON bodies are UTF-8, whatever their
+nothing: 403 `forbidden_origin`. What is no HTTP, is too long, or is packed in a way that is not
+known is 400 `bad_request` on every route, an `Expect` other than `100-continue` 417
+`expectation_failed`, a mistake of ours 500 `internal_error`. JSON bodies are UTF-8, whatever their
 `Content-Type` says; times are UTC with milliseconds; sizes are bytes.
 
 Progress comes from the notifier, as events over WebSocket, Socket.IO or server-sent events.

@@ -23,7 +23,20 @@ _BINARY: Final[Json] = {"schema": {"type": "string", "format": "binary"}}
 _ORIGINAL: Final[Json] = {each.content_type: _BINARY for each in FORMATS}
 _THUMBNAIL: Final[Json] = {"image/webp": _BINARY, "image/jpeg": _BINARY}
 
+_KEPT: Final = header(
+    "For a year, by the caller alone.", {"const": "private, max-age=31536000, immutable"}
+)
+_BY_ACCEPT: Final = header("`Accept`; and `Origin`, on every answer.", {"type": "string"})
+_RANGES: Final = header("`bytes`.", {"const": "bytes"})
 _DISPOSITION: Final = header("`inline`, and the name to save it under.", {"type": "string"})
+
+_WITH_FILE: Final[Json] = {
+    "ETag": ETAG,
+    "Cache-Control": _KEPT,
+    "Accept-Ranges": _RANGES,
+    "Content-Disposition": _DISPOSITION,
+}
+_WITH_THUMBNAIL: Final[Json] = {"ETag": ETAG, "Cache-Control": _KEPT, "Vary": _BY_ACCEPT}
 
 _FILE: Final = operation(
     "getFile",
@@ -37,15 +50,14 @@ _FILE: Final = operation(
         IF_NONE_MATCH,
     ],
     answers={
-        "200": answer("The file.", _ORIGINAL, ETag=ETAG, Content_Disposition=_DISPOSITION),
+        "200": answer("The file.", _ORIGINAL, **_WITH_FILE),
         "206": answer(
             "The range asked for.",
             _ORIGINAL,
-            ETag=ETAG,
-            Content_Disposition=_DISPOSITION,
+            **_WITH_FILE,
             Content_Range=header("Which bytes of how many.", {"type": "string"}),
         ),
-        "304": answer("The file is the one at hand.", ETag=ETAG),
+        "304": answer("The file is the one at hand.", **_WITH_FILE),
     },
     errors=["not_found", "range_not_satisfiable", "unavailable"],
 )
@@ -69,8 +81,8 @@ _SMALL: Final = operation(
         IF_NONE_MATCH,
     ],
     answers={
-        "200": answer("The thumbnail.", _THUMBNAIL, ETag=ETAG),
-        "304": answer("The thumbnail is the one at hand.", ETag=ETAG),
+        "200": answer("The thumbnail.", _THUMBNAIL, **_WITH_THUMBNAIL),
+        "304": answer("The thumbnail is the one at hand.", **_WITH_THUMBNAIL),
     },
     errors=["bad_request", "not_found", "bad_image", "unavailable"],
 )

@@ -123,7 +123,7 @@ _JOBS: Final = operation(
     "end.",
     parameters=[ID],
     answers={"200": answer("The jobs.", json_of("PhotoJobList"))},
-    errors=["not_found", "unavailable"],
+    errors=["bad_request", "not_found", "unavailable"],
 )
 
 PATHS: Final[Json] = {

@@ -19,7 +19,7 @@ PATHS: Final[Json] = {
                     json_of({"type": "array", "items": ref("Stage")}),
                 )
             },
-            errors=["unavailable"],
+            errors=["bad_request", "unavailable"],
         )
     }
 }
