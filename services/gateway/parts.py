@@ -80,7 +80,9 @@ class Parts:
 
     def __init__(self, content: Content, boundary: str, *, of: str) -> None:
         if not 1 <= len(boundary) <= BOUNDARY_CHARS:
-            raise _malformed("no boundary, or too long a one")
+            raise bad_request(
+                f"Content-Type must name the form's boundary, of 1 to {BOUNDARY_CHARS} characters"
+            )
         self._content = content
         self._of = of
         self._parser = PushMultipartParser(

@@ -26,6 +26,7 @@ from services.gateway.metrics import UPLOAD_BYTES, UPLOAD_SECONDS, UPLOADS, UPLO
 from services.gateway.parts import PART_BYTES, Part, Parts
 from services.gateway.receiving import Limits, LongHeaders, Received, as_data, receive
 from services.gateway.requests import (
+    WHERE_CHARS,
     accepted_view,
     idempotency_key,
     json_response,
@@ -208,7 +209,9 @@ class Uploads:
         while chunk := await part.read():
             value += chunk
             if len(value) > FIELD_BYTES:
-                raise bad_request(f"A field is longer than {FIELD_BYTES} bytes")
+                name = as_data(part.name or "")[:WHERE_CHARS]
+                why = f"The field {name!r} is longer than {FIELD_BYTES} bytes"
+                raise bad_request(f"{why}; a photo's part is named photo")
         if part.name in FIELDS:
             form.fields[part.name] = value.decode("utf-8", "replace").strip()
 

@@ -129,6 +129,26 @@ async def test_a_bad_field_is_named_and_nothing_is_kept(
     assert stored(blobs) == []
 
 
+async def test_a_photo_under_another_name_and_a_form_without_boundary_are_told_apart(
+    gateway: ServiceProcess, blobs: Path
+) -> None:
+    form = aiohttp.FormData()
+    form.add_field("datei", CAT.read_bytes(), filename="cat.jpg")
+    async with aiohttp.ClientSession() as session:
+        async with session.post(f"{gateway.url}/api/photos/upload", data=form) as response:
+            misnamed = orjson.loads(await response.read())
+        headers = {"Content-Type": "multipart/form-data"}
+        url = f"{gateway.url}/api/photos/upload"
+        async with session.post(url, data=CAT.read_bytes(), headers=headers) as response:
+            unbounded = orjson.loads(await response.read())
+
+    assert (misnamed["status"], unbounded["status"]) == (400, 400)
+    assert "'datei'" in misnamed["detail"]
+    assert "named photo" in misnamed["detail"]
+    assert "boundary" in unbounded["detail"]
+    assert stored(blobs) == []
+
+
 async def test_a_wrong_content_type_and_a_missing_part_are_bad_requests(
     gateway: ServiceProcess,
 ) -> None:
