@@ -45,7 +45,7 @@ def page_routes(settings: GatewaySettings) -> list[web.RouteDef]:
     return [
         *(web.get(path, page.index) for path in PATHS),
         web.get(CONFIG, page.config),
-        web.get(r"/assets/{name:[\w.-]+}", page.asset),
+        web.get("/assets/{name:[A-Za-z0-9_.-]{1,255}}", page.asset),
         web.get("/favicon.svg", page.icon),
     ]
 
@@ -93,12 +93,19 @@ class Page:
         One on this machine goes by the name that the gateway was reached by: `localhost`, or
         the machine's name in its network.
         """
-        url = urlsplit(self._notifier)
-        host = urlsplit(f"//{request.host}").hostname or ""
+        url, host = urlsplit(self._notifier), _host_of(request)
         if url.hostname not in _LOOPBACK or not _HOST.fullmatch(host):
             return self._notifier
         netloc = f"[{host}]" if ":" in host else host
         return urlunsplit(url._replace(netloc=f"{netloc}:{url.port}" if url.port else netloc))
+
+
+def _host_of(request: web.Request) -> str:
+    """Return the name that the gateway was reached by; `` if that is none."""
+    try:
+        return urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:  # `[::1`
+        return ""
 
 
 def _file(path: Path, headers: dict[str, str]) -> web.FileResponse:
