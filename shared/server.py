@@ -149,6 +149,8 @@ class _Handler(RequestHandler):
     ) -> web.StreamResponse:
         if isinstance(exc, ConnectionError):
             raise exc  # nobody is there to answer
+        if isinstance(exc, UnicodeEncodeError) and hdrs.EXPECT in request.headers:
+            status = 417  # aiohttp repeats what was expected, and cannot if it is no text
         if status >= 500 or request.writer.output_size > 0:  # noqa: PLR2004
             # Logs what happened; raises if an answer has begun.
             super().handle_error(request, status, exc, message)

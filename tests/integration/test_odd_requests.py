@@ -193,13 +193,14 @@ async def test_what_is_no_request_is_a_bad_request(gateway: ServiceProcess, raw:
     assert (answer.status, answer.problem["code"]) == (400, "bad_request")
 
 
+@pytest.mark.parametrize("expected", ["the-best", "\xff"])
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/api/photos"), ("POST", "/api/photos/upload")]
+    ("method", "path"), [("GET", "/api/photos"), ("GET", "/none"), ("POST", "/api/photos/upload")]
 )
 async def test_only_to_continue_may_be_expected(
-    gateway: ServiceProcess, method: str, path: str
+    gateway: ServiceProcess, method: str, path: str, expected: str
 ) -> None:
-    answer = await send(gateway, request(method, path, "Expect: the-best"))
+    answer = await send(gateway, request(method, path, f"Expect: {expected}"))
 
     assert (answer.status, answer.problem["code"]) == (417, "expectation_failed")
 
