@@ -47,10 +47,12 @@ def socket_id_in(request: web.Request, field: str | None, *, lanes: int) -> str 
 
     Empty is as if it were not there: a client that has no socket yet sends what it has.
     """
-    given = [each for each in (request.headers.get("X-Socket-Id"), field) if each]
-    if any(keys.lane_of(socket_id, lanes=lanes) is None for socket_id in given):
-        raise bad_request("X-Socket-Id must be the socket ID that the notifier gave")
-    return given[0] if given else None
+    named = {"X-Socket-Id": request.headers.get("X-Socket-Id"), "socketId": field}
+    given = {name: socket_id for name, socket_id in named.items() if socket_id}
+    for name, socket_id in given.items():
+        if keys.lane_of(socket_id, lanes=lanes) is None:
+            raise bad_request(f"{name} must be the socket ID that the notifier gave")
+    return next(iter(given.values()), None)
 
 
 def locale_of(request: web.Request, field: str | None = None, *, default: str) -> str:
@@ -69,7 +71,7 @@ def idempotency_key(request: web.Request) -> str | None:
         return None
     if not 1 <= len(key) <= IDEMPOTENCY_KEY_CHARS or not _PRINTABLE.issuperset(key):
         raise bad_request(
-            f"Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_CHARS} printable ASCII characters"
+            f"Idempotency-Key must be 1 to {IDEMPOTENCY_KEY_CHARS} ASCII characters that are seen"
         )
     return key
 
