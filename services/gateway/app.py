@@ -21,6 +21,7 @@ from services.gateway.jobs import JobRoutes
 from services.gateway.page import page_routes
 from services.gateway.photo_jobs import PhotoJobsRoute
 from services.gateway.photos import PhotoRoutes
+from services.gateway.queue_broker import QueueBroker
 from services.gateway.queues import QueueRoutes
 from services.gateway.receiving import Limits
 from services.gateway.settings import GatewaySettings
@@ -62,7 +63,9 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
     photos = Photos(redis, retention_s=settings.retention_s)
     jobs = Jobs(redis, retention_s=settings.retention_s)
     tags = Tags(redis)
-    broker = RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
+    broker = QueueBroker(
+        RedisStreamsBroker(url=settings.redis_url, namespace=keys.SHARD, middleware=[])
+    )
     thumbnailer = Thumbnailer(
         blobs,
         Decoder(processes=settings.thumbnailers, max_pixels=settings.max_pixels),
@@ -94,7 +97,7 @@ async def build(settings: GatewaySettings) -> tuple[web.Application, Health]:
         app.add_routes(routes)
     # Ended from the last to the first: who works before what it works with.
     app.cleanup_ctx.append(_closing(redis.aclose))
-    app.cleanup_ctx.append(_closing(lambda: asyncio.to_thread(broker.close)))
+    app.cleanup_ctx.append(_closing(broker.close))
     app.cleanup_ctx.append(_closing(thumbnailer.close))
     app.cleanup_ctx.append(_running(lambda: sweep_forever(redis, blobs, photos)))
     if settings.api_keys_file:

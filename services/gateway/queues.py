@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
-from dramatiq.errors import ConnectionClosed
 
 from services.gateway.errors import not_found
+from services.gateway.queue_broker import QueueBroker
 from services.gateway.requests import json_response, only_queries
 from shared import keys
-from shared.broker import QueueReport, RedisStreamsBroker
-from shared.errors import UnavailableError
-from shared.metrics import REDIS_ERRORS
+from shared.broker import QueueReport
 
 QUEUES: Final = (keys.TAGGING_QUEUE,)
 
@@ -23,15 +20,13 @@ ALIVE_MS: Final = 15_000
 """A worker that has not been heard of for so long does not count as alive; an idle one asks for
 work every few seconds."""
 
-T = TypeVar("T")
-
 logger = structlog.stdlib.get_logger()
 
 
 class QueueRoutes:
-    """Shows the queues to operators, and pauses them. The broker is a blocking client."""
+    """Shows the queues to operators, and pauses them."""
 
-    def __init__(self, broker: RedisStreamsBroker) -> None:
+    def __init__(self, broker: QueueBroker) -> None:
         self._broker = broker
 
     def routes(self) -> Sequence[web.RouteDef]:
@@ -53,17 +48,17 @@ class QueueRoutes:
         return await self._change(request, self._broker.resume, "queue_resumed")
 
     async def _change(
-        self, request: web.Request, change: Callable[[str], object], event: str
+        self, request: web.Request, change: Callable[[str], Awaitable[None]], event: str
     ) -> web.Response:
         name = request.match_info["name"]
         if name not in QUEUES:
             raise not_found("queue")
-        await blocking(lambda: change(name))
+        await change(name)
         logger.info(event, queue=name)
         return json_response(await self._view(name))
 
     async def _view(self, name: str) -> dict[str, Any]:
-        report = await blocking(lambda: self._broker.inspect(name))
+        report = await self._broker.inspect(name)
         return {
             "name": name,
             "waiting": dict(report.waiting),
@@ -79,12 +74,3 @@ class QueueRoutes:
 def alive(report: QueueReport) -> int:
     """Return how many workers a queue has."""
     return sum(each.idle_ms < ALIVE_MS for each in report.consumers)
-
-
-async def blocking(call: Callable[[], T]) -> T:
-    """Return what the broker says to `call`. Raises `UnavailableError`."""
-    try:
-        return await asyncio.to_thread(call)
-    except ConnectionClosed as error:
-        REDIS_ERRORS.labels(error=type(error).__name__).inc()
-        raise UnavailableError("redis") from error

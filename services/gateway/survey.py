@@ -15,10 +15,10 @@ import structlog
 from redis.asyncio import Redis
 
 from services.gateway import metrics
-from services.gateway.queues import QUEUES, alive, blocking
+from services.gateway.queue_broker import QueueBroker
+from services.gateway.queues import QUEUES, alive
 from shared import keys
 from shared.blobs import BlobStore
-from shared.broker import RedisStreamsBroker
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, durability, memory_of
 
@@ -51,7 +51,7 @@ logger = structlog.stdlib.get_logger()
 class Survey:
     """Sets the gauges that nobody sets as things happen. It costs Redis seven short questions."""
 
-    def __init__(self, redis: Redis, broker: RedisStreamsBroker, blobs: BlobStore) -> None:
+    def __init__(self, redis: Redis, broker: QueueBroker, blobs: BlobStore) -> None:
         self._redis = redis
         self._broker = broker
         self._blobs = blobs
@@ -95,7 +95,7 @@ class Survey:
         metrics.OLDEST_SECONDS.set(max(0.0, seconds + microseconds / 1e6 - since_s))
 
     async def _queue(self, name: str) -> None:
-        report = await blocking(lambda: self._broker.inspect(name))
+        report = await self._broker.inspect(name)
         for priority, number in report.waiting.items():
             metrics.QUEUE_WAITING.labels(queue=name, priority=priority).set(number)
         for priority, number in report.held.items():
