@@ -101,12 +101,20 @@ async def server_sent(
             if len(rest) > MAX_EVENT_BYTES:
                 raise LostError(status=200)
             for block in blocks:
-                fields = dict(line.partition(": ")[::2] for line in block.decode().split("\n"))
+                fields = _fields(block.decode())
                 if fields.get("event") == "close":
                     raise LostError(json.loads(fields["data"])["code"], status=200)
                 if "event" in fields:
                     yield Event(fields["id"], fields["event"], json.loads(fields["data"]))
     raise LostError(status=200)
+
+
+def _fields(block: str) -> dict[str, str]:
+    """Return the fields of an event; what stands on several lines is one."""
+    fields: dict[str, str] = {}
+    for name, _, value in (line.partition(": ") for line in block.split("\n")):
+        fields[name] = f"{fields[name]}\n{value}" if name in fields else value
+    return fields
 
 
 async def polling(

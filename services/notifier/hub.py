@@ -7,6 +7,7 @@ import hashlib
 import random
 import secrets
 from collections import Counter
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -53,6 +54,7 @@ class Hub:
         self._home_lane = home_lane
         # By digest: how long a look-up takes says nothing of the IDs there are.
         self._sessions: dict[bytes, Session] = {}
+        self._claiming: WeakValueDictionary[bytes, asyncio.Lock] = WeakValueDictionary()
         self._followed: dict[int, tuple[Tailer, CatchUp]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
         self.sockets: Counter[str] = Counter()
@@ -109,8 +111,7 @@ class Hub:
         tailer, catch_up = self._join(session)
         try:
             await tailer.ready()
-            session.claim = await self._lanes.claim(session.lane, socket_id)
-            session.settle_claims()
+            await self._claim(session)
             if await catch_up.run(session):
                 CONNECTS.labels(result="resumed").inc()
             else:
@@ -191,6 +192,16 @@ class Hub:
         if before is not None:
             before.close(Close.TAKEN_OVER)
         return tailer, catch_up
+
+    async def _claim(self, session: Session) -> None:
+        # In the order in which they have come here: of those of one socket the last to come has
+        # closed the others, and must not be closed in turn by a claim that is later than its own.
+        key = _digest(session.socket_id)
+        claiming = self._claiming.setdefault(key, asyncio.Lock())
+        async with claiming:
+            if not session.closed:
+                session.claim = await self._lanes.claim(session.lane, session.socket_id)
+                session.settle_claims()
 
     async def _snapshot(self, session: Session) -> None:
         reason = await self._lanes.gap(session.lane, session.position)

@@ -27,6 +27,8 @@ RETRY_MS: Final = (1000, 4000)
 
 COMMENT: Final = b":\n\n"
 
+EVENT_STREAM: Final = "text/event-stream"
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -60,8 +62,7 @@ class SseTransport:
 
     def close(self, code: Close) -> None:
         if not self.ended.done():
-            data = orjson.dumps({"code": int(code), "comeBack": code.comes_back})
-            self._outbox.stop(self._chunk(b"event: close\ndata: %b\n\n" % data))
+            self._outbox.stop(self._chunk(_close(code)))
             self.ended.set_result(None)
 
     def _chunk(self, text: bytes) -> bytes:
@@ -86,7 +87,12 @@ class SseRoute:
             self._hub.check(socket_id, last_event_id)
         except BadResumeError as error:
             raise web.HTTPBadRequest(text=str(error)) from None
-        slot = self._admission.enter(caller_of(request))
+        try:
+            slot = self._admission.enter(caller_of(request))
+        except (web.HTTPServiceUnavailable, web.HTTPTooManyRequests) as refusal:
+            if EVENT_STREAM not in request.headers.get(hdrs.ACCEPT, ""):
+                raise
+            return _later(refusal)
         try:
             return await self._serve(request, socket_id, last_event_id)
         finally:
@@ -97,7 +103,7 @@ class SseRoute:
     ) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={
-                hdrs.CONTENT_TYPE: "text/event-stream",
+                hdrs.CONTENT_TYPE: EVENT_STREAM,
                 hdrs.CACHE_CONTROL: "no-store",
                 "X-Accel-Buffering": "no",
             }
@@ -138,3 +144,21 @@ class SseRoute:
                 await response.write_eof()
         except (TimeoutError, ConnectionError):
             outbox.cut()
+
+
+def _close(code: Close) -> bytes:
+    data = orjson.dumps({"code": int(code), "comeBack": code.comes_back})
+    return b"event: close\ndata: %b\n\n" % data
+
+
+def _later(refusal: web.HTTPException) -> web.Response:
+    """Return `refusal` as a stream that ends at once: by an error an `EventSource` is lost."""
+    after_s = refusal.headers[hdrs.RETRY_AFTER]
+    return web.Response(
+        body=b"retry: %d\n\n%b" % (int(after_s) * 1000, _close(Close.TRY_AGAIN)),
+        headers={
+            hdrs.CONTENT_TYPE: EVENT_STREAM,
+            hdrs.CACHE_CONTROL: "no-store",
+            hdrs.RETRY_AFTER: after_s,
+        },
+    )

@@ -68,12 +68,16 @@ class WebSocketRoute:
                     pass  # clients have nothing to say
             finally:
                 self._pings.remove(socket)
+                # Not after it was waited for: a client that goes meanwhile has that cancelled.
+                beginning.add_done_callback(self._leave)
                 await end(beginning)
-                if not beginning.cancelled() and (session := beginning.result()) is not None:
-                    self._hub.leave(session)
         finally:
             slot.leave()
         return socket.socket
+
+    def _leave(self, beginning: asyncio.Task[Session | None]) -> None:
+        if not beginning.cancelled() and (session := beginning.result()) is not None:
+            self._hub.leave(session)
 
     async def _begin(self, request: web.Request, socket: TextSocket) -> Session | None:
         """Return the session that the request asks for; None, and the socket closes, if none."""

@@ -21,6 +21,11 @@ promote_due(prefix, now)
 -- Of late only: what is slow at the start of a run says nothing of what follows.
 local working = math.max(1, redis.call('ZCARD', KEYS[2]))
 local total_ms, durations = 0, redis.call('LRANGE', KEYS[3], 0, math.max(16, 2 * working) - 1)
+if #durations == 0 then  -- none has ended yet: those in work take at least as long as they have
+  for i, started in ipairs(redis.call('ZRANGE', KEYS[2], 0, 63, 'WITHSCORES')) do
+    if i % 2 == 0 then durations[#durations + 1] = math.max(0, now - started) end
+  end
+end
 for _, duration in ipairs(durations) do total_ms = total_ms + duration end
 -- By Little's law: as many photos in work, each for so long, make room at this rate.
 local ms_each = #durations > 0 and total_ms / #durations / working

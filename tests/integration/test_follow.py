@@ -82,6 +82,26 @@ async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
     assert [way for way in ways if way in barrier.asked] == ways[: len(barred) + 1]
 
 
+@pytest.mark.parametrize("barred", [(), ("/ws",), ("/ws", "/sse")])
+async def test_data_that_another_service_wrote_over_several_lines_is_told_whole(
+    redis_url: str, barred: tuple[str, ...]
+) -> None:
+    async with (
+        notifier(redis_url) as url, database(redis_url) as redis,
+        barrier_to(url) as (barrier, through),
+    ):  # fmt: skip
+        barrier.barred = barred
+        async with following(through) as followed:
+            await followed.heard(1)
+            socket_id = followed.cursor.socket_id
+            lane = keys.lane(int(socket_id.partition("-")[0]))
+            data = '{\n  "n":\n  1\n}'
+            await redis.xadd(lane, {"socket": socket_id, "event": "photo:progress", "data": data})
+            await followed.heard(2)
+
+    assert followed.data == [{"n": 1}]
+
+
 async def test_the_cursor_survives_a_change_of_way(redis_url: str) -> None:
     async with (
         notifier(redis_url) as url, database(redis_url) as redis,

@@ -143,6 +143,23 @@ async def test_the_wait_is_estimated_by_those_in_work_and_how_long_they_take(
     assert waits == [2, 4, 6, 8, 10, 12]
 
 
+async def test_before_any_attempt_has_ended_those_in_work_tell_how_long_it_takes_at_least(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    # Given two in work, the first ever, for half a minute
+    await submit(bench.photos, count=2)
+    begun = [await bench.begin() for _ in range(2)]
+    for taken in begun:
+        bench.client.zincrby(keys.working(), -30_000, taken.command.photo_id)
+    await submit(bench.photos, count=2, socket_id=socket_id)
+    await line.tell(waited_ms=0, every_s=0)
+
+    # I expect one to begin every quarter of a minute, as far as anybody knows
+    waits = [data["etaSeconds"] for _, data in bench.heard(socket_id)]
+    assert waits == pytest.approx([15, 30], abs=5)
+
+
 async def test_a_long_line_is_told_in_turns(
     bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -158,24 +158,6 @@ async def test_a_resume_request_that_makes_no_sense_is_closed_with_4400(
     assert socket.close_code == 4400
 
 
-@pytest.mark.parametrize("notifiers", [1, 2])
-async def test_whoever_resumes_last_has_the_socket(redis_url: str, notifiers: int) -> None:
-    async with (
-        notifier(redis_url, TAGLINE_HOME_LANE="1") as url,
-        notifier(redis_url, TAGLINE_HOME_LANE="2") as other,
-        database(redis_url) as redis,
-        aiohttp.ClientSession() as web,
-        connect(url, web) as first,
-    ):
-        elsewhere = url if notifiers == 1 else other
-        async with connect(
-            elsewhere, web, socketId=first.socket_id, lastEventId=first.position
-        ) as second:
-            assert await first.close_code() == 4001
-            await tell(redis, first.socket_id, "for the second")
-            assert await second.hear_data(1) == ["for the second"]
-
-
 async def test_a_wiped_server_sends_everybody_back_for_a_snapshot(redis_url: str) -> None:
     async with (
         notifier(redis_url) as url, database(redis_url) as redis, aiohttp.ClientSession() as web,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 
+from services.notifier.hub import Hub
 from services.notifier.limits import Timing
+from services.notifier.session import Session
 from shared import keys
 from tests.support.notifier import connect, database, notifier, tell
 from tests.support.waiting import wait_until
@@ -164,6 +167,39 @@ async def test_more_frames_than_a_client_has_reason_to_send_close_the_socket(
         for number in range(60):
             await socket.socket.send_str(str(number))
         assert await socket.close_code() == 4429
+
+
+async def test_a_session_that_is_not_begun_yet_as_its_client_goes_is_left_all_the_same(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin, leave = Hub.begin, Hub.leave
+    go_on = asyncio.Event()
+    begun: list[Session] = []
+    left: list[Session] = []
+
+    async def slowly(hub: Hub, *asked: Any) -> Session:
+        begun.append(await begin(hub, *asked))
+        while not go_on.is_set():
+            with suppress(asyncio.CancelledError):
+                await go_on.wait()
+        return begun[0]
+
+    def noted(hub: Hub, session: Session) -> None:
+        leave(hub, session)
+        left.append(session)
+
+    async def has_room() -> bool:
+        async with web.get(f"{url}/socket.io/?EIO=4&transport=polling") as response:
+            return response.status == 200
+
+    monkeypatch.setattr(Hub, "begin", slowly)
+    monkeypatch.setattr(Hub, "leave", noted)
+    async with notifier(redis_url, TAGLINE_MAX_SOCKETS="1") as url, aiohttp.ClientSession() as web:
+        async with connect(url, web):
+            pass
+        await wait_until(has_room, what="nobody waits for the session to begin any more")
+        go_on.set()
+        await wait_until(lambda: left == begun)
 
 
 async def test_only_the_lanes_of_its_sockets_are_read(redis_url: str) -> None:

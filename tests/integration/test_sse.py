@@ -110,6 +110,36 @@ async def test_an_event_source_that_never_learnt_its_socket_id_begins_anew(
         assert orjson.loads((await events.event())["data"])["resumed"] is False
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"TAGLINE_MAX_SOCKETS": "1"},
+        {"TAGLINE_API_KEYS": "me:mine", "TAGLINE_MAX_SOCKETS_PER_KEY": "1"},
+    ],
+    ids=["full", "key_full"],
+)
+async def test_an_event_source_is_told_in_a_stream_to_come_back_later(
+    redis_url: str, settings: dict[str, Any]
+) -> None:
+    """Any status but 200 has it give up for good (HTML, 9.2.3)."""
+    as_browsers_do = {"Accept": "text/event-stream"}
+    async with (
+        notifier(redis_url, **settings) as url,
+        stream(url, params={"key": "mine"}),
+        stream(url, params={"key": "mine"}, headers=as_browsers_do) as refused,
+    ):
+        after_s = int(refused.response.headers["Retry-After"])
+        lines = [await refused.block(), await refused.block()]
+        rest = await refused.response.content.read()
+
+    assert after_s > 0
+    assert lines == [
+        [f"retry: {after_s * 1000}"],
+        ["event: close", 'data: {"code":1013,"comeBack":true}'],
+    ]
+    assert rest == b""
+
+
 @pytest.mark.parametrize("query", [{"socketId": "nonsense", "lastEventId": "1-0"}])
 async def test_a_resume_request_that_makes_no_sense_is_a_400(
     redis_url: str, query: dict[str, str]

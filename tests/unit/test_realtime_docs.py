@@ -1,4 +1,4 @@
-"""`docs/realtime.md` tells every close code, and whether to come back, as the code does."""
+"""`docs/realtime.md` tells events and close codes as the code does."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cli.follow import ANEW, PAUSE_S, STAY_AWAY
 from services.notifier.closing import Close
+from shared import events
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "realtime.md"
@@ -18,6 +19,19 @@ def test_the_table_of_close_codes_is_that_of_the_code() -> None:
     assert {int(code) for code, _ in rows} == set(Close)
     assert {int(code) for code, back in rows if back == "yes"} == {
         code for code in Close if code.comes_back
+    }
+
+
+def test_the_table_of_events_is_that_of_the_code() -> None:
+    rows = re.findall(r"^\| `(photo:\w+)` \| (.*) \|$", DOCS.read_text(), re.MULTILINE)
+    told = {
+        event: set(re.findall(r"`(\w+)`", re.sub(r"\(.*?\)", "", data))) for event, data in rows
+    }
+
+    of_all = {"batchId", "traceparent"}
+    assert told == {
+        each.name: {str(field.alias) for field in each.model_fields.values()} - of_all
+        for each in events.Event.__subclasses__()
     }
 
 
