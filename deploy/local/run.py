@@ -5,6 +5,12 @@ All it keeps is below `var/` of the working directory, which is the clone's root
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl-C while the rest is imported is an end, and no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import os

@@ -55,6 +55,21 @@ async def test_a_server_that_is_not_there_is_one_line_and_exit_code_2(service: s
     assert address in error
 
 
+@pytest.mark.parametrize(
+    ("service", "command"), [("GATEWAY", ("trace", "1")), ("NOTIFIER", ("upload", "cat.jpg"))]
+)
+async def test_servers_of_this_machine_are_looked_for_where_their_settings_say(
+    monkeypatch: pytest.MonkeyPatch, service: str, command: tuple[str, ...]
+) -> None:
+    port = free_port()
+    monkeypatch.setenv(f"TAGLINE_{service}_PORT", str(port))
+
+    code, _, error = await run_cli(*command)
+
+    assert code == 2
+    assert f"cannot reach http://127.0.0.1:{port}:" in error
+
+
 async def test_an_upload_goes_on_though_its_socket_begins_anew(
     redis_url: str, keyed_gateway: Keyed, bench: Bench
 ) -> None:
