@@ -27,6 +27,7 @@ READY_TIMEOUT_S = 60.0
 READY_INTERVAL_S = 0.1
 GRACE_S = 15.0  # for a service to drain after SIGTERM
 LAST_WORDS_S = 1.0  # for the output of a service that has ended
+TERMINAL_INTERVAL_S = 1.0
 BODY_SHOWN_CHARS = 500
 
 
@@ -71,7 +72,7 @@ class Supervisor:
             # nohup has SIGHUP ignored, and means it.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._end)
-        start = self._spawn(self._start())
+        begun = {self._spawn(self._watch_terminal()), self._spawn(self._start())}
         try:
             await self._over
         except FailureError as failure:
@@ -80,8 +81,9 @@ class Supervisor:
         else:
             return 0
         finally:
-            start.cancel()
-            await asyncio.wait({start})  # it starts nothing more from here on
+            for each in begun:
+                each.cancel()
+            await asyncio.wait(begun)  # they start nothing more from here on
             await self._stop()
             self._printer.say("Tagline has stopped; nothing is left running.")
 
@@ -125,6 +127,25 @@ class Supervisor:
             self._spawn(self._watch_service(service.name, process))
         await self._wait_ready()
         self._printer.say(self._ready_line)
+
+    async def _watch_terminal(self) -> None:
+        """End once the terminal is gone, if our parent leads its session.
+
+        Then it alone is sent SIGHUP; and make waits for us before it ends.
+        """
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        if ignored or os.getsid(0) != os.getppid():
+            return
+        try:
+            terminal = os.open("/dev/tty", os.O_RDONLY)
+        except OSError:
+            return  # the session has none
+        try:
+            while os.isatty(terminal):  # noqa: ASYNC110  # it tells its leader alone
+                await asyncio.sleep(TERMINAL_INTERVAL_S)
+        finally:
+            os.close(terminal)
+        self._end()
 
     async def _watch_server(self, server: EmbeddedServer) -> None:
         code = await asyncio.to_thread(server.wait)

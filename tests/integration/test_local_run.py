@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -125,6 +127,35 @@ def test_a_signal_stops_everything_in_order(local_run: LocalRun, number: signal.
     assert local_run.output.endswith("\nTagline has stopped; nothing is left running.\n")
     assert "Tagline stops:" not in local_run.output
     assert not [pid for pid in started if is_running(pid)]
+
+
+def test_the_end_of_a_terminal_whose_leader_waits_is_the_end(tmp_path: Path) -> None:
+    # Given a program that leads the session and, as make does, waits for what it has begun
+    local = LocalRun(tmp_path)
+    waiting = "import signal, subprocess, sys; signal.signal(signal.SIGHUP, lambda *_: None); "
+    waiting += "sys.exit(subprocess.call(sys.argv[1:]))"
+    leader, terminal = pty.fork()
+    if leader == 0:
+        os.chdir(tmp_path)
+        run = [sys.executable, "-m", "deploy.local.run"]
+        program = [sys.executable, "-c", waiting, *run]
+        os.execve(program[0], program, local.environment)  # noqa: S606
+    said = b""
+    while b"Tagline is ready" not in said:
+        said += os.read(terminal, 65536)
+    started = descendants(leader)
+    try:
+        assert len(started) >= 5
+
+        os.close(terminal)
+
+        wait_until(lambda: not is_running(leader), "the end of its leader", timeout_s=30)
+        assert not any(map(is_running, started))
+    finally:
+        for pid in (*started, leader):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
 
 
 def test_nothing_survives_the_supervisors_sigkill(local_run: LocalRun) -> None:
