@@ -28,7 +28,6 @@ def main() -> int:
     # words, as many as they like.
     for warning in (BadContentDispositionHeader, BadContentDispositionParam):
         warnings.simplefilter("ignore", warning)
-    settings.warn_if_open()
     return serve(
         "gateway",
         lambda: build(settings),
@@ -36,6 +35,7 @@ def main() -> int:
         port=settings.port,
         grace_s=settings.grace_s,
         otlp_endpoint=settings.otlp_endpoint,
+        started=settings.warn_if_open,
         unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
         unread_s=settings.body_timeout_s,

@@ -21,7 +21,6 @@ from shared.settings import load
 def main() -> int:
     settings = load(NotifierSettings)
     logging.configure("notifier", settings.log, settings.log_level)
-    settings.warn_if_open()
     return serve(
         "notifier",
         lambda: build(settings),
@@ -29,6 +28,7 @@ def main() -> int:
         port=settings.port,
         grace_s=settings.grace_s,
         otlp_endpoint=settings.otlp_endpoint,
+        started=settings.warn_if_open,
         idle_s=Timing().connect_within_s,
         cancel_handlers=True,
     )
