@@ -86,6 +86,7 @@ class Supervisor:
             await asyncio.wait(begun)  # they start nothing more from here on
             await self._stop()
             self._printer.say("Tagline has stopped; nothing is left running.")
+            self._printer.close(within_s=LAST_WORDS_S)
 
     def _end(self, failure: FailureError | None = None) -> None:
         if self._over.done():

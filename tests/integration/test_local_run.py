@@ -11,6 +11,7 @@ import subprocess
 import sys
 import urllib.request
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -61,14 +62,17 @@ class LocalRun:
 
     def start(self) -> Self:
         with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local.run"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+            return self.start_into(output.fileno())
+
+    def start_into(self, output: int) -> Self:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "deploy.local.run"],
+            cwd=self.folder,
+            env=self.environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         return self
 
     def wait_ready(self) -> Self:
@@ -117,6 +121,36 @@ def test_one_line_says_where_page_notifier_and_redis_are(
     for port in local_run.ports.values():
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
             assert answer.status == 200
+
+
+def test_a_reader_that_has_stopped_holds_up_neither_start_nor_end(tmp_path: Path) -> None:
+    local = LocalRun(tmp_path)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with suppress(BlockingIOError):
+        while os.write(writing, b"#"):
+            pass
+    os.set_blocking(writing, True)
+    local.start_into(writing)
+    try:
+        for port in local.ports.values():
+            url = f"http://127.0.0.1:{port}/readyz"
+            wait_until(partial(answers, url), url, timeout_s=60)
+
+        assert local.end(signal.SIGTERM) == 0
+    finally:
+        local.process.kill()
+        local.process.wait()
+        os.close(reading)
+        os.close(writing)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
