@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 60.0
 READY_INTERVAL_S = 0.1
-GRACE_S = 15.0  # for a service to drain after SIGTERM
 LAST_WORDS_S = 1.0  # for the output of a service that has ended
 TERMINAL_INTERVAL_S = 1.0
 BODY_SHOWN_CHARS = 500
@@ -53,11 +52,14 @@ class Supervisor:
         *,
         server: EmbeddedServer | None,
         environment: Mapping[str, str],
+        grace_s: float,
         ready_line: str,
     ) -> None:
+        """`grace_s`: how long the services may take to end after SIGTERM."""
         self._services = services
         self._server = server
         self._environment = environment
+        self._grace_s = grace_s
         self._ready_line = ready_line
         self._printer = Printer([service.name for service in services])
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -192,10 +194,11 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 process.terminate()
         if waits:
-            await asyncio.wait(waits, timeout=GRACE_S)
+            await asyncio.wait(waits, timeout=self._grace_s)
         for name, process in self._processes.items():
             if process.returncode is None:
-                self._printer.say(f"{name} has not stopped within {GRACE_S:g} s and is killed")
+                within = f"within {self._grace_s:g} s"
+                self._printer.say(f"{name} has not stopped {within} and is killed")
             # The whole group: also what a service has started and left behind.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import os
-import pty
-import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
 
 from deploy.local import lock
-from tests.support.processes import (
-    PORT_VARIABLES,
-    clean_environment,
-    descendants,
-    free_port,
-    is_running,
-    wait_until,
-)
+from tests.support.local_run import LocalRun
+from tests.support.processes import descendants, is_running, wait_until
 from tests.support.redis_server import temporary_server
 
 if TYPE_CHECKING:
@@ -47,54 +37,6 @@ def test_a_folder_that_cannot_be_had_is_one_clear_line(tmp_path: Path) -> None:
 
     assert local.start().process.wait(20) == 1
     assert local.output == "Cannot keep anything in var/: File exists.\n"
-
-
-class LocalRun:
-    """`python -m deploy.local.run` on free ports, with its state below `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ports = {name: free_port() for name in PORT_VARIABLES}
-        self.environment = clean_environment() | {
-            PORT_VARIABLES[name]: str(port) for name, port in self.ports.items()
-        }
-        self._output = folder / "output"
-
-    def start(self) -> Self:
-        with self._output.open("wb") as output:
-            return self.start_into(output.fileno())
-
-    def start_into(self, output: int) -> Self:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "deploy.local.run"],
-            cwd=self.folder,
-            env=self.environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        return self
-
-    def wait_ready(self) -> Self:
-        wait_until(
-            lambda: "is ready" in self.output or self.process.poll() is not None,
-            "the ready line",
-            timeout_s=60,
-        )
-        assert self.process.poll() is None, self.output
-        return self
-
-    @property
-    def output(self) -> str:
-        return self._output.read_text()
-
-    @property
-    def ready_lines(self) -> list[str]:
-        return re.findall(r"^Tagline is ready.*$", self.output, re.MULTILINE)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(90)
 
 
 @pytest.fixture
@@ -123,36 +65,6 @@ def test_one_line_says_where_page_notifier_and_redis_are(
             assert answer.status == 200
 
 
-def test_a_reader_that_has_stopped_holds_up_neither_start_nor_end(tmp_path: Path) -> None:
-    local = LocalRun(tmp_path)
-    reading, writing = os.pipe()
-    os.set_blocking(writing, False)
-    with suppress(BlockingIOError):
-        while os.write(writing, b"#"):
-            pass
-    os.set_blocking(writing, True)
-    local.start_into(writing)
-    try:
-        for port in local.ports.values():
-            url = f"http://127.0.0.1:{port}/readyz"
-            wait_until(partial(answers, url), url, timeout_s=60)
-
-        assert local.end(signal.SIGTERM) == 0
-    finally:
-        local.process.kill()
-        local.process.wait()
-        os.close(reading)
-        os.close(writing)
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_stops_everything_in_order(local_run: LocalRun, number: signal.Signals) -> None:
     started = descendants(local_run.process.pid)
@@ -161,35 +73,6 @@ def test_a_signal_stops_everything_in_order(local_run: LocalRun, number: signal.
     assert local_run.output.endswith("\nTagline has stopped; nothing is left running.\n")
     assert "Tagline stops:" not in local_run.output
     assert not [pid for pid in started if is_running(pid)]
-
-
-def test_the_end_of_a_terminal_whose_leader_waits_is_the_end(tmp_path: Path) -> None:
-    # Given a program that leads the session and, as make does, waits for what it has begun
-    local = LocalRun(tmp_path)
-    waiting = "import signal, subprocess, sys; signal.signal(signal.SIGHUP, lambda *_: None); "
-    waiting += "sys.exit(subprocess.call(sys.argv[1:]))"
-    leader, terminal = pty.fork()
-    if leader == 0:
-        os.chdir(tmp_path)
-        run = [sys.executable, "-m", "deploy.local.run"]
-        program = [sys.executable, "-c", waiting, *run]
-        os.execve(program[0], program, local.environment)  # noqa: S606
-    said = b""
-    while b"Tagline is ready" not in said:
-        said += os.read(terminal, 65536)
-    started = descendants(leader)
-    try:
-        assert len(started) >= 5
-
-        os.close(terminal)
-
-        wait_until(lambda: not is_running(leader), "the end of its leader", timeout_s=30)
-        assert not any(map(is_running, started))
-    finally:
-        for pid in (*started, leader):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
 
 
 def test_nothing_survives_the_supervisors_sigkill(local_run: LocalRun) -> None:
@@ -276,8 +159,12 @@ def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(tmp_path: Path) 
             {"TAGLINE_GATEWAY_PORT": "9191", "TAGLINE_TAGGER_PORT": "9191"},
             "TAGLINE_GATEWAY_PORT and TAGLINE_TAGGER_PORT are both 9191.\n",
         ),
+        (
+            {"TAGLINE_BIND": os.fsdecode(b"\xff")},
+            "TAGLINE_BIND is '\\udcff': encoding of hostname failed.\n",
+        ),
     ],
-    ids=["no number", "twice the same"],
+    ids=["no number", "twice the same", "no address"],
 )
 def test_a_bad_setting_is_one_clear_line(
     tmp_path: Path, setting: dict[str, str], line: str
