@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
+from shared.early import end_when_told
 
-if __name__ == "__main__":
-    # Ctrl-C while the rest is imported is an end, and no traceback.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+if __name__ == "__main__":  # the rest takes a second
+    end_when_told()
 
 import sys
 import warnings
