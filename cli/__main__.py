@@ -13,6 +13,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -166,14 +167,24 @@ def main() -> int:
         # From here on it leaves the terminal in order.
         signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = _arguments()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what it cannot say is no reason to end
+            stream.reconfigure(errors="replace")
     run: Callable[[argparse.Namespace], Coroutine[Any, Any, int]] = arguments.run
     try:
-        return asyncio.run(run(arguments))
+        code = asyncio.run(run(arguments))
+        print(end="", flush=True)
     except TaglineError as error:
         print(f"tagline: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Its reader has seen enough (`| head`). Python would find out anew as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     except KeyboardInterrupt:
         return 130
+    else:
+        return code
 
 
 if __name__ == "__main__":
