@@ -117,7 +117,8 @@ def service_environment(
     if sys.stdout.isatty():
         # What a service writes to is a pipe, but it ends on a terminal.
         defaults["TAGLINE_LOG"] = "console"
-    return {**defaults, **environment, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
+    given = {name: value for name, value in environment.items() if value or name not in defaults}
+    return {**defaults, **given, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
 
 
 def run(settings: Settings) -> int:

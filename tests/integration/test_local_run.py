@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from deploy.local import lock
+from deploy.local.run import read_settings, service_environment
 from tests.support.local_run import LocalRun
 from tests.support.processes import descendants, is_running, wait_until
 from tests.support.redis_server import temporary_server
@@ -134,6 +135,16 @@ def test_a_redis_of_ones_own_is_used_and_its_password_not_shown(
         finally:
             local.process.kill()
             local.process.wait()
+
+
+def test_the_page_is_told_where_the_notifier_is_unless_it_has_been() -> None:
+    def told(url: str) -> str:
+        environment = {"TAGLINE_NOTIFIER_PORT": "9", "TAGLINE_PUBLIC_NOTIFIER_URL": url}
+        given = service_environment(environment, read_settings(environment), "redis://photos")
+        return given["TAGLINE_PUBLIC_NOTIFIER_URL"]
+
+    assert told("") == "http://127.0.0.1:9"
+    assert told("https://events.example") == "https://events.example"
 
 
 def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(tmp_path: Path) -> None:
