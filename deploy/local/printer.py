@@ -53,19 +53,24 @@ class Printer:
         self._put(line.encode(errors="replace"))
 
     def close(self, *, within_s: float) -> None:
-        """Return when all is written, or has found no reader within `within_s`."""
+        """Return when all is written, or what comes next has found no reader within `within_s`."""
         with suppress(queue.Full):
+            if self._missed:
+                self._lines.put(self._of_missed(), timeout=within_s)
             self._lines.put(None, timeout=within_s)
             self._writing.join(within_s)
 
     def _put(self, line: bytes) -> None:
         try:
             if self._missed:
-                self._lines.put_nowait(b"%d lines found no reader" % self._missed)
+                self._lines.put_nowait(self._of_missed())
                 self._missed = 0
             self._lines.put_nowait(line)
         except queue.Full:
             self._missed += 1
+
+    def _of_missed(self) -> bytes:
+        return b"%d lines found no reader" % self._missed
 
     def _write_all(self) -> None:
         while (line := self._lines.get()) is not None:
