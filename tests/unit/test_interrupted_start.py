@@ -16,7 +16,7 @@ from tests.support.processes import ROOT, clean_environment
 SERVICES = ["services.gateway", "services.notifier", "services.tagger"]
 
 
-@pytest.mark.parametrize("program", [*SERVICES, "deploy.local.run", "cli"])
+@pytest.mark.parametrize("program", [*SERVICES, "deploy.local.tied", "deploy.local.run", "cli"])
 def test_ctrl_c_ends_it_without_a_word(tmp_path: Path, program: str) -> None:
     assert ending(tmp_path, program, "SIGINT") == (-signal.SIGINT, "")
 
@@ -39,7 +39,7 @@ def test_so_it_does_as_the_first_process_of_a_container(
 
 def ending(folder: Path, program: str, number: str, *through: str) -> tuple[int, str]:
     """Exit code and output of a program that imports what sends it that signal."""
-    for library in ("aiohttp", "rich", "structlog", "uvloop"):
+    for library in ("aiohttp", "ctypes", "rich", "structlog", "uvloop"):
         (folder / f"{library}.py").write_text(
             f"import signal; signal.raise_signal(signal.{number})"
         )
