@@ -119,11 +119,13 @@ clean: ## remove .venv, the built page, caches, and var/ with all photos and dat
 	rm -rf $(VENV) web/node_modules web/dist var .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -not -path '*/node_modules/*' -prune -exec rm -rf {} +
 
-# The programs in .venv name the folder that they were installed in: where that has been moved, it is
-# made anew. What made it before it was noted here said nothing.
+# The programs in .venv name the folder that they were installed in, and are for one version of Python:
+# where that has been moved, or this has been replaced, it is made anew. What made it before it was
+# noted here said nothing.
 MADE := $(shell cat $(VENV)/.made 2>/dev/null)
 ifneq ($(MADE),)
-ifneq ($(MADE),$(realpath $(VENV)))
+WORKS := $(shell $(PY) -c 'import pip; print("and works")' 2>/dev/null)
+ifneq ($(MADE) $(WORKS),$(realpath $(VENV)) and works)
 .PHONY: $(VENV)/.made
 endif
 endif

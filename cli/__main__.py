@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Ctrl-C while the rest is imported is an end, and no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import argparse
 import asyncio
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +45,8 @@ def _add_upload(commands: Commands) -> None:
         epilog="example: python -m cli upload --locale en cat.jpg dog.jpg",
     )
     upload.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    upload.add_argument("--url", default="http://127.0.0.1:8888", help="the gateway")
-    upload.add_argument("--notifier", default="http://127.0.0.1:8889")
+    upload.add_argument("--url", **_here("GATEWAY", 8888))
+    upload.add_argument("--notifier", **_here("NOTIFIER", 8889))
     upload.add_argument(
         "--key", default=os.environ.get("TAGLINE_KEY"), help="API key; else TAGLINE_KEY"
     )
@@ -77,12 +84,21 @@ def _add_trace(commands: Commands) -> None:
         epilog="example: python -m cli trace 123",
     )
     trace.add_argument("photo", type=int, metavar="PHOTO", help="its id, as `upload` prints it")
-    trace.add_argument("--url", default="http://127.0.0.1:8888", help="the gateway")
+    trace.add_argument("--url", **_here("GATEWAY", 8888))
     trace.add_argument(
         "--key", default=os.environ.get("TAGLINE_KEY"), help="API key; else TAGLINE_KEY"
     )
     trace.add_argument("--json", action="store_true", help="the same as one JSON object")
     trace.set_defaults(run=_trace)
+
+
+def _here(service: str, port: int) -> dict[str, Any]:
+    """Return what is said of an address: by default it is where `make run` has the service."""
+    variable = f"TAGLINE_{service}_PORT"
+    return {
+        "default": f"http://127.0.0.1:{os.environ.get(variable) or port}",
+        "help": f"the {service.lower()}; else on this machine, at {variable} or {port}",
+    }
 
 
 async def _upload(arguments: argparse.Namespace) -> int:
@@ -147,15 +163,28 @@ def _text(prompt: str) -> str:
 
 
 def main() -> int:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        # From here on it leaves the terminal in order.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments = _arguments()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what it cannot say is no reason to end
+            stream.reconfigure(errors="replace")
     run: Callable[[argparse.Namespace], Coroutine[Any, Any, int]] = arguments.run
     try:
-        return asyncio.run(run(arguments))
+        code = asyncio.run(run(arguments))
+        print(end="", flush=True)
     except TaglineError as error:
         print(f"tagline: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:
+        # Its reader has seen enough (`| head`). Python would find out anew as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     except KeyboardInterrupt:
         return 130
+    else:
+        return code
 
 
 if __name__ == "__main__":

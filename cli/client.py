@@ -47,13 +47,14 @@ class Tagline:
         Raises `TaglineError`, and `OSError` if the file cannot be read.
         """
         content = await asyncio.to_thread(path.read_bytes)
+        name = path.name.encode(errors="replace").decode()  # a file's may be any bytes
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         if socket_id:
             headers["X-Socket-Id"] = socket_id
         last: TaglineError | None = None
         for tries in range(UPLOAD_TRIES):
             form = aiohttp.FormData()
-            form.add_field("photo", content, filename=path.name)
+            form.add_field("photo", content, filename=name)
             form.add_field("priority", priority)
             if locale:
                 form.add_field("locale", locale)

@@ -46,6 +46,7 @@ def serve(
     port: int,
     grace_s: float,
     otlp_endpoint: str | None = None,
+    started: Callable[[], None] = lambda: None,
     idle_s: float = IDLE_S,
     unread_s: float = UNREAD_S,
     cancel_handlers: bool = False,
@@ -53,10 +54,10 @@ def serve(
 ) -> int:
     """Run `service` until SIGTERM or SIGINT; returns the exit code.
 
-    `otlp_endpoint`: where its spans are sent, if anywhere. `idle_s`: how long a connection may
-    take to send the head of a request. `unread_s`: after how long a client that takes too little
-    of an answer is let go. `cancel_handlers`: whether a request whose connection is lost is given
-    up at once. `unanswered`: how what is no request is answered.
+    `otlp_endpoint`: where its spans are sent, if anywhere. `started`: called once it listens.
+    `idle_s`: how long a connection may take to send the head of a request. `unread_s`: after how
+    long a client that takes too little of an answer is let go. `cancel_handlers`: whether a request
+    whose connection is lost is given up at once. `unanswered`: how what is no request is answered.
     """
     options = {
         "access_log": None,
@@ -71,7 +72,7 @@ def serve(
     try:
         tracing.start(service, otlp_endpoint)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(service, build, address, unanswered, options))
+            runner.run(_serve(service, build, address, unanswered, options, started=started))
     except (ValueError, OSError) as error:
         code, why = why_not(error, bind, f"{bind}:{port}")
         print(f"{service}: {why}", file=sys.stderr)  # noqa: T201
@@ -101,6 +102,8 @@ async def _serve(
     address: tuple[str, int],
     unanswered: Unanswered,
     options: dict[str, Any],
+    *,
+    started: Callable[[], None],
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -113,6 +116,7 @@ async def _serve(
         site = web.TCPSite(runner, *address, backlog=1024)
         await site.start()
         logger.info("service_started", bind=address[0], port=address[1])
+        started()
         await stop.wait()
         # Readiness first, so that nobody new is sent here; then no new connections; then
         # what is under way may end.

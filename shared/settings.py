@@ -11,6 +11,7 @@ import structlog
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from shared.addresses import is_web_address
 from shared.broker import check_url
 from shared.callers import ApiKeys, NamedSecret, checked, read_key
 from shared.key_file import read_keys
@@ -55,6 +56,15 @@ class Settings(BaseSettings):
     # Ten years: what is longer, the server's clock does not reach.
     retention_s: int = Field(600, ge=1, le=315_360_000, validation_alias="TAGLINE_RETENTION_S")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _text(cls, values: dict[str, object]) -> dict[str, object]:
+        for name, value in values.items():
+            # What is not in UTF-8 can be read, and then neither written nor sent.
+            if isinstance(value, str) and value != value.encode(errors="replace").decode():
+                raise ValueError(f"{name}: must be UTF-8")
+        return values
+
     @field_validator("*")
     @classmethod
     def _countable(cls, value: object) -> object:
@@ -66,6 +76,13 @@ class Settings(BaseSettings):
     @classmethod
     def _known_scheme(cls, url: str) -> str:
         check_url(url)
+        return url
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _collector(cls, url: str | None) -> str | None:
+        if url is not None and not is_web_address(url):
+            raise ValueError("must be an address such as http://collector:4318")
         return url
 
 

@@ -10,6 +10,9 @@ from typing import Final
 PORTS: Final = {"gateway": 8888, "notifier": 8889, "tagger": 9191}
 """Where the services listen unless they are told otherwise."""
 
+HERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Where one that listens everywhere is reached from its own container."""
+
 TIMEOUT_S: Final = 4.0
 OK: Final = 200
 
@@ -17,7 +20,8 @@ OK: Final = 200
 def main() -> int:
     service = os.environ["SERVICE"]
     port = int(os.environ.get(f"TAGLINE_{service.upper()}_PORT") or PORTS[service])
-    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    bind = os.environ.get("TAGLINE_BIND") or "127.0.0.1"
+    connection = HTTPConnection(HERE.get(bind, bind), port, timeout=TIMEOUT_S)
     try:
         connection.request("GET", "/healthz")
         return 0 if connection.getresponse().status == OK else 1

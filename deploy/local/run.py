@@ -5,6 +5,12 @@ All it keeps is below `var/` of the working directory, which is the clone's root
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl-C while the rest is imported is an end, and no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import os
@@ -32,6 +38,7 @@ PORTS = {
 # Where a service that listens everywhere is reached from this machine.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 MAXIMUM_PORT = 65535
+LAST_WORDS_S = 12.0  # how long after its grace a service is gone at the latest, and a little
 
 
 class SettingError(Exception):
@@ -39,7 +46,7 @@ class SettingError(Exception):
 
 
 class PortError(Exception):
-    """A port or the address cannot be listened on. The text is for the user."""
+    """A port cannot be listened on. The text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,7 @@ class Settings:
     bind: str
     ports: dict[str, int]  # by service
     redis_url: str | None  # None: start a server
+    grace_s: float  # what the services are told
 
     def url(self, service: str) -> str:
         """Where `service` is reached from this machine."""
@@ -71,11 +79,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         bind=environment.get("TAGLINE_BIND") or "127.0.0.1",
         ports=ports,
         redis_url=environment.get("REDIS_URL") or None,
+        grace_s=_number(environment.get("TAGLINE_GRACE_S"), 10),
     )
 
 
+def _number(text: str | None, default: float) -> float:
+    try:
+        return float(text or default)
+    except ValueError:
+        return default  # the services say what is wrong with it
+
+
 def check_ports(settings: Settings) -> None:
-    """Raises PortError, naming the variables to change, if a port or address cannot be had."""
+    """Raises PortError or SettingError, naming what to change, if a port cannot be had."""
     refused = []
     for service, port in settings.ports.items():
         family = socket.AF_INET6 if ":" in settings.bind else socket.AF_INET
@@ -84,9 +100,10 @@ def check_ports(settings: Settings) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((settings.bind, port))
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise PortError(f"TAGLINE_BIND is {settings.bind!r}: {error}.") from None
+            except (OSError, TypeError) as error:  # TypeError: of a name that no host can have
+                known = (errno.EADDRINUSE, errno.EACCES)
+                if not isinstance(error, OSError) or error.errno not in known:
+                    raise SettingError(f"TAGLINE_BIND is {settings.bind!r}: {error}.") from None
                 refused.append(f"port {port}: {error.strerror} ({PORTS[service][0]} changes it)")
     if refused:
         raise PortError(f"Cannot listen on {settings.bind}, {', '.join(refused)}.")
@@ -100,13 +117,17 @@ def service_environment(
     if sys.stdout.isatty():
         # What a service writes to is a pipe, but it ends on a terminal.
         defaults["TAGLINE_LOG"] = "console"
-    return {**defaults, **environment, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
+    given = {name: value for name, value in environment.items() if value or name not in defaults}
+    return {**defaults, **given, "REDIS_URL": redis_url, "PYTHONUNBUFFERED": "1"}
 
 
 def run(settings: Settings) -> int:
-    """Run until a signal comes. Raises PortError or ServerError before anything is started."""
+    """Run until a signal comes.
+
+    Raises PortError, SettingError or ServerError before anything is started.
+    """
     check_ports(settings)
-    server = None if settings.redis_url else EmbeddedServer(STATE / "redis")
+    server = None if settings.redis_url else _own_server()
     redis_url = server.url if server else settings.redis_url or ""
     # A password is not for the terminal.
     shown = re.sub(r"//.*@", "//***@", redis_url)
@@ -118,12 +139,20 @@ def run(settings: Settings) -> int:
         ],
         server=server,
         environment=service_environment(os.environ, settings, redis_url),
+        grace_s=settings.grace_s + LAST_WORDS_S,
         ready_line=(
             f"Tagline is ready: page {settings.url('gateway')} · "
             f"notifier {settings.url('notifier')} · redis {shown}"
         ),
     )
     return asyncio.run(supervisor.run())
+
+
+def _own_server() -> EmbeddedServer:
+    server = EmbeddedServer(STATE / "redis")
+    for folder in server.passed_over:
+        print(f"{folder} is another server's: this one begins anew, in {server.data}.", flush=True)
+    return server
 
 
 def main() -> int:

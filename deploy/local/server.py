@@ -121,6 +121,8 @@ class EmbeddedServer:
         folder = folder.resolve()
         # A server refuses files written by a newer or another engine: each has its own.
         self.data = folder / f"{self.binary.engine}-{self.binary.series}"
+        # Data of other servers, where this one has none yet.
+        self.passed_over = [] if self.data.exists() else sorted(folder.glob("*-*.*"))
         try:
             self.data.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -245,8 +247,11 @@ def free_port() -> int:
 def _takes_socket(path: Path) -> bool:
     """Whether a Unix socket can be made at `path`.
 
-    Not if it is longer than about 107 bytes, nor in some folders shared with another system.
+    Not if it is longer than about 107 bytes, nor in some folders shared with another system; nor
+    can one be named in an address whose folder is not in UTF-8.
     """
+    if not str(path).isprintable():
+        return False
     path.unlink(missing_ok=True)
     with socket.socket(socket.AF_UNIX) as probe:
         try:

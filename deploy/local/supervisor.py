@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 READY_TIMEOUT_S = 60.0
 READY_INTERVAL_S = 0.1
-GRACE_S = 15.0  # for a service to drain after SIGTERM
 LAST_WORDS_S = 1.0  # for the output of a service that has ended
+TERMINAL_INTERVAL_S = 1.0
 BODY_SHOWN_CHARS = 500
 
 
@@ -52,11 +52,14 @@ class Supervisor:
         *,
         server: EmbeddedServer | None,
         environment: Mapping[str, str],
+        grace_s: float,
         ready_line: str,
     ) -> None:
+        """`grace_s`: how long the services may take to end after SIGTERM."""
         self._services = services
         self._server = server
         self._environment = environment
+        self._grace_s = grace_s
         self._ready_line = ready_line
         self._printer = Printer([service.name for service in services])
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -71,7 +74,7 @@ class Supervisor:
             # nohup has SIGHUP ignored, and means it.
             if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, self._end)
-        start = self._spawn(self._start())
+        begun = {self._spawn(self._watch_terminal()), self._spawn(self._start())}
         try:
             await self._over
         except FailureError as failure:
@@ -80,10 +83,12 @@ class Supervisor:
         else:
             return 0
         finally:
-            start.cancel()
-            await asyncio.wait({start})  # it starts nothing more from here on
+            for each in begun:
+                each.cancel()
+            await asyncio.wait(begun)  # they start nothing more from here on
             await self._stop()
             self._printer.say("Tagline has stopped; nothing is left running.")
+            self._printer.close(within_s=LAST_WORDS_S)
 
     def _end(self, failure: FailureError | None = None) -> None:
         if self._over.done():
@@ -125,6 +130,25 @@ class Supervisor:
             self._spawn(self._watch_service(service.name, process))
         await self._wait_ready()
         self._printer.say(self._ready_line)
+
+    async def _watch_terminal(self) -> None:
+        """End once the terminal is gone, if our parent leads its session.
+
+        Then it alone is sent SIGHUP; and make waits for us before it ends.
+        """
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        if ignored or os.getsid(0) != os.getppid():
+            return
+        try:
+            terminal = os.open("/dev/tty", os.O_RDONLY)
+        except OSError:
+            return  # the session has none
+        try:
+            while os.isatty(terminal):  # noqa: ASYNC110  # it tells its leader alone
+                await asyncio.sleep(TERMINAL_INTERVAL_S)
+        finally:
+            os.close(terminal)
+        self._end()
 
     async def _watch_server(self, server: EmbeddedServer) -> None:
         code = await asyncio.to_thread(server.wait)
@@ -170,10 +194,11 @@ class Supervisor:
             with suppress(ProcessLookupError):
                 process.terminate()
         if waits:
-            await asyncio.wait(waits, timeout=GRACE_S)
+            await asyncio.wait(waits, timeout=self._grace_s)
         for name, process in self._processes.items():
             if process.returncode is None:
-                self._printer.say(f"{name} has not stopped within {GRACE_S:g} s and is killed")
+                within = f"within {self._grace_s:g} s"
+                self._printer.say(f"{name} has not stopped {within} and is killed")
             # The whole group: also what a service has started and left behind.
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -15,9 +15,14 @@ killed as well, nor while the dead parent has not been collected by its own pare
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":
+    # Ctrl-C while the rest is imported is an end, and no traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import ctypes
 import os
-import signal
 import sys
 import time
 from pathlib import Path

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from shared.early import end_when_told
+
+if __name__ == "__main__":  # the rest takes a second
+    end_when_told()
+
 import sys
 import warnings
 
@@ -22,7 +27,6 @@ def main() -> int:
     # words, as many as they like.
     for warning in (BadContentDispositionHeader, BadContentDispositionParam):
         warnings.simplefilter("ignore", warning)
-    settings.warn_if_open()
     return serve(
         "gateway",
         lambda: build(settings),
@@ -30,6 +34,7 @@ def main() -> int:
         port=settings.port,
         grace_s=settings.grace_s,
         otlp_endpoint=settings.otlp_endpoint,
+        started=settings.warn_if_open,
         unanswered=unanswered,
         idle_s=settings.idle_timeout_s,
         unread_s=settings.body_timeout_s,

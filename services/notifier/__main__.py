@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from shared.early import end_when_told
+
+if __name__ == "__main__":  # the rest takes a second
+    end_when_told()
+
 import sys
 
 from services.notifier.app import build
@@ -15,7 +20,6 @@ from shared.settings import load
 def main() -> int:
     settings = load(NotifierSettings)
     logging.configure("notifier", settings.log, settings.log_level)
-    settings.warn_if_open()
     return serve(
         "notifier",
         lambda: build(settings),
@@ -23,6 +27,7 @@ def main() -> int:
         port=settings.port,
         grace_s=settings.grace_s,
         otlp_endpoint=settings.otlp_endpoint,
+        started=settings.warn_if_open,
         idle_s=Timing().connect_within_s,
         cancel_handlers=True,
     )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from shared.early import end_when_told
+
+if __name__ == "__main__":  # the rest takes a second
+    end_when_told()
+
 import asyncio
 import sys
 from pathlib import Path

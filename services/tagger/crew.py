@@ -110,7 +110,7 @@ async def _keep(process: Process) -> None:
                 await process.start()
             started = False
             logger.info("process_started", process=process.number, pid=process.pid)
-            await process.ended()
+            await _end(process)
             why = f"code {process.code}"
         except RuntimeError as error:
             why = str(error)
@@ -120,3 +120,17 @@ async def _keep(process: Process) -> None:
         logger.error("process_ended", process=process.number, why=why, again_in_s=pause_s)
         await asyncio.sleep(pause_s)
         pause_s = min(2 * pause_s, MOST_PAUSE_S)
+
+
+async def _end(process: Process) -> None:
+    """Return when it has ended, killed if it hangs."""
+    async with asyncio.TaskGroup() as group:
+        watching = group.create_task(_kill_if_it_hangs(process))
+        await process.ended()
+        watching.cancel()
+
+
+async def _kill_if_it_hangs(process: Process) -> None:
+    await process.hangs()
+    logger.error("process_hangs", process=process.number, pid=process.pid)
+    process.kill()

@@ -19,6 +19,10 @@ from shared.health import CHECK_TIMEOUT_S
 ANSWER_TIMEOUT_S: Final = CHECK_TIMEOUT_S + 0.5
 """What it may take to say how it is: its own checks may take their time."""
 
+ASK_EVERY_S: Final = 5.0
+MOST_UNANSWERED: Final = 4
+"""After so many questions in a row without an answer, that is 30 s, it hangs."""
+
 _LOOK_EVERY_S: Final = 0.1
 
 
@@ -71,6 +75,22 @@ class Process:
                     return
             await asyncio.sleep(_LOOK_EVERY_S)
 
+    async def hangs(self) -> None:
+        """Return when it has answered before, and does not any more."""
+        unanswered, answered = 0, False
+        while unanswered < MOST_UNANSWERED:
+            await asyncio.sleep(ASK_EVERY_S)
+            try:
+                await self._ask("/healthz")
+                unanswered, answered = 0, True
+            except UnavailableError:
+                unanswered += answered
+
+    def kill(self) -> None:
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
     async def stop(self, *, within_s: float) -> None:
         """Have it finish or hand back what it holds; kill it if that takes longer."""
         if self._process is None:
@@ -81,7 +101,7 @@ class Process:
             async with asyncio.timeout(within_s):
                 await self._process.wait()
         except TimeoutError:
-            self._process.kill()
+            self.kill()
             await self._process.wait()
 
     async def check(self) -> str:

@@ -51,7 +51,7 @@ def open_store(url: str, *, min_free_bytes: int = 0) -> BlobStore:
     parts = urlsplit(url)
     if parts.scheme == "file":
         return _folder(Path(unquote(parts.netloc + parts.path)), min_free_bytes)
-    if parts.scheme == "s3" and parts.netloc:
+    if parts.scheme == "s3":
         return _bucket(parts)
     raise ValueError("must start with file:// or s3://")
 
@@ -68,6 +68,8 @@ def _folder(path: Path, min_free_bytes: int) -> BlobStore:
 
 
 def _bucket(address: SplitResult) -> BlobStore:
+    if not address.netloc:
+        raise ValueError("must name a bucket, as in s3://photos")
     options: dict[str, str] = dict(parse_qsl(address.query))
     endpoint = options.pop("endpoint_url", "")
     if endpoint and not is_web_address(endpoint):

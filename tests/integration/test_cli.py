@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,26 @@ async def test_photos_are_uploaded_followed_and_their_tags_printed(
     assert "notes.jpg    0 %  The content is no JPEG, PNG, WebP, GIF, HEIC or AVIF" in refused[2]
 
 
+async def test_a_name_a_terminal_and_a_reader_may_be_odd(redis_url: str, tmp_path: Path) -> None:
+    # Given a file whose name is not UTF-8, a terminal without accents, and nobody who reads
+    odd = tmp_path / os.fsdecode(b"caf\xe9.jpg")
+    shutil.copy(PHOTOS / "coffee.jpg", odd)
+    reading, nobody = os.pipe()
+    os.close(reading)
+    with running_stack(redis_url, tmp_path, tmp_path / "cache") as stack:
+        servers = ("--url", stack.gateway.url, "--notifier", stack.notifier.url)
+        named = await run_cli("upload", *servers, "--json", odd)
+        shown = await run_cli("upload", *servers, odd, encoding="ascii")
+        cut_off = await run_cli("trace", "1", "--url", stack.gateway.url, stdout=nobody)
+    os.close(nobody)
+
+    assert named[0] == 0, named[2]
+    assert json.loads(named[1])["status"] == "complete"
+    assert shown[0] == 0, shown[2]
+    assert "caf?" in shown[1]
+    assert cut_off == (1, "", "")
+
+
 @pytest.mark.parametrize("service", ["--notifier", "--url"])
 async def test_a_server_that_is_not_there_is_one_line_and_exit_code_2(service: str) -> None:
     address = f"http://127.0.0.1:{free_port()}"
@@ -53,6 +75,21 @@ async def test_a_server_that_is_not_there_is_one_line_and_exit_code_2(service: s
     assert code == 2
     assert error.count("\n") == 1
     assert address in error
+
+
+@pytest.mark.parametrize(
+    ("service", "command"), [("GATEWAY", ("trace", "1")), ("NOTIFIER", ("upload", "cat.jpg"))]
+)
+async def test_servers_of_this_machine_are_looked_for_where_their_settings_say(
+    monkeypatch: pytest.MonkeyPatch, service: str, command: tuple[str, ...]
+) -> None:
+    port = free_port()
+    monkeypatch.setenv(f"TAGLINE_{service}_PORT", str(port))
+
+    code, _, error = await run_cli(*command)
+
+    assert code == 2
+    assert f"cannot reach http://127.0.0.1:{port}:" in error
 
 
 async def test_an_upload_goes_on_though_its_socket_begins_anew(

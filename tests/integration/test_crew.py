@@ -186,6 +186,24 @@ async def test_one_that_stands_still_is_told_and_all_end_what_they_have_begun(
         await until_complete(crew.gateway, ids, timeout_s=10)
 
 
+async def test_one_that_hangs_is_started_anew(settings: dict[str, str]) -> None:
+    with ServiceProcess("tagger", settings).start("tests.support.impatient_crew") as tagger:
+        tagger.wait_ready(timeout_s=60)
+        both = children(tagger)
+        assert len(both) == 2
+        hanging, sibling = both
+        os.kill(hanging, signal.SIGSTOP)
+
+        await wait_until(lambda: "process_ended" in tagger.output, timeout_s=60)
+        tagger.wait_ready(timeout_s=60)
+
+        assert not is_running(hanging)
+        assert len(children(tagger)) == 2
+        assert sibling in children(tagger)
+        assert tagger.output.count("process_hangs") == 1
+        assert tagger.terminate() == 0
+
+
 async def test_none_outlives_a_killed_parent(settings: dict[str, str]) -> None:
     with ServiceProcess("tagger", {**settings, "TAGLINE_NICE": "1"}) as tagger:
         # Given one that works, with a decoder, and one that only begins

@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pytest
 import redis
 
 from deploy.local import lock
-from tests.support.processes import (
-    PORT_VARIABLES,
-    clean_environment,
-    descendants,
-    free_port,
-    is_running,
-    wait_until,
-)
+from deploy.local.run import read_settings, service_environment
+from tests.support.local_run import LocalRun
+from tests.support.processes import descendants, is_running, wait_until
 from tests.support.redis_server import temporary_server
 
 if TYPE_CHECKING:
@@ -44,51 +38,6 @@ def test_a_folder_that_cannot_be_had_is_one_clear_line(tmp_path: Path) -> None:
 
     assert local.start().process.wait(20) == 1
     assert local.output == "Cannot keep anything in var/: File exists.\n"
-
-
-class LocalRun:
-    """`python -m deploy.local.run` on free ports, with its state below `folder`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.ports = {name: free_port() for name in PORT_VARIABLES}
-        self.environment = clean_environment() | {
-            PORT_VARIABLES[name]: str(port) for name, port in self.ports.items()
-        }
-        self._output = folder / "output"
-
-    def start(self) -> Self:
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "deploy.local.run"],
-                cwd=self.folder,
-                env=self.environment,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        return self
-
-    def wait_ready(self) -> Self:
-        wait_until(
-            lambda: "is ready" in self.output or self.process.poll() is not None,
-            "the ready line",
-            timeout_s=60,
-        )
-        assert self.process.poll() is None, self.output
-        return self
-
-    @property
-    def output(self) -> str:
-        return self._output.read_text()
-
-    @property
-    def ready_lines(self) -> list[str]:
-        return re.findall(r"^Tagline is ready.*$", self.output, re.MULTILINE)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(90)
 
 
 @pytest.fixture
@@ -188,6 +137,16 @@ def test_a_redis_of_ones_own_is_used_and_its_password_not_shown(
             local.process.wait()
 
 
+def test_the_page_is_told_where_the_notifier_is_unless_it_has_been() -> None:
+    def told(url: str) -> str:
+        environment = {"TAGLINE_NOTIFIER_PORT": "9", "TAGLINE_PUBLIC_NOTIFIER_URL": url}
+        given = service_environment(environment, read_settings(environment), "redis://photos")
+        return given["TAGLINE_PUBLIC_NOTIFIER_URL"]
+
+    assert told("") == "http://127.0.0.1:9"
+    assert told("https://events.example") == "https://events.example"
+
+
 def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(tmp_path: Path) -> None:
     local = LocalRun(tmp_path)
     port = local.ports["notifier"]
@@ -211,8 +170,12 @@ def test_a_port_in_use_is_one_clear_line_and_nothing_is_started(tmp_path: Path) 
             {"TAGLINE_GATEWAY_PORT": "9191", "TAGLINE_TAGGER_PORT": "9191"},
             "TAGLINE_GATEWAY_PORT and TAGLINE_TAGGER_PORT are both 9191.\n",
         ),
+        (
+            {"TAGLINE_BIND": os.fsdecode(b"\xff")},
+            "TAGLINE_BIND is '\\udcff': encoding of hostname failed.\n",
+        ),
     ],
-    ids=["no number", "twice the same"],
+    ids=["no number", "twice the same", "no address"],
 )
 def test_a_bad_setting_is_one_clear_line(
     tmp_path: Path, setting: dict[str, str], line: str

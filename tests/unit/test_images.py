@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 from pydantic import AliasChoices
 
-from deploy.image.health import PORTS
+from deploy.image.health import PORTS, main
 from services.gateway.settings import GatewaySettings
 from services.notifier.settings import NotifierSettings
 from services.tagger.settings import TaggerSettings
@@ -92,6 +94,37 @@ def test_the_files_that_compose_mounts_are_there(services: dict[str, Any]) -> No
 def test_the_health_check_asks_where_the_service_listens(service: str) -> None:
     assert names_of(SETTINGS[service])[f"TAGLINE_{service.upper()}_PORT"] == PORTS[service]
     assert str(PORTS[service]) in re.search(r"^EXPOSE (.*)$", DOCKERFILE, re.MULTILINE)[1].split()  # type: ignore[index]
+
+
+@pytest.mark.parametrize(
+    ("bind", "here"),
+    [("0.0.0.0", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::", "::1"), ("", "127.0.0.1")],
+)
+def test_the_health_check_finds_a_service_at_its_address(
+    monkeypatch: pytest.MonkeyPatch, bind: str, here: str
+) -> None:
+    family = socket.AF_INET6 if ":" in here else socket.AF_INET
+    try:
+        server = socket.create_server((here, 0), family=family)
+    except OSError as error:
+        pytest.skip(f"not every machine has IPv6: {error}")
+    with server:
+        monkeypatch.setenv("SERVICE", "notifier")
+        monkeypatch.setenv("TAGLINE_BIND", bind)
+        monkeypatch.setenv("TAGLINE_NOTIFIER_PORT", str(server.getsockname()[1]))
+        answering = Thread(target=answer, args=(server,), daemon=True)
+        answering.start()
+
+        assert main() == 0
+
+        answering.join()
+
+
+def answer(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
 def test_the_dockerfile_sets_what_every_service_knows_or_ignores() -> None:

@@ -13,6 +13,7 @@ TAGGERS = {
     "TAGLINE_MAX_CALLS",
     "OPENAI_API_KEY",
     "OPENAI_BASE_URL",
+    "OPENAI_MODEL",
     "TAGLINE_CLAIM_AFTER_MS",
     "TAGLINE_GRACE_S",
 }
@@ -39,6 +40,9 @@ TAGGERS = {
         ("TAGLINE_ALLOWED_ORIGINS", "http://[", "is no origin"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example\n", "must be an address"),
         ("TAGLINE_PUBLIC_NOTIFIER_URL", "https://events.example?key=1", "must be an address"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318", "must be an address such as http://"),
+        ("TAGLINE_API_KEYS_FILE", "keys-\udcff", "must be UTF-8"),
+        ("OPENAI_MODEL", "gpt-\udcff", "must be UTF-8"),
         ("OPENAI_BASE_URL", "nope", "must be an address"),
         ("OPENAI_BASE_URL", "https://models.example:99999/v1", "must be an address"),
         ("OPENAI_BASE_URL", "https://models.example/v1?api-version=1", "must be an address"),
