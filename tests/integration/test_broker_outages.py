@@ -104,6 +104,31 @@ def test_what_is_handed_back_while_the_server_is_away_is_back_with_it_at_no_cost
         wait_until(lambda: pending(client) == 0, "it is acknowledged")
 
 
+def test_what_is_about_to_be_handed_back_is_not_taken_for_what_a_lost_reply_held(
+    server: EmbeddedServer, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(server.url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as consumer,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(consumer)
+        # Given a server that comes back, and a consumer that notices it before the keeper does
+        consumer._keeper.stop()
+        server.kill()
+        consumer.requeue([held])
+        assert next(consumer) is None
+        server.start()
+        # I expect what is about to be another's not to be started here
+        assert next(consumer) is None
+        consumer._keeper.settle()
+        again = fetch(consumer)
+        assert again.receipt.stream == KEYS.front
+        assert again.deaths == 0
+        consumer.ack(again)
+        assert waiting(client) == 0
+
+
 def test_a_failure_while_the_server_is_away_is_retried_when_it_is_back(
     server: EmbeddedServer, client: redis.Redis
 ) -> None:
