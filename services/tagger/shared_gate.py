@@ -13,6 +13,7 @@ import itertools
 import math
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -140,7 +141,10 @@ class SharedGate(Gate):
     async def _wait(self, token: str, priority: str) -> None:
         try:
             async with asyncio.timeout(WAIT_MOST_S):
-                await self._line.wait(token, PRIORITIES.index(priority))
+                asked_s = -math.inf
+                # A process that stood still since it asked may have lost its place to another.
+                while time.monotonic() >= asked_s + self._lease_ms / 1000:
+                    asked_s = await self._line.wait(token, PRIORITIES.index(priority))
         except TimeoutError:
             raise BusyError from None
 
@@ -276,6 +280,8 @@ class SharedGate(Gate):
                     keys.gate_calls(self._endpoint),
                     keys.gates(),
                     keys.spending(),
+                    keys.gate_waiting(self._endpoint),
+                    keys.gate_heard(self._endpoint),
                 ],
                 args=[
                     self._endpoint,

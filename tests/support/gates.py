@@ -161,6 +161,17 @@ async def age(redis: Redis) -> None:
     await redis.zincrby(keys.gate_minute(ENDPOINT), -60_000, found[0])
 
 
+async def stand_still(redis: Redis, lease_ms: int) -> None:
+    """Have a lease pass at the server in which it heard of nobody, and nobody could do anything."""
+    passed_ms = -lease_ms - 1
+    found: Any = await redis.zrange(keys.gate_calls(ENDPOINT), 0, -1)
+    async with redis.pipeline() as at_once:
+        at_once.hincrby(keys.gate(ENDPOINT), "heard_ms", passed_ms)
+        for token in found:
+            at_once.zincrby(keys.gate_calls(ENDPOINT), passed_ms, token)
+        await at_once.execute()
+
+
 async def set_clock_back(redis: Redis) -> None:
     """Have the gate's notes be an hour ahead, as if the server's clock was set back by that."""
     known: Any = await redis.hgetall(keys.gate(ENDPOINT))
