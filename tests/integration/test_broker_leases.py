@@ -198,6 +198,35 @@ def test_nothing_is_taken_before_all_could_renew(
         assert client.xlen(KEYS.front) == 0
 
 
+def test_a_consumer_that_comes_as_the_server_goes_on_leaves_all_the_time_to_renew(
+    redis_url: str, client: redis.Redis
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as busy,
+        consuming(broker) as young,
+    ):
+        broker.enqueue(message("x"))
+        held = fetch(busy)
+        place = (held.receipt.stream, held.receipt.entry_id)
+        give(client, busy.name, place, idle_ms=LONG_LEASE_MS)
+        keeper = young._keeper
+        keeper.stop()
+        # Given one that has heard of no clock yet
+        keeper._ahead_ms, keeper._sweep_from = None, 0.0
+        keeper._take_turn()
+        busy._keeper.renew()
+        # I expect it to take nothing in the turn in which it hears of it
+        assert not held.lost
+        assert client.xlen(KEYS.front) == 0
+        # But what has lapsed by the next
+        give(client, busy.name, place, idle_ms=LONG_LEASE_MS)
+        assert 0 < keeper._sweep_from - time.monotonic() <= 3
+        keeper._sweep_from = 0.0
+        keeper._take_turn()
+        assert client.xlen(KEYS.front) == 1
+
+
 def test_leases_are_taken_again_at_once_when_the_server_s_clock_was_set_back(
     redis_url: str, client: redis.Redis
 ) -> None:
