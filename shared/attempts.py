@@ -10,7 +10,7 @@ import enum
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import orjson
 from redis.asyncio import Redis
@@ -90,6 +90,11 @@ class Claim(enum.Enum):
 
     LOST = enum.auto()
     """Another worker holds the queue entry by now."""
+
+
+Void = Literal["cancelled", "removed", "retagged", "taken"]
+"""Why an attempt has lost its turn: its photo was cancelled, removed, or given a new job, or
+another worker has it."""
 
 
 class Finish(enum.Enum):
@@ -273,19 +278,28 @@ class Attempts:
             )
         return bool(done)
 
-    async def void(self, records: Sequence[Record]) -> list[Record]:
-        """Return those of `records` whose attempts have lost their turn: cancelled, say."""
+    async def void(self, records: Sequence[Record]) -> list[tuple[Record, Void]]:
+        """Return those of `records` whose attempts have lost their turn, and why."""
         with away_is_unavailable():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for record in records:
                     pipeline.hmget(keys.photo(record.id), ["status", "job_id", "attempt"])
                 found = await pipeline.execute()
-        ours = [(b"processing", r.job_id.encode(), str(r.attempt).encode()) for r in records]
-        return [
-            record
-            for record, now, then in zip(records, found, ours, strict=True)
-            if tuple(now) != then
-        ]
+        why = [_void(record, *now) for record, now in zip(records, found, strict=True)]
+        return [(record, each) for record, each in zip(records, why, strict=True) if each]
+
+
+def _void(
+    record: Record, status: bytes | None, job_id: bytes | None, attempt: bytes | None
+) -> Void | None:
+    if job_id is None:
+        return "removed"
+    if job_id != record.job_id.encode():
+        return "retagged"
+    if status == b"cancelled":
+        return "cancelled"
+    ours = status == b"processing" and attempt == str(record.attempt).encode()
+    return None if ours else "taken"
 
 
 def _claimed(reply: Any, asked: Mapping[str, str] | None) -> Record | Claim:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from shared.attempts import Void
+
 TEXT_CHARS: Final = 500
 """What is kept of an error's text: it goes into every event and record of the photo."""
 
@@ -75,8 +77,13 @@ class PlaceLostError(RetryableError):
 class LeaseLostError(Exception):
     """This worker's fencing token is no longer current, or the photo has ended.
 
-    Another worker has the photo, or nobody needs to: stop, and write nothing.
+    Another worker has the photo, or nobody needs to: stop, and write nothing. `why`: None where
+    that has not been asked.
     """
+
+    def __init__(self, why: Void | None = None) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class GivenBackError(Exception):
