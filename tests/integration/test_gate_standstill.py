@@ -7,22 +7,11 @@ from typing import Any
 from redis.asyncio import Redis
 
 from services.tagger.line import Asked
-from shared import gates, keys
-from tests.support.gates import ENDPOINT, OneCall, leases, stand_still, taggers
+from shared import keys
+from tests.support.gates import ENDPOINT, leases, running, stand_still, taggers, waiting
 from tests.support.waiting import wait_until
 
 LEASE_MS = 60_000
-
-
-async def running(call: OneCall) -> None:
-    await wait_until(lambda: call.running, what="the call has its turn")
-
-
-async def waiting(redis: Redis, number: int) -> None:
-    async def seen() -> bool:
-        return (await gates.state(redis, ENDPOINT)).waiting == number
-
-    await wait_until(seen, what=f"{number} wait")
 
 
 async def asked_again(redis: Redis) -> None:

@@ -8,16 +8,19 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from redis.asyncio import Redis
 
 from services.tagger.accounts import Accounts
 from services.tagger.clock import Clock
+from services.tagger.errors import RetryableError
 from services.tagger.gate import NO_BUDGET, Budget, Limits
 from services.tagger.providers.provider import Call, Price, Provider, Usage
 from services.tagger.shared_gate import SharedGate
-from shared import keys
+from shared import gates, keys
 from shared.record import Record
 from shared.redis import closing, connect
+from tests.support.waiting import wait_until
 
 ENDPOINT = "e"
 
@@ -132,6 +135,35 @@ async def taggers(
                     await call.cancel()
                 await each.gate.close()
                 await each.accounts.close()
+
+
+def failed() -> RetryableError:
+    """What a call fails of when the provider is not well."""
+    return RetryableError("provider_unavailable", "…")
+
+
+async def running(*calls: OneCall) -> None:
+    """Return when all these calls are made."""
+    await wait_until(lambda: all(call.running for call in calls), what="the calls have their turn")
+
+
+async def waiting(redis: Redis, number: int) -> None:
+    """Return when so many wait for a turn."""
+
+    async def seen() -> bool:
+        return (await gates.state(redis, ENDPOINT)).waiting == number
+
+    await wait_until(seen, what=f"{number} wait")
+
+
+async def broken(tagger: Tagger) -> None:
+    """Open the breaker by five failures."""
+    for _ in range(5):
+        call = tagger.call()
+        await running(call)
+        with pytest.raises(RetryableError) as raised:
+            await call.end(failed())
+        assert raised.value.counts
 
 
 async def move(redis: Redis, field: str) -> None:
