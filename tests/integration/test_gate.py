@@ -124,7 +124,7 @@ async def test_a_call_whose_place_went_to_another_is_cut_off(redis_url: str) -> 
         await lapse(stopped)
         await running(next_one)
         # When it goes on
-        await stopped.gate._renew()
+        await stopped.gate._places.renew()
         with pytest.raises(PlaceLostError) as raised:
             await call.task
 
@@ -137,7 +137,7 @@ async def test_a_lease_that_nobody_else_wanted_is_renewed(redis_url: str) -> Non
         call = tagger.call()
         await running(call)
         await lapse(tagger)
-        await tagger.gate._renew()
+        await tagger.gate._places.renew()
 
         assert (await gates.state(tagger.redis, ENDPOINT)).in_flight == 1
         await call.end()

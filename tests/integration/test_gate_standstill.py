@@ -39,7 +39,7 @@ async def test_a_server_that_stood_still_costs_no_call_its_place(redis_url: str)
         await asked_again(one.redis)
         assert not next_one.running
         # I expect the one that calls to keep its place
-        await one.gate._renew()
+        await one.gate._places.renew()
         server_s, _ = await one.redis.time()
         assert all(end > server_s * 1000 for end in (await leases(one.redis)).values())
         assert call.running
@@ -90,7 +90,7 @@ async def test_nothing_of_a_dead_tagger_stays_at_its_gate_for_ever(redis_url: st
         await running(tagger.call())
         tagger.call()
         await waiting(tagger.redis, 1)
-        await tagger.gate._renew()
+        await tagger.gate._places.renew()
         await tagger.kill()
 
         found: Any = await tagger.redis.keys(keys.gate(ENDPOINT) + "*")

@@ -62,8 +62,8 @@ class Tagger:
             return [0, 0]
 
         self.gate._leave_script = nothing  # type: ignore[assignment]
-        assert self.gate._renewing is not None
-        self.gate._renewing.cancel()
+        assert self.gate._places._renewing is not None
+        self.gate._places._renewing.cancel()
         await self.gate._line.close()
         for call in self.calls:
             await call.cancel()
