@@ -64,7 +64,7 @@ def test_a_consumer_that_knows_what_is_due_and_has_no_hands_free_tells_another(
         consuming(broker, prefetch=1, timeout_ms=60_000) as other,
     ):
         # Given one that has looked, found nothing, and will look again in six seconds
-        while other._look_at == 0.0:
+        while other._fetcher._look_at == 0.0:
             next(other)
         # And one that knows what is due sooner, and is given something to do before that
         broker.enqueue(message("due"), delay=500)
@@ -72,7 +72,7 @@ def test_a_consumer_that_knows_what_is_due_and_has_no_hands_free_tells_another(
             broker.enqueue(message("work"))
         else:
             next(knowing)
-            while knowing._look_at == 0.0:
+            while knowing._fetcher._look_at == 0.0:
                 next(knowing)
             broker.enqueue(message("work"))
         client.xtrim(KEYS.wake, maxlen=0)  # what told the one is not to tell the other

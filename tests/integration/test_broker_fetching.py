@@ -121,7 +121,7 @@ def test_a_blocking_read_that_returns_one_of_each_stream_keeps_to_the_prefetch(
 ) -> None:
     with consuming(broker, prefetch=1) as consumer:
         # Given a consumer that has looked, and waits next
-        while consumer._look_at == 0.0:
+        while consumer._fetcher._look_at == 0.0:
             assert next(consumer) is None
         # When two messages are in two streams by the time it waits
         broker.enqueue(message("high", priority="high"))

@@ -75,7 +75,7 @@ def dead_consumer(broker: RedisStreamsBroker) -> Iterator[RedisStreamsConsumer]:
     try:
         yield consumer
     finally:
-        consumer._blocking.close()
+        consumer._fetcher.close()
 
 
 def message(*args: object, **options: object) -> Message[Any]:
