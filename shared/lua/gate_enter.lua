@@ -27,7 +27,7 @@ local now = now_ms()
 local limit, per_minute, tokens_per_minute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local budget = tonumber(ARGV[7])
 
-local lapsed = lapsed_until(KEYS[1], ARGV[4], now)
+local lapsed = lapsed_until(KEYS[1], {KEYS[2], KEYS[4], KEYS[6]}, ARGV[4], now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', lapsed)
 for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', lapsed)) do
   redis.call('ZREM', KEYS[3], token)

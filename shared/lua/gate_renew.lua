@@ -31,7 +31,7 @@ for i = 9, #ARGV do
     gone[#gone + 1] = ARGV[i]
   end
 end
-lapsed_until(KEYS[1], ARGV[4], now)
+lapsed_until(KEYS[1], {KEYS[2], KEYS[4], KEYS[6]}, ARGV[4], now)
 redis.call('HSET', KEYS[1], 'provider', ARGV[2], 'limit', ARGV[3], 'budget_nanousd', ARGV[7],
   'fallback', ARGV[8])
 -- What a killed tagger leaves there, too.

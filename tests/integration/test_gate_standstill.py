@@ -1,4 +1,4 @@
-"""The gate before a provider, when the server or a tagger stands still for longer than a lease."""
+"""The gate before a provider, when somebody stands still for longer than a lease, or is dead."""
 
 from __future__ import annotations
 
@@ -8,7 +8,16 @@ from redis.asyncio import Redis
 
 from services.tagger.line import Asked
 from shared import keys
-from tests.support.gates import ENDPOINT, leases, running, stand_still, taggers, waiting
+from tests.support.gates import (
+    ENDPOINT,
+    lapse,
+    leases,
+    running,
+    set_clock_back,
+    stand_still,
+    taggers,
+    waiting,
+)
 from tests.support.waiting import wait_until
 
 LEASE_MS = 60_000
@@ -83,6 +92,24 @@ async def test_a_tagger_that_stood_still_with_its_turn_asks_again(redis_url: str
         await next_one.end()
         await running(call)
         await call.end()
+
+
+async def test_a_dead_tagger_s_place_is_free_though_the_server_s_clock_was_set_back(
+    redis_url: str,
+) -> None:
+    async with taggers(redis_url, 2, max_calls=1, lease_ms=LEASE_MS) as (dead, other):
+        await running(dead.call())
+        await dead.kill()
+        await set_clock_back(other.redis)
+        next_one = other.call()
+        await waiting(other.redis, 1)
+        await asked_again(other.redis)
+
+        server_s, _ = await other.redis.time()
+        (ends_ms,) = (await leases(other.redis)).values()
+        assert ends_ms <= (server_s + 1) * 1000 + LEASE_MS
+        await lapse(dead)
+        await running(next_one)
 
 
 async def test_nothing_of_a_dead_tagger_stays_at_its_gate_for_ever(redis_url: str) -> None:

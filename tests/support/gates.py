@@ -207,9 +207,12 @@ async def stand_still(redis: Redis, lease_ms: int) -> None:
 async def set_clock_back(redis: Redis) -> None:
     """Have the gate's notes be an hour ahead, as if the server's clock was set back by that."""
     known: Any = await redis.hgetall(keys.gate(ENDPOINT))
-    for field in (b"held_until_ms", b"down_until_ms", b"paused_at_ms"):
-        if field in known:
-            await redis.hincrby(keys.gate(ENDPOINT), field.decode(), 3_600_000)
-    spent_so_far: Any = await redis.zrange(keys.gate_minute(ENDPOINT), 0, -1)
-    for spent in spent_so_far:
-        await redis.zincrby(keys.gate_minute(ENDPOINT), 3_600_000, spent)
+    async with redis.pipeline() as at_once:
+        for field in (b"held_until_ms", b"down_until_ms", b"paused_at_ms", b"heard_ms"):
+            if field in known:
+                at_once.hincrby(keys.gate(ENDPOINT), field.decode(), 3_600_000)
+        for key in (keys.gate_minute, keys.gate_calls, keys.gate_heard):
+            found: Any = await redis.zrange(key(ENDPOINT), 0, -1)
+            for member in found:
+                at_once.zincrby(key(ENDPOINT), 3_600_000, member)
+        await at_once.execute()
