@@ -207,3 +207,17 @@ async def test_the_line_is_told_also_when_the_server_s_clock_was_set_back(
         await wait_until(lambda: places(bench, socket_id) == [(1, 1)])
     finally:
         await end(telling)
+
+
+async def test_no_wait_is_below_nothing_when_the_server_s_clock_was_set_back(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    await submit(bench.photos, count=2, socket_id=socket_id)
+    # Given an attempt during which the clock was set back by an hour
+    taken = await bench.begin()
+    bench.client.hincrby(keys.photo(taken.command.photo_id), "started_at_ms", 3_600_000)
+    await bench.tagger.complete(taken, [])
+    await line.tell(waited_ms=0, every_s=0)
+
+    assert bench.heard(socket_id)[-1][1]["etaSeconds"] == 0
