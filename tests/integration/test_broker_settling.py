@@ -45,6 +45,36 @@ def test_a_rejected_message_is_a_dead_letter_that_says_why(
     assert waiting(client) == 0
 
 
+class Untold(Exception):
+    """A failure that fails again when it is to be told."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        # As names of files may be
+        (ValueError("caf\udce9"), b"ValueError: caf\\udce9"),
+        (Untold(), b"Untold: <RuntimeError('no') when it was to be told>"),
+    ],
+)
+def test_a_failure_that_no_text_can_tell_is_a_dead_letter_all_the_same(
+    broker: RedisStreamsBroker, client: redis.Redis, error: Exception, told: bytes
+) -> None:
+    @dramatiq.actor(broker=broker, max_retries=0)
+    def write() -> None:
+        raise error
+
+    with working(broker):
+        write.send()
+        broker.join(QUEUE, timeout=10_000)
+
+    (letter,) = dead_letters(client)
+    assert letter[b"exception"] == told
+
+
 def test_the_number_of_dead_letters_is_bounded(redis_url: str, client: redis.Redis) -> None:
     count = 250
     with streams_broker(redis_url, max_dead_letters=100) as broker:
