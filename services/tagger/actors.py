@@ -124,6 +124,8 @@ class Tagging:
             return
         if message.reason == "poison":
             error = PermanentError("poison", f"{message.deaths} workers died working on the photo")
+        elif message._exception is not None:  # noqa: SLF001  # the proxy has no accessor
+            error = PermanentError("internal_error", "Internal error")
         else:
             error = PermanentError("rejected", "No worker takes messages of this kind")
         # To claim it was no start of the work.
