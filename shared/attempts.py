@@ -9,56 +9,18 @@ from __future__ import annotations
 import enum
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import orjson
 from redis.asyncio import Redis
 
 from shared import keys
-from shared.broker import DeadLetter, DelayedEntry, Receipt
+from shared.broker import DelayedEntry, Receipt
+from shared.ending import Ending, Finish, Outcome
 from shared.events import Event, PhotoProgress
 from shared.record import Answer, Record
 from shared.redis import away_is_unavailable, script
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an attempt came to: `report` is kept with the job, `counts` go into the statistics."""
-
-    report: Mapping[str, Any] = field(default_factory=dict)
-    counts: Mapping[str, int] = field(default_factory=dict)
-
-
-class Lead(NamedTuple):
-    """Which tag a name of some `identity` leads to.
-
-    `other`: the other language in which the tag has a name, or ``.
-    """
-
-    identity: str
-    tag_id: int
-    other: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a photo ends: `complete` or `error`, the changed fields, and its last events.
-
-    `tag_ids`: all tags it carries from now on; None leaves them as they are.
-    """
-
-    status: str
-    fields: Mapping[str, str]
-    events: Sequence[Event]
-    outcome: Outcome
-    tag_ids: Sequence[int] | None = None
-    names: Sequence[Lead] = ()
-    """Names in the photo's language, and which tags they have to lead to."""
-
-    letter: DeadLetter | None = None
-    facts: Mapping[str, str] = field(default_factory=dict)
-    """What the photo's bytes said, where nobody had looked: fields of the record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +54,9 @@ class Claim(enum.Enum):
     """Another worker holds the queue entry by now."""
 
 
-class Finish(enum.Enum):
-    """What became of the wish to end a photo."""
-
-    LOST = 0
-    ENDED = 1
-    EDITED = -1
-    """Its tags were edited by hand meanwhile: the last event would tell old ones."""
-
-    MOVED = -2
-    """A name leads to another tag by now, or a tag has lost its name in the other language."""
+Void = Literal["cancelled", "removed", "retagged", "taken"]
+"""Why an attempt has lost its turn: its photo was cancelled, removed, or given a new job, or
+another worker has it."""
 
 
 class Attempts:
@@ -273,19 +228,28 @@ class Attempts:
             )
         return bool(done)
 
-    async def void(self, records: Sequence[Record]) -> list[Record]:
-        """Return those of `records` whose attempts have lost their turn: cancelled, say."""
+    async def void(self, records: Sequence[Record]) -> list[tuple[Record, Void]]:
+        """Return those of `records` whose attempts have lost their turn, and why."""
         with away_is_unavailable():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for record in records:
                     pipeline.hmget(keys.photo(record.id), ["status", "job_id", "attempt"])
                 found = await pipeline.execute()
-        ours = [(b"processing", r.job_id.encode(), str(r.attempt).encode()) for r in records]
-        return [
-            record
-            for record, now, then in zip(records, found, ours, strict=True)
-            if tuple(now) != then
-        ]
+        why = [_void(record, *now) for record, now in zip(records, found, strict=True)]
+        return [(record, each) for record, each in zip(records, why, strict=True) if each]
+
+
+def _void(
+    record: Record, status: bytes | None, job_id: bytes | None, attempt: bytes | None
+) -> Void | None:
+    if job_id is None:
+        return "removed"
+    if job_id != record.job_id.encode():
+        return "retagged"
+    if status == b"cancelled":
+        return "cancelled"
+    ours = status == b"processing" and attempt == str(record.attempt).encode()
+    return None if ours else "taken"
 
 
 def _claimed(reply: Any, asked: Mapping[str, str] | None) -> Record | Claim:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Final
 
 import structlog
@@ -26,7 +26,7 @@ from services.tagger.pipeline import Pipeline
 from services.tagger.running import Running
 from services.tagger.stages.stage import Tools, Work
 from shared import tracing
-from shared.attempts import Claim
+from shared.attempts import Claim, Void
 from shared.broker import StreamMessage
 from shared.commands import TAG_PHOTO, TagPhoto
 from shared.errors import UnavailableError
@@ -109,7 +109,6 @@ class Tagging:
                 # If the message is still ours, its photo was cancelled: nobody needs it.
                 message.settled = False
                 ATTEMPTS.labels(result="handed_over").inc()
-                logger.warning("lease_lost")
             except UnavailableError as error:
                 # As soon as Redis is back, and at no cost: no worker has died.
                 _give_back(message)
@@ -125,6 +124,8 @@ class Tagging:
             return
         if message.reason == "poison":
             error = PermanentError("poison", f"{message.deaths} workers died working on the photo")
+        elif message._exception is not None:  # noqa: SLF001  # the proxy has no accessor
+            error = PermanentError("internal_error", "Internal error")
         else:
             error = PermanentError("rejected", "No worker takes messages of this kind")
         # To claim it was no start of the work.
@@ -145,7 +146,21 @@ class Tagging:
         if record.waited_s is not None:
             tracing.past("queue", record.waited_s, under=under, kind="consumer", **ids)
         with tracing.span("attempt", under=under, kind="consumer", worker=work.worker, **ids):
-            await self._attempt(work, message)
+            try:
+                await self._attempt(work, message)
+            except LeaseLostError as error:
+                await self._log_loss(record, error.why)
+                raise
+
+    async def _log_loss(self, record: Record, why: Void | None) -> None:
+        """Say why an attempt has lost its turn: to another worker alone is out of the ordinary."""
+        if why is None:
+            with suppress(UnavailableError):
+                why = next((each for _, each in await self._tools.attempts.void([record])), None)
+        if why in {"cancelled", "removed", "retagged"}:
+            logger.info("attempt_stopped", why=why)
+        else:
+            logger.warning("lease_lost")
 
     async def _attempt(self, work: Work, message: StreamMessage) -> None:
         started = time.perf_counter()

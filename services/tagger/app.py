@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -140,60 +140,65 @@ def _looks_for(settings: TaggerSettings) -> str:
 @asynccontextmanager
 async def opened_tools(settings: TaggerSettings, blobs: BlobStore) -> AsyncIterator[Tools]:
     """Open what the stages work with. Raises `RuntimeError` or `ValueError` if one cannot work."""
+    async with AsyncExitStack() as opened:
+        redis = await opened.enter_async_context(
+            closing(
+                connect(
+                    settings.redis_url,
+                    retry_for_s=OUTLAST_S,
+                    connections=2 * settings.threads + 16,
+                )
+            )
+        )
+        tags = Tags(redis)
+        tools = _tools(settings, blobs, redis, tags)
+        # Closed from the last to the first, each whatever becomes of the others.
+        parts = (
+            tools.decoder, tools.accounts, tools.gate, tools.cache, tools.fallback, tools.provider,
+        )  # fmt: skip
+        for part in parts:
+            if part is not None:
+                opened.push_async_callback(part.close)
+        await tools.decoder.start()
+        await tools.provider.start()
+        if tools.fallback is not None:
+            await tools.fallback.start()
+        await tools.gate.start()
+        await tools.cache.start()
+        # Names given by hand in one language meet their tags so, in the gateway, too.
+        await once_there(lambda: tags.introduce(tools.vocabulary.pairs))
+        yield tools
+
+
+def _tools(settings: TaggerSettings, blobs: BlobStore, redis: Redis, tags: Tags) -> Tools:
+    """Return what the stages work with, not started. Raises `ValueError`."""
     provider = chosen_provider(settings, settings.provider)
     check_price(settings, provider)
     fallback = None
     if settings.budget_fallback and provider.name != settings.budget_fallback:
         fallback = chosen_provider(settings, settings.budget_fallback)
-    decoder = Decoder(
-        processes=settings.decoders,
-        max_pixels=settings.max_pixels,
-        places=settings.keep_place,
+    return Tools(
+        photos=Photos(redis, retention_s=settings.retention_s),
+        attempts=Attempts(
+            redis,
+            retention_s=settings.retention_s,
+            looks_for=_looks_for(settings),
+            facts_kept_s=min(FACTS_KEPT_S, settings.cache_ttl_s),
+        ),
+        naming=Naming(tags),
+        blobs=blobs,
+        decoder=Decoder(
+            processes=settings.decoders,
+            max_pixels=settings.max_pixels,
+            places=settings.keep_place,
+        ),
+        provider=provider,
+        gate=_gate(settings, redis, provider, fallback),
+        cache=Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms),
+        accounts=Accounts(redis),
+        vocabulary=vocabulary_of(settings, Favourites(tags)),
+        fallback=fallback,
     )
-    redis = connect(
-        settings.redis_url, retry_for_s=OUTLAST_S, connections=2 * settings.threads + 16
-    )
-    gate = _gate(settings, redis, provider, fallback)
-    cache = Cache(redis, ttl_s=settings.cache_ttl_s, lease_ms=settings.claim_after_ms)
-    accounts = Accounts(redis)
-    tags = Tags(redis)
-    vocabulary = vocabulary_of(settings, Favourites(tags))
-    async with closing(redis):
-        try:
-            await decoder.start()
-            await provider.start()
-            if fallback is not None:
-                await fallback.start()
-            await gate.start()
-            await cache.start()
-            # Names given by hand in one language meet their tags so, in the gateway, too.
-            await once_there(lambda: tags.introduce(vocabulary.pairs))
-            yield Tools(
-                photos=Photos(redis, retention_s=settings.retention_s),
-                attempts=Attempts(
-                    redis,
-                    retention_s=settings.retention_s,
-                    looks_for=_looks_for(settings),
-                    facts_kept_s=min(FACTS_KEPT_S, settings.cache_ttl_s),
-                ),
-                naming=Naming(tags),
-                blobs=blobs,
-                decoder=decoder,
-                provider=provider,
-                gate=gate,
-                cache=cache,
-                accounts=accounts,
-                vocabulary=vocabulary,
-                fallback=fallback,
-            )
-        finally:
-            await provider.close()
-            if fallback is not None:
-                await fallback.close()
-            await cache.close()
-            await gate.close()
-            await accounts.close()
-            await decoder.close()
 
 
 @asynccontextmanager

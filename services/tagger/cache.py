@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import random
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -30,6 +31,13 @@ from shared.redis import away_is_unavailable, script
 from shared.tasks import end
 
 SAID_PER_LEASE: Final = 4
+KEPT_LEASES: Final = 10
+"""How long it is known who makes a recognition, though nothing was heard of them."""
+
+SILENT_SHARE: Final = 3
+"""Who is not heard of loses it after a third of a lease more: by then all have said again that they
+are at it who could not, because the server was away or stood still."""
+
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 0.5
 
@@ -89,15 +97,17 @@ class Cache:
         clock: Clock,
         fresh: bool = False,
         known: bytes | None = None,
+        job_id: str = "",
     ) -> tuple[Recognition, bool]:
         """Return the recognition kept under `digest`, made if there is none, and if it was kept.
 
         `clock` stands still while another makes it; after `WAIT_MOST_S` raises `BusyError`.
         `fresh`: make it anew, whatever there is. `known`: what is kept, if that has been read.
+        `job_id`: whose attempt wants it; one before that was at it, in a tagger that died, is over.
         """
         if not self._ttl_ms:
             return await make(), False
-        token = f"{self._process}:{next(self._numbers)}"
+        token = f"{self._process}:{next(self._numbers)}:{job_id}"
         if fresh:
             CACHE_LOOKUPS.labels(result="fresh").inc()
         elif known is not None:
@@ -105,7 +115,7 @@ class Cache:
             return _JSON.validate_json(known), True
         else:
             with clock.stopped():
-                kept = await self._kept(digest, token)
+                kept = await self._kept(digest, token, job_id)
             if kept is not None:
                 return kept, True
         self._making[token] = digest
@@ -120,13 +130,18 @@ class Cache:
         await asyncio.shield(self._farewells.say(self._end(digest, token, _JSON.dump_json(made))))
         return made, False
 
-    async def _kept(self, digest: str, token: str) -> Recognition | None:
+    async def _kept(self, digest: str, token: str, job_id: str) -> Recognition | None:
         """Return what is kept, None if it is on this one to make it. Raises `BusyError`."""
         pause_s, found = FIRST_PAUSE_S, "hit"
-        until = asyncio.get_running_loop().time() + WAIT_MOST_S
-        while (answer := await self._asked(digest, token)) == [b"wait"]:
-            if asyncio.get_running_loop().time() >= until:
+        until_s, patience_s = time.monotonic() + WAIT_MOST_S, self._lease_ms / SILENT_SHARE / 1000
+        silent_s: float | None = None
+        takes = False
+        while (answer := await self._asked(digest, token, job_id, takes=takes))[0] == b"wait":
+            now_s = time.monotonic()
+            if now_s >= until_s:
                 raise BusyError
+            silent_s = None if answer[1] else silent_s or now_s
+            takes = silent_s is not None and now_s >= silent_s + patience_s
             found = "shared"
             await asyncio.sleep(pause_s * random.uniform(0.5, 1))  # noqa: S311  # no secret
             pause_s = min(LONGEST_PAUSE_S, pause_s * 1.5)
@@ -136,12 +151,12 @@ class Cache:
         CACHE_LOOKUPS.labels(result=found).inc()
         return _JSON.validate_json(answer[1])
 
-    async def _asked(self, digest: str, token: str) -> Any:
+    async def _asked(self, digest: str, token: str, job_id: str, *, takes: bool) -> Any:
         try:
             with away_is_unavailable():
                 return await self._ask(
                     keys=[keys.recognition(digest), keys.recognizing(digest)],
-                    args=[token, self._lease_ms],
+                    args=[token, self._lease_ms, self._lease_ms * KEPT_LEASES, int(takes), job_id],
                 )
         except asyncio.CancelledError:
             self._farewells.say(self._end(digest, token))
@@ -164,7 +179,7 @@ class Cache:
                 with away_is_unavailable():
                     await self._keep(
                         keys=[keys.recognizing(digest) for digest in making.values()],
-                        args=[self._lease_ms, *making],
+                        args=[self._lease_ms * KEPT_LEASES, *making],
                     )
             except UnavailableError as error:
                 logger.warning("recognitions_not_kept", why=str(error))

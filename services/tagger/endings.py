@@ -18,8 +18,8 @@ from services.tagger.pipeline import DONE
 from services.tagger.stages.save import name_kept
 from services.tagger.stages.stage import Work
 from shared import messages
-from shared.attempts import Ending, Finish
 from shared.broker import RedisStreamsBroker, StreamMessage
+from shared.ending import Ending, Finish
 from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
 from shared.record import Record
 

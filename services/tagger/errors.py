@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Final
+
+from shared.attempts import Void
 
 TEXT_CHARS: Final = 500
 """What is kept of an error's text: it goes into every event and record of the photo."""
+
+_CODE: Final = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class TaggingError(Exception):
     """The work on a photo failed.
 
     `code` is the stable word of `photo:error` and of the photo's `error`; the
-    text is short, in English, and safe to show: no secrets, no image bytes.
+    text is short, in English, and safe to show: no secrets, no image bytes. Raises `ValueError` or
+    `TypeError` for a code that is none.
     """
 
     def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
+        # A name of a file, say, may hold what is no Unicode.
+        self.text = text.encode(errors="backslashreplace").decode()[:TEXT_CHARS]
+        super().__init__(self.text)
+        if not _CODE.fullmatch(code):
+            raise ValueError(f"a code is a word of at most 64 letters, digits and _, not {code!r}")
         self.code = code
-        self.text = text[:TEXT_CHARS]
 
 
 class PermanentError(TaggingError):
@@ -41,6 +51,8 @@ class RetryableError(TaggingError):
         counts: bool = True,
     ) -> None:
         super().__init__(code, text)
+        if retry_after_s is not None and not math.isfinite(retry_after_s):
+            raise ValueError(f"a wait is a number of seconds, not {retry_after_s}")
         self.retry_after_s = retry_after_s
         self.counts = counts
 
@@ -75,8 +87,13 @@ class PlaceLostError(RetryableError):
 class LeaseLostError(Exception):
     """This worker's fencing token is no longer current, or the photo has ended.
 
-    Another worker has the photo, or nobody needs to: stop, and write nothing.
+    Another worker has the photo, or nobody needs to: stop, and write nothing. `why`: None where
+    that has not been asked.
     """
+
+    def __init__(self, why: Void | None = None) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class GivenBackError(Exception):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +54,7 @@ class Line:
     def __init__(self, ask: Ask, drop: Callable[[str], None]) -> None:
         self._ask = ask
         self._drop = drop
-        self._waiting: dict[str, tuple[int, asyncio.Future[None]]] = {}
+        self._waiting: dict[str, tuple[int, asyncio.Future[float]]] = {}
         self._look = asyncio.Event()
         self._asking: asyncio.Task[None] | None = None
 
@@ -72,16 +73,16 @@ class Line:
         if self._waiting:
             self._look.set()
 
-    async def wait(self, token: str, place: int) -> None:
-        """Return when it is the turn of `token`.
+    async def wait(self, token: str, place: int) -> float:
+        """Return when it is the turn of `token`, and when (monotonic, s) that was asked for.
 
         Raises `UnavailableError`, and `BudgetSpentError` if it is not to wait.
         """
-        turn = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting[token] = (place, turn)
         self._look.set()
         try:
-            await turn
+            return await turn
         except (asyncio.CancelledError, BudgetSpentError):
             self._drop(token)
             raise
@@ -98,6 +99,7 @@ class Line:
 
     async def _ask_once(self) -> float:
         asked = {token: place for token, (place, turn) in self._waiting.items() if not turn.done()}
+        asked_s = time.monotonic()
         try:
             answer = await self._ask(asked)
         except Exception as error:  # noqa: BLE001  # those who wait must learn of it, whatever it is
@@ -109,7 +111,7 @@ class Line:
                 self._drop(token)
         for token in answer.given:
             if token in self._waiting and not (turn := self._waiting[token][1]).done():
-                turn.set_result(None)
+                turn.set_result(asked_s)
         if answer.refused:
             self._refuse(asked)
         return _pause_s(answer)

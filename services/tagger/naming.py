@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from services.tagger.metrics import NAME_LOOKUPS
-from shared.attempts import Lead
+from shared.ending import Lead
 from shared.names import identity
 from shared.tags import Tags
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.tagger.errors import TaggingError
 from services.tagger.stages.stage import Work
-from shared.attempts import Outcome
+from shared.ending import Outcome
 from shared.record import PhotoProblem
 from shared.statistics import counted
 

@@ -11,6 +11,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.tagger.metrics import IN_LINE
+from services.tagger.turns import Turns
 from shared import keys, messages
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
@@ -50,7 +51,7 @@ class Positions:
         retention_s: int,
         budget_is_spent: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._redis = redis
+        self._turns = Turns(redis, keys.line_lock())
         self._budget_is_spent = budget_is_spent
         self._retention_ms = retention_s * 1000
         self._line = script(redis, "line")
@@ -61,11 +62,7 @@ class Positions:
         while True:
             await asyncio.sleep(EVERY_S + LATE_S)
             try:
-                with away_is_unavailable():
-                    ours = await self._redis.set(
-                        keys.line_lock(), "1", nx=True, px=round(EVERY_S * 1000)
-                    )
-                if ours:
+                if await self._turns.mine(every_s=EVERY_S):
                     await self.tell()
             except UnavailableError as error:
                 logger.warning("positions_not_told", why=str(error))

@@ -18,6 +18,7 @@ import structlog
 from redis.asyncio import Redis
 
 from services.tagger.metrics import RECONCILED
+from services.tagger.turns import Turns
 from shared import keys
 from shared.broker import MESSAGE
 from shared.commands import TAGGING, tag_photo_entry
@@ -45,6 +46,7 @@ class Reconciler:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
+        self._turns = Turns(redis, keys.reconciler_lock())
         self._requeue = script(redis, "requeue")
         self._note = script(redis, "locate")
         self._offset = 0
@@ -54,11 +56,7 @@ class Reconciler:
         while True:
             await asyncio.sleep(EVERY_S)
             try:
-                with away_is_unavailable():
-                    ours = await self._redis.set(
-                        keys.reconciler_lock(), "1", nx=True, px=round(EVERY_S * 900)
-                    )
-                if ours:
+                if await self._turns.mine(every_s=EVERY_S * 0.9):
                     await self.reconcile()
             except UnavailableError as error:
                 logger.warning("not_reconciled", why=str(error))

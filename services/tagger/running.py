@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import structlog
-
 from services.tagger.errors import GivenBackError, LeaseLostError
 from services.tagger.stages.stage import Work
 from shared.attempts import Attempts
@@ -17,8 +15,6 @@ from shared.errors import UnavailableError
 LOOK_EVERY_S: Final = 0.25
 """How often it is asked whether an attempt still has its turn: a cancelled photo stops so soon,
 in the middle of a provider's call, too. Nothing is asked while nothing runs."""
-
-logger = structlog.stdlib.get_logger()
 
 
 class Running:
@@ -76,11 +72,10 @@ class Running:
         """Stop the attempts that have lost their turn by now."""
         asked = dict(self._works)
         void = await self._attempts.void([work.record for work in asked.values()])
-        tokens = {record.token for record in void}
+        reasons = {record.token: why for record, why in void}
         for task, work in asked.items():
-            if work.record.token in tokens and self._works.get(task) is work:
-                logger.info("attempt_stopped", photo_id=work.record.id, job_id=work.record.job_id)
-                self._stop(task, LeaseLostError())
+            if work.record.token in reasons and self._works.get(task) is work:
+                self._stop(task, LeaseLostError(reasons[work.record.token]))
 
     def _give_back(self) -> None:
         for task, work in self._works.items():

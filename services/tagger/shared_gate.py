@@ -13,6 +13,7 @@ import itertools
 import math
 import random
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -31,27 +32,13 @@ from services.tagger.errors import (
 from services.tagger.farewells import Farewells
 from services.tagger.gate import NO_BUDGET, WAIT_MOST_S, Budget, Gate, Limits
 from services.tagger.line import Asked, Line
-from services.tagger.metrics import (
-    BUDGET,
-    BUDGET_REMAINING,
-    GATE_SECONDS,
-    GATE_STATE,
-    GATE_STATES,
-)
+from services.tagger.metrics import GATE_SECONDS, GATE_STATE, GATE_STATES
+from services.tagger.places import Places
 from services.tagger.providers.provider import Call
 from shared import gates, keys
 from shared.broker import PRIORITIES
 from shared.errors import UnavailableError
 from shared.redis import away_is_unavailable, script
-from shared.tasks import end
-from shared.usage import NANOUSD_PER_USD
-
-RENEWALS_PER_LEASE: Final = 4
-RENEWALS_PER_NEWS: Final = 5
-"""A tagger without calls says that it is there once in so many times."""
-
-KEPT_MS: Final = 24 * 3600 * 1000
-"""How long Redis keeps what it knows of an endpoint that no tagger uses any more."""
 
 LINGER_MS: Final = 250
 """How long a place stays taken by a call that we cut off: the other side has to notice."""
@@ -90,22 +77,26 @@ class SharedGate(Gate):
         self.why = ""
         self._enter_script = script(redis, "gate_enter")
         self._leave_script = script(redis, "gate_leave")
-        self._renew_script = script(redis, "gate_renew")
         self._process = secrets.token_hex(6)
         self._numbers = itertools.count(1)
         self._line = Line(self._ask, self._drop)
-        self._calls: dict[str, asyncio.Timeout] = {}
+        self._places = Places(
+            redis,
+            provider=provider,
+            endpoint=endpoint,
+            max_calls=limits.max_calls,
+            lease_ms=lease_ms,
+            budget=budget,
+        )
         self._farewells = Farewells("gate_not_left")
-        self._renewing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        self._renewing = asyncio.create_task(self._keep_renewing())
+        self._places.start()
         self._line.open()
 
     async def close(self) -> None:
         await self._line.close()
-        await end(self._renewing)
-        for token in list(self._calls):
+        for token in await self._places.close():
             self._drop(token, linger_ms=LINGER_MS)
         await self._farewells.all_said()
 
@@ -116,7 +107,7 @@ class SharedGate(Gate):
             await self._wait(token, priority)
         call = Call(id=token)
         try:
-            async with self._placed(token):
+            async with self._places.kept(token):
                 yield call
         except PlaceLostError:
             raise
@@ -140,26 +131,12 @@ class SharedGate(Gate):
     async def _wait(self, token: str, priority: str) -> None:
         try:
             async with asyncio.timeout(WAIT_MOST_S):
-                await self._line.wait(token, PRIORITIES.index(priority))
+                asked_s = -math.inf
+                # A process that stood still since it asked may have lost its place to another.
+                while time.monotonic() >= asked_s + self._lease_ms / 1000:
+                    asked_s = await self._line.wait(token, PRIORITIES.index(priority))
         except TimeoutError:
             raise BusyError from None
-
-    @asynccontextmanager
-    async def _placed(self, token: str) -> AsyncIterator[None]:
-        """Renew the place of a call during the body, which ends if the place is lost."""
-        # No deadline but the one that comes with the loss.
-        place = asyncio.timeout(None)
-        try:
-            async with place:
-                self._calls[token] = place
-                try:
-                    yield
-                finally:
-                    del self._calls[token]
-        except TimeoutError:
-            if place.expired():
-                raise PlaceLostError from None
-            raise
 
     async def check(self) -> str:
         found = await gates.state(self._redis, self._endpoint)
@@ -254,50 +231,6 @@ class SharedGate(Gate):
 
     def _drop(self, token: str, *, linger_ms: int = 0) -> None:
         self._farewells.say(self._leave(token, "dropped", linger_ms=linger_ms))
-
-    # Leases
-
-    async def _keep_renewing(self) -> None:
-        for number in itertools.count():
-            try:
-                if self._calls or number % RENEWALS_PER_NEWS == 0:
-                    await self._renew()
-            except UnavailableError as error:
-                logger.warning("gate_not_renewed", why=str(error))
-            except Exception:  # without this task all places are lost
-                logger.exception("gate_broke")
-            await asyncio.sleep(self._lease_ms / RENEWALS_PER_LEASE / 1000)
-
-    async def _renew(self) -> None:
-        with away_is_unavailable():
-            spent, *gone = await self._renew_script(
-                keys=[
-                    keys.gate(self._endpoint),
-                    keys.gate_calls(self._endpoint),
-                    keys.gates(),
-                    keys.spending(),
-                ],
-                args=[
-                    self._endpoint,
-                    self._provider,
-                    self._limits.max_calls,
-                    self._lease_ms,
-                    KEPT_MS,
-                    keys.SHARD,
-                    self._budget.nanousd,
-                    self._budget.fallback,
-                    *self._calls,
-                ],
-            )
-        if self._budget.nanousd:
-            left_usd = max(0, self._budget.nanousd - spent) / NANOUSD_PER_USD
-            BUDGET.labels(provider=self._provider).set(self._budget.nanousd / NANOUSD_PER_USD)
-            BUDGET_REMAINING.labels(provider=self._provider).set(left_usd)
-        for token in gone:
-            # One that has ended meanwhile has left by itself.
-            if (place := self._calls.get(token.decode())) is not None and not place.expired():
-                logger.warning("place_lost", provider=self._provider)
-                place.reschedule(asyncio.get_running_loop().time())
 
     def _keys(self) -> list[str]:
         endpoint = self._endpoint

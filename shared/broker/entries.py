@@ -185,6 +185,14 @@ def _letter(reason: str, data: bytes, deaths: int) -> dict[str, bytes]:
 
 
 def _failure(error: BaseException) -> dict[str, bytes]:
-    text = f"{type(error).__name__}: {error}"[:EXCEPTION_CHARS]
+    try:
+        said = str(error)
+    except Exception as failed:  # noqa: BLE001  # whatever it is, the letter is to be written
+        said = f"<{failed!r} when it was to be told>"
+    text = f"{type(error).__name__}: {said}"[:EXCEPTION_CHARS]
     frames = "".join(traceback.format_exception(error, limit=TRACEBACK_FRAMES))
-    return {"exception": text.encode(), "traceback": frames[-8 * EXCEPTION_CHARS :].encode()}
+    # Names of files, say, may hold what is no Unicode.
+    return {
+        "exception": text.encode(errors="backslashreplace"),
+        "traceback": frames[-8 * EXCEPTION_CHARS :].encode(errors="backslashreplace"),
+    }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Final
 
 from .entries import StreamMessage
@@ -28,7 +27,7 @@ class Held:
         self._several = max(1, prefetch // 4)
         self._messages: dict[Place, StreamMessage] = {}
         self._ending: set[Place] = set()
-        self._leaving = 0
+        self._leaving: set[Place] = set()
         self._changed = threading.Condition()
 
     def add(self, message: StreamMessage) -> None:
@@ -57,6 +56,18 @@ class Held:
                 message.lost = True
             self._changed.notify_all()
         return lost
+
+    def leave(self, stream: str, entry_ids: Iterable[str]) -> None:
+        """Mark and forget what is about to be given back: it is here until it `left`."""
+        ids = list(entry_ids)
+        with self._changed:
+            self._leaving.update((stream, entry_id) for entry_id in ids)
+        self.lose(stream, ids)
+
+    def left(self, stream: str, entry_ids: Iterable[str]) -> None:
+        """Note that others may have these entries by now."""
+        with self._changed:
+            self._leaving.difference_update((stream, entry_id) for entry_id in entry_ids)
 
     def renew(self, stream: str, entry_ids: Iterable[str], *, sure_until: float) -> None:
         """Note until when the leases of these entries cannot lapse."""
@@ -109,23 +120,12 @@ class Held:
         """Say whether another message is held that is not stuck."""
         with self._changed:
             others = (each for each in self._messages.values() if each is not message)
-            return self._leaving > 0 or not all(each.overdue for each in others)
-
-    @contextmanager
-    def leaving(self) -> Iterator[None]:
-        """Have what is lost in the body count as held until its end."""
-        with self._changed:
-            self._leaving += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._leaving -= 1
+            return bool(self._leaving) or not all(each.overdue for each in others)
 
     def places(self) -> set[Place]:
-        """Return where the entries held are."""
+        """Return where the entries are that are held, or about to be given back."""
         with self._changed:
-            return set(self._messages)
+            return self._messages.keys() | self._leaving
 
     def _all(self) -> list[StreamMessage]:
         with self._changed:

@@ -99,7 +99,7 @@ class LeaseKeeper(threading.Thread):
 
     def run(self) -> None:
         period_s = self._period_ms / 1000
-        pause_s = period_s
+        pause_s = 0.0  # the server's clock is to be known well before the first sweep
         while not self._stopping:
             self._wake.wait(pause_s)
             self._wake.clear()
@@ -115,8 +115,10 @@ class LeaseKeeper(threading.Thread):
         """Do what is due, each thing whether or not another one failed. Raises when away."""
         began_at = time.monotonic()
         # First: after an outage there may be much to settle, and leases do not wait.
-        steps = [self.renew, self.settle]
-        if began_at >= self._sweep_from:
+        steps: list[Callable[[], object]] = [self.renew, self.settle]
+        if self._ahead_ms is None:
+            steps.append(self._hear_the_clock)
+        elif began_at >= self._sweep_from:
             # What holds up this turn keeps others from renewing, too.
             steps.append(lambda: self.sweep(began_at))
         for step in steps:
@@ -185,9 +187,7 @@ class LeaseKeeper(threading.Thread):
     def _sweep_on(self, index: int, entry_id: bytes, began_at: float) -> tuple[int, bytes, int]:
         """Sweep on from there; return from where to go on, and how many entries were taken."""
         keys, limits = self._keys, self._limits
-        if self._ahead_ms is None:
-            seconds, microseconds = self._client.time()
-            self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
+        ahead_ms = self._hear_the_clock() if self._ahead_ms is None else self._ahead_ms
         lease_ms = limits.claim_after_ms
         late_ms = max(lease_ms / LATE_SHARE, min(LATE_MS, lease_ms / 2))
         index, entry_id, taken, now_ms = self._sweep(
@@ -203,11 +203,18 @@ class LeaseKeeper(threading.Thread):
                 limits.claim_after_ms * FORGET_AFTER_LEASES,
                 limits.max_dead_age_ms,
                 limits.max_dead_letters,
-                round(began_at * 1000 + late_ms + self._ahead_ms),
+                round(began_at * 1000 + late_ms + ahead_ms),
             ],
         )
         self._ahead_ms = _ahead_of_us(now_ms)
         return index, entry_id, taken
+
+    def _hear_the_clock(self) -> float:
+        """Ask for the server's clock; if it stood still until now, all others have yet to renew."""
+        seconds, microseconds = self._client.time()
+        self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
+        self._sweep_from = time.monotonic() + self._period_ms / 1000
+        return self._ahead_ms
 
     def _leave_time_to_renew(self) -> None:
         """Nobody could renew: leave all the time to, before taking anything away."""

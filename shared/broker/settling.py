@@ -72,21 +72,25 @@ class Settling:
         """The same, for entries by stream."""
         for stream, ids in ids_by_stream.items():
             give = partial(self._give, stream, ids)
-            with self._held.leaving():
-                self._held.lose(stream, ids)
-                try:
-                    give()
-                except ConnectionClosed as error:
-                    logger.warning("Messages go to others later. %s", error)
-                    self._keeper.settle_later(give)
+            self._held.leave(stream, ids)
+            try:
+                give()
+            except ConnectionClosed as error:
+                logger.warning("Messages go to others later. %s", error)
+                self._keeper.settle_later(give)
 
     def _give(self, stream: str, ids: Sequence[str]) -> None:
         try:
             with translated():
                 self._hand_back(keys=[stream, self._keys.front], args=[GROUP, self._consumer, *ids])
+        except ConnectionClosed:
+            raise  # they are still ours, and not to be started here
         except redis.exceptions.ResponseError as error:
+            self._held.left(stream, ids)
             if not is_missing_group(error):
                 raise
+        else:
+            self._held.left(stream, ids)
 
     def run_ack(self, message: StreamMessage) -> None:
         """Acknowledge `message` now. Done twice, it changes nothing the second time."""

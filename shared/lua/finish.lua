@@ -56,7 +56,7 @@ if ARGV[13] ~= '' then
 end
 settle(KEYS[2], ARGV[4], ARGV[5])
 
-redis.call('LPUSH', prefix .. ':durations', now - photo.started_at_ms)
+redis.call('LPUSH', prefix .. ':durations', math.max(0, now - photo.started_at_ms))
 redis.call('LTRIM', prefix .. ':durations', 0, 63)
 local counts, total_ms = cjson.decode(ARGV[12]), now - (job.enqueued_at_ms or now)
 counts[status], counts[bucket('total', total_ms * 1000)] = 1, 1

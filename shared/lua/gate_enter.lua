@@ -27,8 +27,9 @@ local now = now_ms()
 local limit, per_minute, tokens_per_minute = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local budget = tonumber(ARGV[7])
 
-redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)
-for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', now)) do
+local lapsed = lapsed_until(KEYS[1], {KEYS[2], KEYS[4], KEYS[6]}, ARGV[4], now)
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', lapsed)
+for _, token in ipairs(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', lapsed)) do
   redis.call('ZREM', KEYS[3], token)
   redis.call('ZREM', KEYS[4], token)
 end
@@ -72,7 +73,7 @@ local function bound(by, reason, ms)
   if by < free then free, why, wait = by, reason, ms end
 end
 if budget > 0 then
-  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', now)
+  redis.call('ZREMRANGEBYSCORE', KEYS[6], '-inf', lapsed)
   bound(affordable(ARGV[6], KEYS[7], budget, redis.call('ZCARD', KEYS[6]), now), 'budget',
     DAY_MS - now % DAY_MS)
 end

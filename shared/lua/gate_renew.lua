@@ -5,6 +5,8 @@
 -- KEYS[2]  calls  sorted set
 -- KEYS[3]  gates  sorted set of endpoints by when a tagger was last heard of, ms
 -- KEYS[4]  spending  sorted set
+-- KEYS[5]  waiting  sorted set
+-- KEYS[6]  heard  sorted set
 -- ARGV[1]  endpoint
 -- ARGV[2]  name of the provider
 -- ARGV[3]  calls in flight at most, 0: any number
@@ -29,9 +31,11 @@ for i = 9, #ARGV do
     gone[#gone + 1] = ARGV[i]
   end
 end
+lapsed_until(KEYS[1], {KEYS[2], KEYS[4], KEYS[6]}, ARGV[4], now)
 redis.call('HSET', KEYS[1], 'provider', ARGV[2], 'limit', ARGV[3], 'budget_nanousd', ARGV[7],
   'fallback', ARGV[8])
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
+-- What a killed tagger leaves there, too.
+for _, i in ipairs({1, 2, 5, 6}) do redis.call('PEXPIRE', KEYS[i], ARGV[5]) end
 redis.call('ZADD', KEYS[3], now, ARGV[1])
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[5])
 return {spent_today(ARGV[6], now), unpack(gone)}

@@ -14,7 +14,8 @@ local prefix, now = ARGV[1], now_ms()
 local photo = read(KEYS[1], 'id', 'owner', 'status', 'job_id', 'batch_id', 'batch_open')
 local before = read_job(prefix, ARGV[2], 'letter', 'revived_by', 'priority')
 if photo.job_id ~= ARGV[2] then return 0 end
-if before.state ~= 'dead' then return before.revived_by == ARGV[3] and 1 or 0 end
+if before.revived_by == ARGV[3] then return 1 end
+if before.state ~= 'dead' then return 0 end
 
 local key = prefix .. ':job:' .. ARGV[2]
 if before.letter then redis.call('XDEL', KEYS[3], before.letter) end

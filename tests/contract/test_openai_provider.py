@@ -21,6 +21,39 @@ from tests.support.clients import PHOTOS
 from tests.support.openai_server import OpenAIServer, Reply, api_error
 from tests.support.waiting import wait_until
 
+AZURE_FILTERED = Reply(
+    400,
+    {
+        "error": {
+            "message": "The response was filtered due to the prompt triggering Azure OpenAI's "
+            "content management policy.",
+            "type": None,
+            "param": "prompt",
+            "code": "content_filter",
+            "status": 400,
+            "innererror": {
+                "code": "ResponsibleAIPolicyViolation",
+                "content_filter_result": {"violence": {"filtered": True, "severity": "medium"}},
+            },
+        }
+    },
+)
+OPENROUTER_FLAGGED = Reply(
+    403,
+    {
+        "error": {
+            "code": 403,
+            "message": "Your chosen model requires moderation and your input was flagged",
+            "metadata": {
+                "reasons": ["violence"],
+                "flagged_input": "Name what this…",
+                "provider_name": "OpenAI",
+                "model_slug": "openai/gpt-4o-mini",
+            },
+        }
+    },
+)
+
 
 @pytest.fixture
 def cat() -> Picture:
@@ -102,6 +135,12 @@ async def test_the_model_is_asked_in_the_photos_language(
         (api_error(413), "provider_rejected"),
         (api_error(422), "provider_rejected"),
         (api_error(429, "insufficient_quota"), "provider_quota"),
+        (api_error(429, "billing_not_active"), "provider_quota"),
+        (api_error(429, "billing_hard_limit_reached"), "provider_quota"),
+        (Reply(429, {"error": {"type": "insufficient_quota", "code": None}}), "provider_quota"),
+        (AZURE_FILTERED, "provider_refused"),
+        (OPENROUTER_FLAGGED, "provider_refused"),
+        (api_error(403, "content_policy_violation"), "provider_refused"),
         (Reply(refusal="I cannot help with that."), "provider_refused"),
         (Reply(finish_reason="content_filter"), "provider_refused"),
     ],

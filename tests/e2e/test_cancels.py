@@ -58,6 +58,9 @@ async def test_a_cancelled_photo_has_one_end_and_its_answer_is_true(
                 await wait_until(lambda: openai.in_flight == 0)
                 found = [await api.photo(photo_id) for photo_id in answers]
             assert stack.tagger.terminate() == 0
+            # What its owner has wanted is nothing to be warned of.
+            assert "attempt_stopped" in stack.tagger.output
+            assert "lease_lost" not in stack.tagger.output
 
     _hold(answers, found, heard.events)
     with redis.Redis.from_url(redis_url) as client:

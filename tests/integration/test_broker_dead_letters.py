@@ -166,7 +166,9 @@ def test_dead_letters_expire_by_the_clock_of_the_server(
         client.xadd(KEYS.dead, {"m": b"old"}, id=f"{now_ms - 2 * hour_ms}-0")
         client.xadd(KEYS.dead, {"m": b"young"}, id=f"{now_ms}-0")
         with consuming(broker) as consumer:
-            wait_until(lambda: next(consumer) is None and consumer._grouped, "groups are made")
+            wait_until(
+                lambda: next(consumer) is None and consumer._fetcher._grouped, "groups are made"
+            )
             consumer._keeper.sweep()
         report = broker.inspect(QUEUE)
         (left,) = broker.dead_letters(QUEUE)
@@ -183,7 +185,9 @@ def test_letters_added_by_others_are_kept_within_the_limit_too(
         for number in range(5):
             client.xadd(KEYS.dead, {"m": str(number)})
         with consuming(broker) as consumer:
-            wait_until(lambda: next(consumer) is None and consumer._grouped, "groups are made")
+            wait_until(
+                lambda: next(consumer) is None and consumer._fetcher._grouped, "groups are made"
+            )
             consumer._keeper.sweep()
         report = broker.inspect(QUEUE)
 

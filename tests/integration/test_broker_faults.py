@@ -59,7 +59,7 @@ def test_what_was_read_before_a_stream_was_found_missing_is_not_stranded(redis_u
         # Given a message in the first stream, and no second stream
         client.delete(KEYS.stream("high"))
         client.xadd(KEYS.front, {"m": message("x").encode()})
-        consumer._look_at = 0.0
+        consumer._fetcher._look_at = 0.0
 
         # I expect it at once: its lease is too long to lapse
         held = fetch(consumer)

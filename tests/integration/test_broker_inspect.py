@@ -69,7 +69,7 @@ def test_a_report_counts_what_waits_by_stream_and_who_holds_what(
 def test_a_consumer_that_only_waits_is_heard_of(
     broker: RedisStreamsBroker, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.broker.consumer.LOOK_EVERY_S", 0.1)
+    monkeypatch.setattr("shared.broker.fetcher.LOOK_EVERY_S", 0.1)
 
     def idle_ms() -> int:
         (report,) = broker.inspect(QUEUE).consumers

@@ -125,11 +125,11 @@ def run_one(broker: RedisStreamsBroker) -> None:
 
         # As after a lost reply
         lost = broker.enqueue(message(3))
-        consumer._fetch(
+        consumer._fetcher._fetch(
             keys=[keys.paused, keys.counts, keys.wake, keys.delayed, *keys.streams],
             args=["workers", consumer.name, 1, 1, 1],
         )
-        consumer._recover = True
+        consumer._fetcher._recover = True
         held = fetch(consumer)
         assert held == lost
         consumer.ack(held)

@@ -58,7 +58,7 @@ def test_a_consumer_that_looked_before_the_pause_is_told_when_it_waits(
     broker: RedisStreamsBroker, client: redis.Redis
 ) -> None:
     with consuming(broker, timeout_ms=10) as consumer:
-        while consumer._look_at == 0.0:
+        while consumer._fetcher._look_at == 0.0:
             assert next(consumer) is None
         # Given that its next step is to wait for messages
         broker.pause(QUEUE)

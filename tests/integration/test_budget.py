@@ -153,7 +153,7 @@ async def test_where_another_provider_is_asked_nobody_waits(redis_url: str) -> N
                 async with tagger.gate.turn(Clock(), priority="normal"):
                     pass
         await until_waiting(tagger.redis, 0)
-        await tagger.gate._renew()
+        await tagger.gate._places.renew()
 
         state = await gates.state(tagger.redis, ENDPOINT)
         assert state.budget is not None
@@ -223,10 +223,10 @@ async def test_what_is_under_way_is_renewed_with_its_place(redis_url: str) -> No
         await until_running(call)
         (token,) = await held(tagger.redis)
         await tagger.redis.zadd(keys.spending(), {token: 1})
-        await tagger.gate._renew()
+        await tagger.gate._places.renew()
 
         assert (await held(tagger.redis))[token] > 1
         await call.end(usage=CALL)
-        await tagger.gate._renew()
+        await tagger.gate._places.renew()
         left = REGISTRY.get_sample_value("tagline_budget_remaining_usd", {"provider": "openai"})
         assert left == pytest.approx(0.001)

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 from redis.asyncio import Redis
 
-from services.tagger.cache import Cache, digest_of, digest_of_question
+from services.tagger.cache import KEPT_LEASES, Cache, digest_of, digest_of_question
 from services.tagger.clock import Clock
 from services.tagger.errors import BusyError, PermanentError, RetryableError
 from services.tagger.providers.openai import OpenAIProvider
 from services.tagger.providers.provider import FoundTag, Question, Recognition
 from shared import keys
 from shared.redis import closing, connect
+from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 CAT = Recognition((FoundTag({"fr": "chat", "en": "cat"}, 0.9), FoundTag({"fr": "x"}, None)), "…")
+LEASE_MS = 3_000
 DOG = Recognition((FoundTag({"fr": "chien"}, 0.5),))
 
 
@@ -64,9 +70,15 @@ async def never() -> Recognition:
 
 
 def asking(
-    cache: Cache, make: Callable[[], Awaitable[Recognition]], *, fresh: bool = False
+    cache: Cache,
+    make: Callable[[], Awaitable[Recognition]],
+    *,
+    fresh: bool = False,
+    job_id: str = "",
 ) -> asyncio.Task[tuple[Recognition, bool]]:
-    return asyncio.create_task(cache.recognition("d", make, clock=Clock(), fresh=fresh))
+    return asyncio.create_task(
+        cache.recognition("d", make, clock=Clock(), fresh=fresh, job_id=job_id)
+    )
 
 
 async def test_what_one_tagger_has_paid_for_all_know(client: Redis) -> None:
@@ -171,18 +183,63 @@ async def test_who_has_waited_long_for_anothers_answer_waits_in_the_queue(
 
 
 async def test_one_whose_tagger_died_leaves_it_to_another(client: Redis) -> None:
-    async with caches(client) as (one, other):
+    async with caches(client, lease_ms=600) as (one, other):
         make = Maker()
         first = asking(one, make)
         await wait_until(lambda: make.asked == 1)
         second = asking(other, at_once)
         assert one._keeping is not None
         one._keeping.cancel()
-        # When its lease runs out
-        await client.pexpire(keys.recognizing("d"), 1)
 
         assert await second == (CAT, False)
         first.cancel()
+
+
+async def test_the_next_attempt_of_a_job_does_not_wait_for_the_one_before(client: Redis) -> None:
+    async with caches(client, lease_ms=60_000) as (dead, other):
+        make = Maker()
+        first = asking(dead, make, job_id="j")
+        await wait_until(lambda: make.asked == 1)
+
+        assert await asking(other, at_once, job_id="j") == (CAT, False)
+        first.cancel()
+
+
+async def test_nobody_pays_twice_because_the_server_stood_still() -> None:
+    with temporary_server() as server:
+        async with (
+            closing(connect(server.url)) as client,
+            closing(connect(server.url)) as another,
+            caches(client, 1, lease_ms=LEASE_MS) as (one,),
+            caches(another, 1, lease_ms=LEASE_MS) as (other,),
+        ):
+            make = Maker()
+            first = asking(one, make)
+            await wait_until(lambda: make.asked == 1)
+            heard: list[Any] = []
+            ask = other._ask
+
+            async def noted(**question: Any) -> Any:
+                heard.append(await ask(**question))
+                return heard[-1]
+
+            other._ask = noted  # type: ignore[assignment]
+            second = asking(other, make)
+            await wait_until(lambda: heard)
+            # Given a server that stands still for a lease, while one makes it and another waits
+            assert server.pid is not None
+            os.kill(server.pid, signal.SIGSTOP)
+            until_s = time.monotonic() + 1.2 * LEASE_MS / 1000
+            await wait_until(lambda: time.monotonic() > until_s)
+            os.kill(server.pid, signal.SIGCONT)
+            # When both are heard of again
+            heard.clear()
+            await wait_until(lambda: [b"wait", 1] in heard)
+
+            assert make.asked == 1
+            make.answer.set_result(CAT)
+            assert await first == (CAT, False)
+            assert await second == (CAT, True)
 
 
 async def test_one_that_takes_long_is_not_taken_for_dead(client: Redis) -> None:
@@ -193,7 +250,7 @@ async def test_one_that_takes_long_is_not_taken_for_dead(client: Redis) -> None:
         await client.pexpire(keys.recognizing("d"), 60_000)
 
         async def renewed() -> bool:
-            return bool(await client.pttl(keys.recognizing("d")) <= 400)
+            return bool(await client.pttl(keys.recognizing("d")) <= 400 * KEPT_LEASES)
 
         await wait_until(renewed)
         make.answer.set_result(CAT)

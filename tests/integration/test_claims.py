@@ -66,3 +66,30 @@ async def test_steps_that_are_told_together_are_told_once_and_in_order(
     assert [stage for stage in told if stage != "queued"] == ["ai", "faces"]
     assert (photo["stage"], photo["progress"]) == ("faces", 50)
     assert photo["updatedAt"] == rfc3339(stepped_ms)
+
+
+async def test_it_is_known_why_an_attempt_has_lost_its_turn(anna: Api, bench: Bench) -> None:
+    async def begun() -> Record:
+        await anna.upload()
+        record = (await bench.begin()).record
+        assert record is not None
+        return record
+
+    goes_on, cancelled, removed, retagged = [await begun() for _ in range(4)]
+    for record in (cancelled, retagged):
+        assert (await anna.post(f"/api/jobs/{record.job_id}/cancel")).status == 202
+    assert (await anna.call("DELETE", f"/api/photos/{removed.id}")).status == 204
+    assert (await anna.post(f"/api/photos/{retagged.id}/retag")).status == 202
+    given_back = await bench.begin()  # by its new job
+    bench.queue.give_back(given_back)
+    taken = given_back.record
+    assert taken is not None
+    await bench.begin()
+
+    records = [goes_on, cancelled, removed, retagged, taken]
+    assert await bench.tagger.attempts.void(records) == [
+        (cancelled, "cancelled"),
+        (removed, "removed"),
+        (retagged, "retagged"),
+        (taken, "taken"),
+    ]

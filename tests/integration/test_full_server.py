@@ -14,7 +14,8 @@ from services.tagger.clock import Clock
 from services.tagger.gate import Limits
 from services.tagger.providers.provider import FoundTag, Recognition
 from services.tagger.shared_gate import SharedGate
-from shared.attempts import Attempts, Finish
+from shared.attempts import Attempts
+from shared.ending import Finish
 from shared.errors import UnavailableError
 from shared.jobs import Jobs
 from shared.photos import Photos

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from shared import keys
-from shared.attempts import Finish
+from shared.ending import Finish
 from tests.support.api import Api, new_socket_id
 from tests.support.tagging import Bench
 

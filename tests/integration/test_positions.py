@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from services.tagger.positions import EVENTS, Positions
 from shared import keys
 from shared.redis import closing, connect
+from shared.tasks import end
 from tests.support.api import new_socket_id
 from tests.support.tagging import Bench, submit
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -206,3 +209,32 @@ async def test_a_flood_of_waiting_photos_is_told_a_few_at_a_time(
 
     # I expect each to have been told once, where it stands
     assert sorted(places(bench, socket_id)) == [(i, i) for i in range(1, 501)]
+
+
+async def test_the_line_is_told_also_when_the_server_s_clock_was_set_back(
+    bench: Bench, line: Positions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.tagger.positions.EVERY_S", 0.05)
+    socket_id = new_socket_id()
+    await submit(bench.photos, socket_id=socket_id)
+    # Given a turn in the hour that the clock was set back by
+    bench.client.set(keys.line_lock(), "another", px=3_600_000)
+    telling = asyncio.create_task(line.tell_forever())
+    try:
+        await wait_until(lambda: places(bench, socket_id) == [(1, 1)])
+    finally:
+        await end(telling)
+
+
+async def test_no_wait_is_below_nothing_when_the_server_s_clock_was_set_back(
+    bench: Bench, line: Positions
+) -> None:
+    socket_id = new_socket_id()
+    await submit(bench.photos, count=2, socket_id=socket_id)
+    # Given an attempt during which the clock was set back by an hour
+    taken = await bench.begin()
+    bench.client.hincrby(keys.photo(taken.command.photo_id), "started_at_ms", 3_600_000)
+    await bench.tagger.complete(taken, [])
+    await line.tell(waited_ms=0, every_s=0)
+
+    assert bench.heard(socket_id)[-1][1]["etaSeconds"] == 0

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from services.tagger.reconciler import Reconciler
+from services.tagger.turns import Turns
 from shared import keys
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING
 from shared.redis import closing, connect
+from shared.tasks import end
 from tests.support.tagging import Bench, lose_all_messages, submit
 
 
@@ -112,3 +115,33 @@ async def test_a_message_that_is_no_message_does_not_end_the_search(
 
     assert await reconciler.reconcile(still_s=-1) == 1
     bench.client.delete(TAGGING.front)
+
+
+async def test_messages_are_looked_for_also_when_the_server_s_clock_was_set_back(
+    bench: Bench, reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = asyncio.Event()
+
+    async def look() -> int:
+        looked.set()
+        return 0
+
+    monkeypatch.setattr("services.tagger.reconciler.EVERY_S", 0.05)
+    monkeypatch.setattr(reconciler, "reconcile", look)
+    # Given a turn in the hour that the clock was set back by
+    bench.client.set(keys.reconciler_lock(), "another", px=3_600_000)
+    looking = asyncio.create_task(reconciler.run_forever())
+    try:
+        await asyncio.wait_for(looked.wait(), 10)
+    finally:
+        await end(looking)
+
+
+async def test_of_many_taggers_one_has_a_turn(bench: Bench, redis_url: str) -> None:
+    async with closing(connect(redis_url)) as one, closing(connect(redis_url)) as other:
+        turns = [Turns(client, keys.line_lock()) for client in (one, other, one)]
+
+        assert [await each.mine(every_s=60) for each in turns] == [True, False, False]
+        bench.client.delete(keys.line_lock())
+        assert await turns[1].mine(every_s=60)
+        assert 0 < bench.client.pttl(keys.line_lock()) <= 60_000

@@ -17,7 +17,7 @@ from services.tagger.rules import Rules
 from services.tagger.stages.save import SAVE
 from services.tagger.stages.stage import Work
 from services.tagger.vocabulary import Vocabulary
-from shared.attempts import Lead
+from shared.ending import Lead
 from shared.record import Record
 from shared.redis import closing, connect
 from shared.tags import Tags

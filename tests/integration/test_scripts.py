@@ -24,7 +24,8 @@ from hypothesis.stateful import (
 from services.tagger.positions import Positions
 from services.tagger.reconciler import Reconciler
 from shared import keys
-from shared.attempts import Attempts, Claim, Finish
+from shared.attempts import Attempts, Claim
+from shared.ending import Finish
 from shared.jobs import LISTED, JobRecord, Jobs
 from shared.names import cleaned
 from shared.photos import Photos, Retag, Watch

@@ -67,6 +67,17 @@ def consuming(
         consumer.close()
 
 
+@contextmanager
+def dead_consumer(broker: RedisStreamsBroker) -> Iterator[RedisStreamsConsumer]:
+    """A consumer that renews nothing, as if its process had been killed."""
+    consumer = broker.consume(QUEUE, prefetch=10, timeout=10)
+    consumer._keeper.stop()
+    try:
+        yield consumer
+    finally:
+        consumer._fetcher.close()
+
+
 def message(*args: object, **options: object) -> Message[Any]:
     """Return a message to the queue, for the actor `write`."""
     return Message(QUEUE, "write", args, {}, options)

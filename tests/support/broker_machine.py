@@ -102,17 +102,17 @@ class QueueMachine(RuleBasedStateMachine):
 
     def _fetch(self, number: int) -> None:
         consumer = self.consumers[number]
-        if self.model.paused and consumer._paused:
+        if self.model.paused and consumer._fetcher._paused:
             return  # it would wait for the end of the pause
         expected = self.model.fetch(number, PREFETCH[number] - len(self.model.held[number]))
         fetched: list[StreamMessage] = []
         for _ in range(4):  # one to notice that groups are missing or the queue is resumed
-            consumer._look_at = 0.0
+            consumer._fetcher._look_at = 0.0
             found = next(consumer)
             while found is not None:
                 fetched.append(found)
                 found = next(consumer) if consumer._intake.ready else None
-            if fetched or consumer._look_at > 0 or not expected:
+            if fetched or consumer._fetcher._look_at > 0 or not expected:
                 break
         assert [each.message_id for each in fetched] == expected
         for each in fetched:

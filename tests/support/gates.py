@@ -8,16 +8,19 @@ from contextlib import asynccontextmanager
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
 from redis.asyncio import Redis
 
 from services.tagger.accounts import Accounts
 from services.tagger.clock import Clock
+from services.tagger.errors import RetryableError
 from services.tagger.gate import NO_BUDGET, Budget, Limits
 from services.tagger.providers.provider import Call, Price, Provider, Usage
 from services.tagger.shared_gate import SharedGate
-from shared import keys
+from shared import gates, keys
 from shared.record import Record
 from shared.redis import closing, connect
+from tests.support.waiting import wait_until
 
 ENDPOINT = "e"
 
@@ -59,8 +62,8 @@ class Tagger:
             return [0, 0]
 
         self.gate._leave_script = nothing  # type: ignore[assignment]
-        assert self.gate._renewing is not None
-        self.gate._renewing.cancel()
+        assert self.gate._places._renewing is not None
+        self.gate._places._renewing.cancel()
         await self.gate._line.close()
         for call in self.calls:
             await call.cancel()
@@ -134,6 +137,35 @@ async def taggers(
                 await each.accounts.close()
 
 
+def failed() -> RetryableError:
+    """What a call fails of when the provider is not well."""
+    return RetryableError("provider_unavailable", "…")
+
+
+async def running(*calls: OneCall) -> None:
+    """Return when all these calls are made."""
+    await wait_until(lambda: all(call.running for call in calls), what="the calls have their turn")
+
+
+async def waiting(redis: Redis, number: int) -> None:
+    """Return when so many wait for a turn."""
+
+    async def seen() -> bool:
+        return (await gates.state(redis, ENDPOINT)).waiting == number
+
+    await wait_until(seen, what=f"{number} wait")
+
+
+async def broken(tagger: Tagger) -> None:
+    """Open the breaker by five failures."""
+    for _ in range(5):
+        call = tagger.call()
+        await running(call)
+        with pytest.raises(RetryableError) as raised:
+            await call.end(failed())
+        assert raised.value.counts
+
+
 async def move(redis: Redis, field: str) -> None:
     """Let a pause of the gate be over: `held_until_ms` or `down_until_ms`."""
     assert await redis.hexists(keys.gate(ENDPOINT), field)
@@ -161,12 +193,26 @@ async def age(redis: Redis) -> None:
     await redis.zincrby(keys.gate_minute(ENDPOINT), -60_000, found[0])
 
 
+async def stand_still(redis: Redis, lease_ms: int) -> None:
+    """Have a lease pass at the server in which it heard of nobody, and nobody could do anything."""
+    passed_ms = -lease_ms - 1
+    found: Any = await redis.zrange(keys.gate_calls(ENDPOINT), 0, -1)
+    async with redis.pipeline() as at_once:
+        at_once.hincrby(keys.gate(ENDPOINT), "heard_ms", passed_ms)
+        for token in found:
+            at_once.zincrby(keys.gate_calls(ENDPOINT), passed_ms, token)
+        await at_once.execute()
+
+
 async def set_clock_back(redis: Redis) -> None:
     """Have the gate's notes be an hour ahead, as if the server's clock was set back by that."""
     known: Any = await redis.hgetall(keys.gate(ENDPOINT))
-    for field in (b"held_until_ms", b"down_until_ms", b"paused_at_ms"):
-        if field in known:
-            await redis.hincrby(keys.gate(ENDPOINT), field.decode(), 3_600_000)
-    spent_so_far: Any = await redis.zrange(keys.gate_minute(ENDPOINT), 0, -1)
-    for spent in spent_so_far:
-        await redis.zincrby(keys.gate_minute(ENDPOINT), 3_600_000, spent)
+    async with redis.pipeline() as at_once:
+        for field in (b"held_until_ms", b"down_until_ms", b"paused_at_ms", b"heard_ms"):
+            if field in known:
+                at_once.hincrby(keys.gate(ENDPOINT), field.decode(), 3_600_000)
+        for key in (keys.gate_minute, keys.gate_calls, keys.gate_heard):
+            found: Any = await redis.zrange(key(ENDPOINT), 0, -1)
+            for member in found:
+                at_once.zincrby(key(ENDPOINT), 3_600_000, member)
+        await at_once.execute()

@@ -15,11 +15,12 @@ import redis
 
 from services.tagger.naming import Naming
 from shared import keys
-from shared.attempts import Attempts, Ending, Finish, FirstStep, Outcome
+from shared.attempts import Attempts, FirstStep
 from shared.broker import DeadLetter, DelayedEntry, Receipt
 from shared.broker.connections import script
 from shared.broker.keys import GROUP
 from shared.commands import TAGGING, TagPhoto, tag_photo_entry
+from shared.ending import Ending, Finish, Outcome
 from shared.events import PhotoComplete, PhotoError, PhotoProgress, PhotoRetrying
 from shared.photos import Answer, NewPhoto, Photos
 from shared.record import PhotoTag, Record

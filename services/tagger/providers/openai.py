@@ -53,6 +53,14 @@ _MAY_BE_THE_FORM: Final = frozenset({400, 404, 422, 500, 501})
 _MAY_PASS: Final = frozenset({408, 409, 425})
 """Of those below 500: it took too long, another call was in the way, or it came too early."""
 
+_UNPAID: Final = frozenset(
+    {"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
+)
+"""Why OpenAI refuses with 429, too: no wait would mend it."""
+
+_OF_THE_PHOTO: Final = frozenset({"content_filter", "content_policy_violation"})
+"""Why a filter before the model refuses: Azure's with 400, OpenRouter's with 403."""
+
 logger = structlog.stdlib.get_logger()
 
 
@@ -208,9 +216,11 @@ def _about_the_form(error: RefusedError) -> bool:
 
 def _failure(error: RefusedError) -> TaggingError:
     match error.status:
+        case 400 | 403 if error.code in _OF_THE_PHOTO:
+            return PermanentError("provider_refused", ERROR_TEXT)
         case 401 | 403:
             return PermanentError("provider_auth", ERROR_TEXT)
-        case 429 if error.code != "insufficient_quota":
+        case 429 if error.code not in _UNPAID:
             return RateLimitedError(ERROR_TEXT, retry_after_s=_retry_after_s(error.retry_after))
         case 402 | 429:
             return PermanentError("provider_quota", ERROR_TEXT)

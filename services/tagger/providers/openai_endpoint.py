@@ -43,7 +43,8 @@ _WORD: Final = re.compile(r"[A-Za-z_]{1,40}")
 class RefusedError(Exception):
     """The server has answered, and that it does not do it.
 
-    `code`: its word for why, of letters and `_`, or empty. `said`: all that it
+    `code`: its word for why, of letters and `_`, or empty; `content_policy_violation` also where
+    it says in other words that it was the photo. `said`: all that it
     said, as far as it came, which may quote the request; for looking words up, never for logs.
     `retry_after`: as in the header.
     """
@@ -138,6 +139,7 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> RefusedError:
         said = None
     error = said.get("error", said) if isinstance(said, dict) else said
     code = error.get("code") if isinstance(error, dict) else None
+    word = _word_of(error) if isinstance(error, dict) else ""
     status = response.status
     if status in _ANSWERS:
         status = (
@@ -145,10 +147,18 @@ def _refusal(response: aiohttp.ClientResponse, body: bytes) -> RefusedError:
         )
     return RefusedError(
         status,
-        code if isinstance(code, str) and _WORD.fullmatch(code) else "",
+        word,
         body.decode(errors="replace"),
         response.headers.get("Retry-After"),
     )
+
+
+def _word_of(error: Mapping[str, Any]) -> str:
+    about = error.get("metadata")
+    if isinstance(about, dict) and "flagged_input" in about:  # OpenRouter's code is the status
+        return "content_policy_violation"
+    code = error.get("type") if error.get("code") is None else error["code"]
+    return code if isinstance(code, str) and _WORD.fullmatch(code) else ""
 
 
 async def _as_far_as_it_comes(response: aiohttp.ClientResponse) -> bytes:

@@ -41,6 +41,7 @@ async def _ask(work: Work, provider: Provider, gate: Gate) -> None:
         lambda: _recognize(work, provider, gate, question),
         clock=work.clock,
         fresh=record.fresh,
+        job_id=record.job_id,
         known=answer.json if answer and answer.question == asked else None,
     )
     work.fields["provider"] = provider.name

@@ -23,10 +23,11 @@ from services.tagger.naming import Naming
 from services.tagger.providers.provider import FoundTag, Provider, Recognition
 from services.tagger.vocabulary import Vocabulary
 from shared import tracing
-from shared.attempts import Attempts, Lead
+from shared.attempts import Attempts
 from shared.blobs import BlobStore
 from shared.decoding.decoder import Decoder
 from shared.decoding.picture import Picture
+from shared.ending import Lead
 from shared.events import PhotoProgress
 from shared.messages import LOCALES
 from shared.names import cleaned

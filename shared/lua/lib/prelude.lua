@@ -21,6 +21,29 @@ local function end_of(pause_end, made, now)
   return tonumber(made or 0) > now and math.min(ends, now) or ends
 end
 
+-- Returns up to when, ms, the leases at a gate have lapsed: now; or 0, none, for as long as those
+-- may take to renew who could not, because the server stood still or its clock was set ahead.
+-- `leases`: the sorted sets by their ends, which are no later than a lease from now if the clock was
+-- set back.
+local function lapsed_until(gate, leases, lease_ms, now)
+  local lease, spares = tonumber(lease_ms), 0
+  local heard, until_then = unpack(redis.call('HMGET', gate, 'heard_ms', 'spares_until_ms'))
+  local left = tonumber(until_then or 0) - now
+  -- While there is a call, or somebody waits for one, it is asked four times a lease.
+  if heard and now - heard > lease / 2 then
+    spares = now + math.ceil(lease / 3)
+  elseif left > 0 and left <= lease then
+    spares = until_then
+  end
+  for _, key in ipairs(heard and now < tonumber(heard) and leases or {}) do
+    for _, token in ipairs(redis.call('ZRANGEBYSCORE', key, now + lease, '+inf')) do
+      redis.call('ZADD', key, now + lease, token)
+    end
+  end
+  redis.call('HSET', gate, 'heard_ms', now, 'spares_until_ms', spares)
+  return spares == 0 and now or 0
+end
+
 local ENDED = {complete = true, error = true, cancelled = true}
 
 -- Returns the named fields of a hash, as a table without those it lacks.
