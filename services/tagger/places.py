@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
@@ -21,8 +20,8 @@ from shared.tasks import end
 from shared.usage import NANOUSD_PER_USD
 
 RENEWALS_PER_LEASE: Final = 4
-RENEWALS_PER_NEWS: Final = 5
-"""A tagger without calls says that it is there once in so many times."""
+"""Also without calls: a gate that hears of nobody for half a lease takes its server to have stood
+still, and then the places of the dead are free later."""
 
 KEPT_MS: Final = 24 * 3600 * 1000
 """How long Redis keeps what it knows of an endpoint that no tagger uses any more."""
@@ -79,10 +78,9 @@ class Places:
             raise
 
     async def _keep_renewing(self) -> None:
-        for number in itertools.count():
+        while True:
             try:
-                if self._calls or number % RENEWALS_PER_NEWS == 0:
-                    await self.renew()
+                await self.renew()
             except UnavailableError as error:
                 logger.warning("gate_not_renewed", why=str(error))
             except Exception:  # without this task all places are lost

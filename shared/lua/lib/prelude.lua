@@ -29,7 +29,7 @@ local function lapsed_until(gate, leases, lease_ms, now)
   local lease, spares = tonumber(lease_ms), 0
   local heard, until_then = unpack(redis.call('HMGET', gate, 'heard_ms', 'spares_until_ms'))
   local left = tonumber(until_then or 0) - now
-  -- While there is a call, or somebody waits for one, it is asked four times a lease.
+  -- Each tagger asks or renews four times a lease.
   if heard and now - heard > lease / 2 then
     spares = now + math.ceil(lease / 3)
   elseif left > 0 and left <= lease then
