@@ -398,44 +398,6 @@ async def test_the_gallery_is_as_good_in_the_dark_and_on_a_phone(
         assert await page.evaluate(wide) == 0
 
 
-async def test_without_a_network_a_photo_is_shown_as_the_gallery_has_it(
-    someone: Visitor, photos: list[int]
-) -> None:
-    page = someone.page
-    await _link(page, photos[1]).click()
-    await expect(page.get_by_role("heading", level=1)).to_be_visible()
-    await page.go_back()
-    await someone.context.set_offline(True)
-    await _link(page, photos[0]).click()
-    await expect(page.get_by_role("list", name="Tags")).to_contain_text("pagode")
-    # All tags are saved at once, so that it must be these that are changed.
-    field = page.get_by_role("combobox", name="Ajouter un tag")
-    await expect(field).to_be_disabled()
-    await expect(page.get_by_role("button", name="Retirer pagode")).to_be_disabled()
-    await someone.context.set_offline(False)
-    await expect(field).to_be_enabled()
-
-
-async def test_a_photo_that_could_not_be_had_is_asked_for_as_soon_as_that_is_wanted(
-    stack: Stack, browser: Browser, photos: list[int]
-) -> None:
-    never = """((wait) => {
-        window.setTimeout = (act, ms, ...rest) => ms >= 1000 ? 0 : wait(act, ms, ...rest);
-    })(setTimeout)"""
-    # Given a page that waits for a second to pass before it asks again, which it never does
-    async with visitor(browser, stack.gateway.url, script=never) as someone:
-        page = someone.page
-        path = f"/photos/{photos[0]}"
-        await page.route(f"**/api{path}", lambda route: route.abort())
-        await page.goto(path)
-        again = page.get_by_role("button", name="Réessayer")
-        await expect(again).to_be_visible()
-        await page.unroute(f"**/api{path}")
-        # If it is wanted now, I expect it now
-        await again.click()
-        await expect(page.get_by_role("list", name="Tags")).to_be_visible()
-
-
 async def test_nothing_sticks_out_where_room_is_least(
     stack: Stack, browser: Browser, photos: list[int]
 ) -> None:
@@ -452,24 +414,6 @@ async def test_nothing_sticks_out_where_room_is_least(
             await page.goto(path)
             await expect(what).to_be_visible()
             assert await page.evaluate("document.scrollingElement.scrollWidth") == 320
-
-
-async def test_a_service_that_is_away_is_told_and_what_was_there_comes_back(
-    someone: Visitor, server: EmbeddedServer, photos: list[int]
-) -> None:
-    page = someone.page
-    server.stop()
-    try:
-        await page.evaluate("dispatchEvent(new Event('online'))")
-        await expect(page.get_by_role("alert")).to_contain_text("Ce que vous voyez date de")
-        await expect(card(page, photos[0])).to_be_visible()
-        await page.reload()
-        await expect(page.get_by_text("Les photos ne sont pas accessibles")).to_be_visible()
-        assert await faults_of(page) == []
-    finally:
-        server.start()
-    await page.get_by_role("button", name="Réessayer").click()
-    await expect(card(page, photos[0])).to_be_visible()
 
 
 async def test_whatever_a_file_is_called_the_page_shows_as_text(

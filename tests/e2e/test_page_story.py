@@ -276,32 +276,6 @@ async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser)
         await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
 
 
-async def test_a_page_of_which_a_part_could_not_be_fetched_goes_on_elsewhere(
-    stack: Stack, browser: Browser
-) -> None:
-    async with visitor(browser, stack.gateway.url) as someone:
-        page = someone.page
-        await page.route("**/assets/QueuePage*", lambda route: route.abort())
-        await page.get_by_role("link", name="File d").click()
-        await expect(page.get_by_role("button", name="Recharger la page")).to_be_visible()
-        await page.get_by_role("link", name="Photos", exact=True).click()
-        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
-
-
-async def test_a_page_that_cannot_learn_its_settings_says_so_and_comes_once_it_can(
-    stack: Stack, browser: Browser
-) -> None:
-    async with visitor(browser, stack.gateway.url) as someone:
-        page = someone.page
-        await page.route("**/page-config.json", lambda route: route.abort())
-        await page.reload()
-        await expect(page.get_by_role("alert")).to_contain_text("Le serveur est injoignable")
-        await page.unroute("**/page-config.json")
-        await page.get_by_role("button", name="Réessayer").click()
-        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
-        assert someone.faults == []
-
-
 async def test_a_photo_that_is_complete_before_its_upload_is_answered_is_shown_so(
     stack: Stack, browser: Browser
 ) -> None:

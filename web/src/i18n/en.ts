@@ -17,6 +17,7 @@ export const en: Messages = {
     tryAgain: "Try again",
     notFound: "There is no such page",
     toPhotos: "See the photos",
+    away: "This page cannot be reached",
     broke: "The page ran into an error",
     reload: "Reload the page",
   },

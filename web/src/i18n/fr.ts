@@ -16,6 +16,7 @@ export const fr = {
     tryAgain: "Réessayer",
     notFound: "Cette page n’existe pas",
     toPhotos: "Voir les photos",
+    away: "Cette page n’est pas accessible",
     broke: "La page a rencontré une erreur",
     reload: "Recharger la page",
   },
