@@ -11,11 +11,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from deploy.local.server import EmbeddedServer
-from tests.e2e.page import card, faults_of, page_settings
+from tests.e2e.page import card, faults_of, modal, page_settings
 from tests.e2e.stack import Stack, running_stack
 from tests.support.api import Api
 from tests.support.browser import Visitor, chromium, running_browser, visitor
-from tests.support.clients import PHOTOS, get, upload_batch
+from tests.support.clients import PHOTOS, get, upload, upload_batch
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -146,6 +146,31 @@ async def test_tags_that_are_known_from_long_ago_are_not_edited_until_they_are_a
     on.set()
     await expect(tags.get_by_role("listitem")).to_have_text(["pagode", "lac"])
     await expect(field).to_be_enabled()
+
+
+@pytest.mark.parametrize("act", ["tag", "analyse"])
+async def test_a_photo_that_somebody_else_has_deleted_is_said_to_be_gone(
+    stack: Stack, browser: Browser, photos: list[int], act: str
+) -> None:
+    _, answer = await upload(stack.gateway.url, PHOTOS / "flower.jpg")
+    photo_id = answer["id"]
+    async with visitor(browser, stack.gateway.url) as someone:
+        page = await someone.open(f"/photos/{photo_id}")
+        await expect(page.locator("article")).to_have_attribute("data-status", "complete")
+        field = page.get_by_role("combobox", name="Ajouter un tag")
+        await expect(field).to_be_enabled()
+        gone = await Api(stack.gateway.url).call("DELETE", f"/api/photos/{photo_id}")
+        assert gone.status == 204
+        if act == "tag":
+            await field.fill("fleur")
+            await field.press("Enter")
+        else:
+            await page.get_by_role("button", name="Réanalyser").click()
+            await modal(page).get_by_role("button", name="Analyser").click()
+        await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
+        await page.get_by_role("link", name="Voir les photos").click()
+        await expect(card(page, photos[0])).to_be_visible()
+        await expect(card(page, photo_id)).to_have_count(0)
 
 
 async def test_without_a_network_a_photo_is_shown_as_the_gallery_has_it(

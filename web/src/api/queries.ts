@@ -110,6 +110,12 @@ export function dropPhoto(id: number): void {
   dropListed(id);
 }
 
+/** Take a photo off the list that somebody else has deleted, and have its page say so. */
+export function losePhoto(id: number): void {
+  dropListed(id);
+  void queryClient.invalidateQueries({ queryKey: keys.photo(id) });
+}
+
 /** Look for photos that have come. */
 export async function refreshPhotos(): Promise<void> {
   refresh();
