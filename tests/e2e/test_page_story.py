@@ -128,17 +128,20 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
     notes.write_text("Just some text in a .jpg\n" * 9)
     empty = tmp_path / "empty.png"
     empty.touch()
+    huge = tmp_path / "huge.jpg"
+    huge.write_bytes(CAT.read_bytes() + bytes(21 * 2**20))
     async with visitor(browser, stack.gateway.url) as someone:
         page = someone.page
         answers: list[int] = []
         page.on("response", lambda answer: answers.append(answer.status))
-        await pick(page, [notes, empty, PHOTOS / "flower.jpg"])
+        await pick(page, [notes, empty, huge, PHOTOS / "flower.jpg"])
         lines = modal(page).locator("li")
         await expect(lines.filter(has_text="flower.jpg")).to_have_attribute(
             "data-phase", "complete"
         )
         await expect(lines.filter(has_text="notes.jpg")).to_have_attribute("data-phase", "refused")
         await expect(lines.filter(has_text="empty.png")).to_contain_text("Le fichier est vide")
+        await expect(lines.filter(has_text="huge.jpg")).to_contain_text("21 Mo au plus par photo")
         await until_toast(page, "error", "notes.jpg", "est pas une image")
         assert 415 not in answers  # it was not even sent
 

@@ -43,7 +43,7 @@ export const en: Messages = {
     too_large: "The file is too large.",
     too_many: "Too many photos at a time.",
     unsupported_image: "This is no JPEG, PNG, WebP, GIF, HEIC or AVIF image.",
-    bad_image: "The image cannot be read.",
+    bad_image: "The image cannot be read, or has too many pixels.",
     empty: "The file is empty.",
     unreadable: "The file cannot be read.",
     rate_limited: "Too many uploads: wait a moment.",

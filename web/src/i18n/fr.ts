@@ -42,7 +42,7 @@ export const fr = {
     too_large: "Fichier trop volumineux.",
     too_many: "Trop de photos à la fois.",
     unsupported_image: "Ce n’est pas une image JPEG, PNG, WebP, GIF, HEIC ou AVIF.",
-    bad_image: "Image illisible.",
+    bad_image: "L’image est illisible, ou a trop de pixels.",
     empty: "Le fichier est vide.",
     unreadable: "Le fichier ne peut pas être lu.",
     rate_limited: "Trop d’envois : patientez un instant.",
