@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Route, expect
 
 from deploy.local.server import EmbeddedServer
+from tests.e2e.gallery import ask, link_to, until_ended
 from tests.e2e.page import card, faults_of, modal, page_settings
 from tests.e2e.stack import Stack, running_stack
-from tests.support.api import Api
 from tests.support.browser import Visitor, chromium, running_browser, visitor
-from tests.support.clients import PHOTOS, get, upload, upload_batch
+from tests.support.clients import PHOTOS, upload, upload_batch
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -48,12 +48,7 @@ async def photos(stack: Stack) -> list[int]:
     names = ("coffee", "china")
     _, answer = await upload_batch(stack.gateway.url, [PHOTOS / f"{name}.jpg" for name in names])
     ids = [photo["id"] for photo in reversed(answer["photos"])]
-
-    async def tagged() -> bool:
-        found = [await get(f"{stack.gateway.url}/api/photos/{each}") for each in ids]
-        return all(photo["status"] == "complete" for _, photo in found)
-
-    await wait_until(tagged, timeout_s=60)
+    await until_ended(stack, *ids)
     await _tag(stack, ids[0], "pagode")
     return ids
 
@@ -67,13 +62,7 @@ async def someone(stack: Stack, browser: Browser, photos: list[int]) -> AsyncIte
 
 
 async def _tag(stack: Stack, photo_id: int, *tags: str) -> None:
-    path = f"/api/photos/{photo_id}/tags"
-    answer = await Api(stack.gateway.url).call("PUT", path, {"tags": tags})
-    assert answer.status == 200
-
-
-async def _open(page: Page, photo_id: int) -> None:
-    await card(page, photo_id).get_by_role("link").click()
+    assert await ask(stack, "PUT", f"/api/photos/{photo_id}/tags", {"tags": tags}) == 200
 
 
 async def test_a_page_of_which_a_part_could_not_be_fetched_goes_on_and_fetches_it_again(
@@ -109,7 +98,7 @@ async def test_without_a_gateway_there_is_every_page_and_what_was_known(
     await wait_until(are_fetched, timeout_s=20)
     stack.gateway.kill()
     try:
-        await _open(page, photos[0])
+        await link_to(page, photos[0]).click()
         await expect(page.get_by_role("list", name="Tags")).to_contain_text("pagode")
         await page.get_by_role("link", name="File d").click()
         await expect(page.get_by_role("alert")).to_contain_text("est pas accessible")
@@ -128,7 +117,7 @@ async def test_tags_that_are_known_from_long_ago_are_not_edited_until_they_are_a
     # Given a photo whose page was visited a while ago, and that somebody else has tagged since
     await page.clock.install()
     await page.reload()
-    await _open(page, photos[0])
+    await link_to(page, photos[0]).click()
     await expect(field).to_be_enabled()
     await page.get_by_role("link", name="Toutes les photos").click()
     await _tag(stack, photos[0], "pagode", "lac")
@@ -140,7 +129,7 @@ async def test_tags_that_are_known_from_long_ago_are_not_edited_until_they_are_a
 
     await page.route(f"**/api/photos/{photos[0]}", hold)
     # While it is asked for, I expect what was known, and that it cannot be saved anew
-    await _open(page, photos[0])
+    await link_to(page, photos[0]).click()
     await expect(tags.get_by_role("listitem")).to_have_text(["pagode"])
     await expect(field).to_be_disabled()
     on.set()
@@ -159,8 +148,7 @@ async def test_a_photo_that_somebody_else_has_deleted_is_said_to_be_gone(
         await expect(page.locator("article")).to_have_attribute("data-status", "complete")
         field = page.get_by_role("combobox", name="Ajouter un tag")
         await expect(field).to_be_enabled()
-        gone = await Api(stack.gateway.url).call("DELETE", f"/api/photos/{photo_id}")
-        assert gone.status == 204
+        assert await ask(stack, "DELETE", f"/api/photos/{photo_id}") == 204
         if act == "tag":
             await field.fill("fleur")
             await field.press("Enter")
@@ -177,11 +165,11 @@ async def test_without_a_network_a_photo_is_shown_as_the_gallery_has_it(
     someone: Visitor, photos: list[int]
 ) -> None:
     page = someone.page
-    await _open(page, photos[1])
+    await link_to(page, photos[1]).click()
     await expect(page.get_by_role("heading", level=1)).to_be_visible()
     await page.go_back()
     await someone.context.set_offline(True)
-    await _open(page, photos[0])
+    await link_to(page, photos[0]).click()
     await expect(page.get_by_role("list", name="Tags")).to_contain_text("pagode")
     # All tags are saved at once, so that it must be these that are changed.
     field = page.get_by_role("combobox", name="Ajouter un tag")

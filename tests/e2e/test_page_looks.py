@@ -10,13 +10,13 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, expect
 
 from deploy.local.server import EmbeddedServer
+from tests.e2e.gallery import until_ended
 from tests.e2e.page import CAT, modal, page_settings, pick, toasts
 from tests.e2e.stack import Stack, running_stack
 from tests.support.browser import DESKTOP, PHONE, chromium, running_browser, visitor
-from tests.support.clients import PHOTOS, get, upload_batch
+from tests.support.clients import PHOTOS, upload_batch
 from tests.support.many_photos import copy_photos
 from tests.support.redis_server import temporary_server
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,12 +46,7 @@ async def photos(stack: Stack) -> list[int]:
     """Two photos that are complete, newest first."""
     _, answer = await upload_batch(stack.gateway.url, [CAT, PHOTOS / "coffee.jpg"])
     ids = [photo["id"] for photo in reversed(answer["photos"])]
-
-    async def tagged() -> bool:
-        found = [await get(f"{stack.gateway.url}/api/photos/{each}") for each in ids]
-        return all(photo["status"] == "complete" for _, photo in found)
-
-    await wait_until(tagged, timeout_s=60)
+    await until_ended(stack, *ids)
     return ids
 
 
