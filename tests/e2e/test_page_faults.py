@@ -17,6 +17,7 @@ from tests.e2e.page import (
     CAT,
     WATCH_STAGES,
     card,
+    faults_of,
     modal,
     page_settings,
     pick,
@@ -199,6 +200,7 @@ async def test_put_aside_it_goes_on_in_the_tray(
     await expect(toasts(page, "loading")).to_have_count(0)
     tray = page.get_by_role("region", name="Analyses en cours")
     await expect(tray).to_contain_text("Génération des tags")
+    assert await faults_of(page) == []
     await tray.get_by_role("button", name="Voir la progression").click()
     await _reach(page, "ai")
     await page.keyboard.press("Escape")

@@ -48,7 +48,7 @@ async function configured(): Promise<void> {
     } catch (error) {
       await new Promise<void>((again) => {
         const title = messages().gallery.away;
-        root.render(<ErrorNotice title={title} error={error} onRetry={again} />);
+        root.render(<ErrorNotice title={title} error={error} whole onRetry={again} />);
         setTimeout(again, AGAIN_MS);
       });
     }

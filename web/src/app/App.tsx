@@ -43,7 +43,7 @@ export function App() {
 function NotFound() {
   const { app } = useMessages();
   return (
-    <Notice icon="search" title={app.notFound}>
+    <Notice icon="search" title={app.notFound} whole>
       <Link href="/">{app.toPhotos}</Link>
     </Notice>
   );

@@ -52,7 +52,7 @@ function Away() {
   const { app, problem } = useMessages();
   return (
     <div role="alert">
-      <Notice icon="cloud" title={app.away} text={problem.network}>
+      <Notice icon="cloud" title={app.away} text={problem.network} whole>
         <Button onClick={() => location.reload()}>{app.reload}</Button>
       </Notice>
     </div>

@@ -53,7 +53,7 @@ export function Gallery() {
     done();
   };
   if (nothing && error) {
-    return <ErrorNotice title={gallery.away} error={error} onRetry={refresh} />;
+    return <ErrorNotice title={gallery.away} error={error} whole onRetry={refresh} />;
   }
   if (!nothing && !ids.length && !isFiltered(filter)) return <Empty />;
   return (
@@ -145,7 +145,7 @@ function nameOfListed(id: number | undefined): string {
 function Empty() {
   const { gallery } = useMessages();
   return (
-    <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} large>
+    <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} whole large>
       <AddPhotos />
     </Notice>
   );

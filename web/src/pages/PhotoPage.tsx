@@ -34,7 +34,7 @@ export default function PhotoPage({ id }: { id: number }) {
   if (error instanceof ApiError && error.status === 404) {
     return (
       <div role="alert">
-        <Notice icon="image" title={messages.missing} text={messages.missingText}>
+        <Notice icon="image" title={messages.missing} text={messages.missingText} whole>
           <Link href="/">{app.toPhotos}</Link>
         </Notice>
       </div>
@@ -44,7 +44,7 @@ export default function PhotoPage({ id }: { id: number }) {
     const why = error ?? failureReason;
     if (!why) return <p className="unseen">{gallery.loading}</p>;
     const again = () => void askAnew(keys.photo(id));
-    return <ErrorNotice title={messages.away} error={why} onRetry={again} />;
+    return <ErrorNotice title={messages.away} error={why} whole onRetry={again} />;
   }
   return <Shown photo={photo} answered={answered} />;
 }
