@@ -27,16 +27,18 @@ export function later<Props extends object>(
     const [away, setAway] = useState(false);
     useEffect(() => {
       if (Page) return;
-      let timer: ReturnType<typeof setTimeout>;
-      const ask = () =>
-        loaded()
-          .catch(() => {
-            setAway(true);
-            timer = setTimeout(ask, AGAIN_MS);
-          })
-          .finally(() => setTries((tries) => tries + 1));
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      let left = false;
+      const ask = async () => {
+        await loaded().catch(() => setAway(true));
+        setTries((tries) => tries + 1);
+        if (!Page && !left) timer = setTimeout(ask, AGAIN_MS);
+      };
       void ask();
-      return () => clearTimeout(timer);
+      return () => {
+        left = true;
+        clearTimeout(timer);
+      };
     }, []);
     if (Page) return <Page {...props} />;
     return away ? <Away /> : null;
