@@ -186,6 +186,22 @@ async def test_a_cancelled_photo_says_so_and_can_be_tried_again(
     await expect(modal(page)).to_contain_text(DONE)
 
 
+async def test_a_photo_that_somebody_else_has_deleted_is_not_tried_again(
+    someone: Visitor, stack: Stack, held: OpenAIServer, photo: Path
+) -> None:
+    page = someone.page
+    await pick(page, photo)
+    await _reach(page, "ai")
+    await modal(page).get_by_role("button", name="Annuler").click()
+    await expect(modal(page)).to_contain_text("Analyse annulée")
+    photo_id = await page.locator("[data-photo]").first.get_attribute("data-photo")
+    answer = await Api(stack.gateway.url).call("DELETE", f"/api/photos/{photo_id}")
+    assert answer.status == 204
+    await modal(page).get_by_role("button", name="Réessayer").click()
+    await expect(modal(page)).to_contain_text("Cette photo a été supprimée")
+    await expect(modal(page).get_by_role("button", name="Réessayer")).to_have_count(0)
+
+
 async def test_put_aside_it_goes_on_in_the_tray(
     someone: Visitor, held: OpenAIServer, photo: Path
 ) -> None:
