@@ -15,6 +15,8 @@ export default defineConfig({
     // Inlined files would be data: addresses, which the page's policy refuses.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // The style of a page that could not be had would never be asked for again.
+    cssCodeSplit: false,
     reportCompressedSize: false,
   },
   server: { proxy: { "/api": PROXIED, "/page-config.json": PROXIED } },

@@ -111,13 +111,19 @@ async def at_rest(page: Page) -> None:
     await page.evaluate(_END_ANIMATIONS)
 
 
+_AXE_RUN: Final = """axe.run({
+    resultTypes: ['violations'], rules: { 'label-content-name-mismatch': { enabled: true } },
+})"""
+"""With a rule that axe tries: what is written on a button is said of it."""
+
+
 async def faults_of(page: Page) -> list[str]:
-    """Return what axe finds on the page that is serious: rule and elements."""
+    """Return what axe finds that is serious, or that the page has no title: rule and elements."""
     await at_rest(page)  # what is still fading in has no contrast yet
     await page.evaluate(AXE.read_text())
-    found = await page.evaluate("axe.run({resultTypes: ['violations']})")
+    found = await page.evaluate(_AXE_RUN)
     return [
         f"{each['id']}: {[node['html'] for node in each['nodes']]}"
         for each in found["violations"]
-        if each["impact"] in {"serious", "critical"}
+        if each["impact"] in {"serious", "critical"} or each["id"] == "page-has-heading-one"
     ]

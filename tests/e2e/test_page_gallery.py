@@ -1,28 +1,24 @@
-"""The gallery and a photo's page in a real browser, before the three real processes."""
+"""The gallery in a real browser, before the three real processes."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
-import aiohttp
 import pytest
 import pytest_asyncio
-from PIL import Image
 from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from deploy.local.server import EmbeddedServer
+from tests.e2e.gallery import ask, link_to, no_photos, photo_of, six_photos, until_ended
 from tests.e2e.page import card, faults_of, modal, page_settings, pick
 from tests.e2e.stack import Stack, running_stack
 from tests.support.api import Api
 from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
-from tests.support.clients import PHOTOS, get, upload, upload_batch
-from tests.support.openai_server import OpenAIServer, api_error
-from tests.support.photographs import revealing
+from tests.support.clients import PHOTOS, upload
+from tests.support.openai_server import OpenAIServer
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
@@ -64,26 +60,8 @@ async def browser(stack: Stack) -> AsyncIterator[Browser]:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def nothing(stack: Stack) -> None:
-    """There are no photos."""
-    _, page = await get(f"{stack.gateway.url}/api/photos?limit=200")
-    for photo in page["items"]:
-        assert await _ask(stack, "DELETE", f"/api/photos/{photo['id']}") == 204
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def photos(stack: Stack, nothing: None) -> list[int]:
-    """All the photos there are: six, newest first; the first two are tagged by hand."""
-    names = ("coffee", "flower", "rocket", "person", "cat", "china")
-    status, answer = await upload_batch(
-        stack.gateway.url, [PHOTOS / f"{name}.jpg" for name in names]
-    )
-    assert status == 202
-    ids = [photo["id"] for photo in reversed(answer["photos"])]
-    await _ended(stack, *ids)
-    for photo_id, tags in ((ids[0], ["pagode", "rouge"]), (ids[1], ["chat", "rouge"])):
-        assert await _ask(stack, "PUT", f"/api/photos/{photo_id}/tags", {"tags": tags}) == 200
-    return ids
+async def photos(stack: Stack) -> list[int]:
+    return await six_photos(stack)
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -96,42 +74,12 @@ async def someone(stack: Stack, browser: Browser, photos: list[int]) -> AsyncIte
         assert someone.faults == []
 
 
-async def _ask(stack: Stack, method: str, path: str, body: object = None) -> int:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, stack.gateway.url + path, json=body) as response,
-    ):
-        return response.status
-
-
-async def _status(stack: Stack, photo_id: int) -> int:
-    return (await get(f"{stack.gateway.url}/api/photos/{photo_id}"))[0]
-
-
-async def _photo(stack: Stack, photo_id: int) -> dict[str, Any]:
-    _, photo = await get(f"{stack.gateway.url}/api/photos/{photo_id}")
-    return dict(photo)
-
-
-async def _ended(stack: Stack, *ids: int) -> None:
-    async with aiohttp.ClientSession() as session:
-        for photo_id in ids:
-            ended = False
-            while not ended:
-                async with session.get(f"{stack.gateway.url}/api/photos/{photo_id}") as answer:
-                    ended = not (await answer.json())["processing"]
-
-
-def _link(page: Page, photo_id: int) -> Locator:
-    return card(page, photo_id).get_by_role("link")
-
-
 def _search(page: Page) -> Locator:
     return page.get_by_role("combobox", name="Chercher par tag")
 
 
-@pytest.mark.usefixtures("nothing")
 async def test_an_empty_gallery_says_what_to_do(stack: Stack, browser: Browser) -> None:
+    await no_photos(stack)
     async with visitor(browser, stack.gateway.url, locale="en-GB") as someone:
         page = someone.page
         await expect(page.get_by_text("Show a photo, read it in words")).to_be_visible()
@@ -204,14 +152,14 @@ async def test_many_are_selected_by_keys_deleted_undone_and_deleted_for_good(
     stack: Stack, someone: Visitor, photos: list[int]
 ) -> None:
     page = someone.page
-    await _link(page, photos[0]).focus()
+    await link_to(page, photos[0]).focus()
     await page.keyboard.press("Space")
     await page.keyboard.press("Shift+ArrowRight")
     await page.keyboard.press("Shift+ArrowRight")
     await expect(page.get_by_text("3 sélectionnées")).to_be_visible()
-    await expect(_link(page, photos[2])).to_be_focused()
-    await _link(page, photos[2]).click(modifiers=["Shift"])
-    await _link(page, photos[1]).click()
+    await expect(link_to(page, photos[2])).to_be_focused()
+    await link_to(page, photos[2]).click(modifiers=["Shift"])
+    await link_to(page, photos[1]).click()
     await expect(page.get_by_text("2 sélectionnées")).to_be_visible()
     assert await faults_of(page) == []
 
@@ -222,90 +170,27 @@ async def test_many_are_selected_by_keys_deleted_undone_and_deleted_for_good(
     await page.get_by_role("button", name="Rétablir").click()
     await expect(card(page, photos[0])).to_be_visible()
 
-    await _link(page, photos[3]).focus()
+    await link_to(page, photos[3]).focus()
     await page.keyboard.press("Delete")
     await expect(card(page, photos[3])).to_have_count(0)
     await page.keyboard.press("Control+z")
     await expect(card(page, photos[3])).to_be_visible()
 
     # It is for good as soon as the page is left, as it says.
-    await _link(page, photos[3]).focus()
+    await link_to(page, photos[3]).focus()
     await page.keyboard.press("Delete")
     await expect(page.get_by_text("dès que vous quittez la page").first).to_be_visible()
-    assert (await _photo(stack, photos[3]))["id"] == photos[3]
+    assert (await photo_of(stack, photos[3]))["id"] == photos[3]
     await page.goto("/queue")
 
     async def is_gone() -> bool:
-        return await _status(stack, photos[3]) == 404
+        return await ask(stack, "GET", f"/api/photos/{photos[3]}") == 404
 
     await wait_until(is_gone)
     await page.goto("/")
     await expect(card(page, photos[0])).to_be_visible()
     await expect(card(page, photos[3])).to_have_count(0)
-    assert (await _photo(stack, photos[0]))["id"] == photos[0]
-
-
-async def test_a_photos_page_tells_all_and_turns_to_the_next(
-    stack: Stack, someone: Visitor, photos: list[int]
-) -> None:
-    page = someone.page
-    await _link(page, photos[2]).click()
-    await expect(page.get_by_role("heading", name="photo.jpg")).to_be_visible()
-    photo = await _photo(stack, photos[2])
-    details = page.get_by_role("region", name="Détails")
-    await expect(details).to_contain_text(re.compile(rf"{photo['width']} . {photo['height']}"))
-    await expect(details).to_contain_text(photo["sha256"][:12])
-    await expect(details).to_contain_text("OpenAI")
-    await expect(page.get_by_text("Un chat.")).to_be_visible()
-    await expect(page.get_by_role("region", name="Déroulement")).to_contain_text("IA")
-    loaded = "document.querySelector('main img:not([alt=\"\"])').naturalWidth"
-    await page.wait_for_function(f"{loaded} === {photo['width']}")
-    assert await faults_of(page) == []
-
-    await page.get_by_role("region", name="Image").focus()
-    await page.keyboard.press("+")
-    await expect(page.get_by_role("button", name="Ajuster")).to_be_visible()
-    await page.keyboard.press("0")
-    await page.keyboard.press("ArrowRight")
-    await expect(page).to_have_url(re.compile(rf"/photos/{photos[3]}$"))
-    # The keys are the page's that is there: the address changes first.
-    following = await _photo(stack, photos[3])
-    await expect(details).to_contain_text(following["sha256"][:12])
-    await page.keyboard.press("ArrowLeft")
-    await expect(page).to_have_url(re.compile(rf"/photos/{photos[2]}$"))
-    await expect(details).to_contain_text(photo["sha256"][:12])
-    await page.go_back()
-    await expect(_link(page, photos[2])).to_be_focused()
-
-
-async def test_a_photos_page_tells_when_and_where_it_was_taken_and_what_looks_like_it(
-    stack: Stack, someone: Visitor
-) -> None:
-    page = someone.page
-    with Image.open(PHOTOS / "coffee.jpg") as coffee:
-        smaller = io.BytesIO()
-        coffee.resize((300, 200)).save(smaller, "PNG")
-        files = [revealing(coffee), smaller.getvalue()]
-    _, answer = await upload_batch(stack.gateway.url, files)
-    taken, copy = (photo["id"] for photo in answer["photos"])
-    await _ended(stack, taken, copy)
-    await page.goto(f"/photos/{taken}")
-    details = page.get_by_role("region", name="Détails")
-    await expect(details).to_contain_text("1 mai 2024")
-    await expect(details).to_contain_text("14:30 (UTC+02:00)")
-    await expect(details).to_contain_text("Canon EOS 5D")
-    await expect(details).to_contain_text("48,85837° N ; 2,29448° E")
-    photo = await _photo(stack, taken)
-    for color in photo["colors"]:
-        await expect(details.get_by_title(color)).to_be_visible()
-    similar = page.get_by_role("region", name="Photos semblables").get_by_role("link")
-    # The copy, and the coffee that was there before.
-    await expect(similar).to_have_count(2)
-    assert await faults_of(page) == []
-    await page.locator(f"a[href='/photos/{copy}']").last.click()
-    await expect(page).to_have_url(re.compile(rf"/photos/{copy}$"))
-    await expect(details).to_contain_text("PNG")
-    await expect(similar).to_have_count(2)
+    assert (await photo_of(stack, photos[0]))["id"] == photos[0]
 
 
 async def test_a_photo_is_seen_blurred_until_its_thumbnail_is_there(
@@ -332,55 +217,6 @@ async def test_a_photo_is_seen_blurred_until_its_thumbnail_is_there(
     await expect(blur).to_have_count(0)
 
 
-async def test_tags_are_edited_by_hand_with_keys_alone(
-    stack: Stack, someone: Visitor, photos: list[int]
-) -> None:
-    page = someone.page
-    await page.goto(f"/photos/{photos[1]}")
-    field = page.get_by_role("combobox", name="Ajouter un tag")
-    await field.fill("Moustache")
-    await field.press("Enter")
-    tags = page.get_by_role("list", name="Tags")
-    await expect(tags.get_by_role("listitem")).to_have_text(["chat", "rouge", "moustache"])
-    await field.press("Backspace")
-    await page.get_by_role("button", name="Retirer chat").focus()
-    await page.keyboard.press("Enter")
-    await expect(tags.get_by_role("listitem")).to_have_text(["rouge"])
-    await expect(field).to_be_focused()
-    await field.press("p")
-    await page.get_by_role("option", name="pagode").click()
-    await expect(tags.get_by_role("listitem")).to_have_text(["rouge", "pagode"])
-    await page.reload()
-    await expect(tags.get_by_role("listitem")).to_have_text(["rouge", "pagode"])
-    named = [tag["name"] for tag in (await _photo(stack, photos[1]))["tags"]]
-    assert named == ["rouge", "pagode"]
-
-
-async def test_a_photo_is_analysed_again_fails_with_its_reason_and_is_tried_again(
-    someone: Visitor, openai: OpenAIServer, photos: list[int]
-) -> None:
-    page = someone.page
-    await page.goto(f"/photos/{photos[4]}")
-    openai.replies.append(api_error(401, "invalid_api_key"))
-    await page.get_by_role("button", name="Réanalyser").click()
-    await modal(page).get_by_label("Haute").check()
-    await modal(page).get_by_label("Redemander au modèle").check()
-    await modal(page).get_by_role("button", name="Analyser").click()
-    alert = page.get_by_role("alert")
-    await expect(alert).to_contain_text(re.compile("L.analyse a échoué"))
-    await expect(alert).to_contain_text("accepte pas la clé")
-    await expect(alert.locator("code")).to_be_visible()
-    assert await faults_of(page) == []
-    await page.goto("/?status=error")
-    failed = card(page, photos[4])
-    await expect(failed).to_contain_text("accepte pas la clé")
-    await failed.get_by_role("button", name="Réessayer").click()
-    await expect(failed).to_have_count(0)  # it has failed no more
-    await page.goto(f"/photos/{photos[4]}")
-    await expect(page.locator("article")).to_have_attribute("data-status", "complete")
-    await expect(page.get_by_role("region", name="Déroulement")).to_contain_text("Essai 2")
-
-
 async def test_the_gallery_is_as_good_in_the_dark_and_on_a_phone(
     stack: Stack, browser: Browser, photos: list[int]
 ) -> None:
@@ -398,49 +234,11 @@ async def test_the_gallery_is_as_good_in_the_dark_and_on_a_phone(
         assert await page.evaluate(wide) == 0
 
 
-async def test_without_a_network_a_photo_is_shown_as_the_gallery_has_it(
-    someone: Visitor, photos: list[int]
-) -> None:
-    page = someone.page
-    await _link(page, photos[1]).click()
-    await expect(page.get_by_role("heading", level=1)).to_be_visible()
-    await page.go_back()
-    await someone.context.set_offline(True)
-    await _link(page, photos[0]).click()
-    await expect(page.get_by_role("list", name="Tags")).to_contain_text("pagode")
-    # All tags are saved at once, so that it must be these that are changed.
-    field = page.get_by_role("combobox", name="Ajouter un tag")
-    await expect(field).to_be_disabled()
-    await expect(page.get_by_role("button", name="Retirer pagode")).to_be_disabled()
-    await someone.context.set_offline(False)
-    await expect(field).to_be_enabled()
-
-
-async def test_a_photo_that_could_not_be_had_is_asked_for_as_soon_as_that_is_wanted(
-    stack: Stack, browser: Browser, photos: list[int]
-) -> None:
-    never = """((wait) => {
-        window.setTimeout = (act, ms, ...rest) => ms >= 1000 ? 0 : wait(act, ms, ...rest);
-    })(setTimeout)"""
-    # Given a page that waits for a second to pass before it asks again, which it never does
-    async with visitor(browser, stack.gateway.url, script=never) as someone:
-        page = someone.page
-        path = f"/photos/{photos[0]}"
-        await page.route(f"**/api{path}", lambda route: route.abort())
-        await page.goto(path)
-        again = page.get_by_role("button", name="Réessayer")
-        await expect(again).to_be_visible()
-        await page.unroute(f"**/api{path}")
-        # If it is wanted now, I expect it now
-        await again.click()
-        await expect(page.get_by_role("list", name="Tags")).to_be_visible()
-
-
 async def test_nothing_sticks_out_where_room_is_least(
     stack: Stack, browser: Browser, photos: list[int]
 ) -> None:
     # 320 px: a small phone, and a wide window at 400 %
-    assert await _ask(stack, "PUT", f"/api/photos/{photos[0]}/tags", {"tags": ["x" * 64]}) == 200
+    assert await ask(stack, "PUT", f"/api/photos/{photos[0]}/tags", {"tags": ["x" * 64]}) == 200
     async with visitor(browser, stack.gateway.url, size=(320, 640), touch=True) as someone:
         page = someone.page
         shown = {
@@ -454,24 +252,6 @@ async def test_nothing_sticks_out_where_room_is_least(
             assert await page.evaluate("document.scrollingElement.scrollWidth") == 320
 
 
-async def test_a_service_that_is_away_is_told_and_what_was_there_comes_back(
-    someone: Visitor, server: EmbeddedServer, photos: list[int]
-) -> None:
-    page = someone.page
-    server.stop()
-    try:
-        await page.evaluate("dispatchEvent(new Event('online'))")
-        await expect(page.get_by_role("alert")).to_contain_text("Ce que vous voyez date de")
-        await expect(card(page, photos[0])).to_be_visible()
-        await page.reload()
-        await expect(page.get_by_text("Les photos ne sont pas accessibles")).to_be_visible()
-        assert await faults_of(page) == []
-    finally:
-        server.start()
-    await page.get_by_role("button", name="Réessayer").click()
-    await expect(card(page, photos[0])).to_be_visible()
-
-
 async def test_whatever_a_file_is_called_the_page_shows_as_text(
     stack: Stack, browser: Browser, photos: list[int]
 ) -> None:
@@ -479,7 +259,7 @@ async def test_whatever_a_file_is_called_the_page_shows_as_text(
     api = Api(stack.gateway.url)
     answers = [await api.upload(PHOTOS / "cat.jpg", names=[name]) for name in names]
     ids = [answer.json["id"] for answer in answers]
-    await _ended(stack, *ids)
+    await until_ended(stack, *ids)
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open(f"/photos/{ids[0]}")
         await expect(page.get_by_role("heading", level=1)).to_contain_text("<img src=x")

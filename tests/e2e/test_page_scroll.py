@@ -16,9 +16,9 @@ import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, expect
 
 from deploy.local.server import EmbeddedServer
-from tests.e2e.page import page_settings
+from tests.e2e.page import card, page_settings
 from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import chromium, running_browser, visitor
+from tests.support.browser import PHONE, chromium, running_browser, visitor
 from tests.support.clients import PHOTOS, get, upload_batch
 from tests.support.many_photos import copy_photos
 from tests.support.redis_server import temporary_server
@@ -47,6 +47,15 @@ FRAMES: Final = """async (pixels) => {
 }"""
 """Scrolls by `pixels` a frame; returns the median and the 95th percentile of a frame's ms."""
 
+SEEN: Final = """async () => {
+    for (;;) {
+        const photo = document.elementFromPoint(innerWidth / 3, 240)?.closest('[data-photo]');
+        if (photo) return photo.dataset.photo;
+        await new Promise(requestAnimationFrame);
+    }
+}"""
+"""Returns a photo in the upper half of the window, once there is one."""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedServer]:
@@ -68,17 +77,9 @@ async def browser(stack: Stack) -> AsyncIterator[Browser]:
         yield browser
 
 
-async def _held(session: CDPSession) -> tuple[int, int]:
-    """Return the bytes of the heap that are in use, and the number of nodes."""
-    await session.send("HeapProfiler.collectGarbage")
-    metrics = (await session.send("Performance.getMetrics"))["metrics"]
-    found = {metric["name"]: int(metric["value"]) for metric in metrics}
-    return found["JSHeapUsedSize"], found["Nodes"]
-
-
-async def test_scrolling_through_all_photos_holds_memory_flat(
-    stack: Stack, server: EmbeddedServer, browser: Browser
-) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def photos(stack: Stack, server: EmbeddedServer) -> None:
+    """There are so many photos, and a few."""
     await upload_batch(stack.gateway.url, sorted(PHOTOS.glob("*.jpg")))
 
     async def tagged() -> bool:
@@ -87,6 +88,20 @@ async def test_scrolling_through_all_photos_holds_memory_flat(
 
     await wait_until(tagged, timeout_s=60)
     copy_photos(server.url, COUNT)
+
+
+async def _held(session: CDPSession) -> tuple[int, int]:
+    """Return the bytes of the heap that are in use, and the number of nodes."""
+    await session.send("HeapProfiler.collectGarbage")
+    metrics = (await session.send("Performance.getMetrics"))["metrics"]
+    found = {metric["name"]: int(metric["value"]) for metric in metrics}
+    return found["JSHeapUsedSize"], found["Nodes"]
+
+
+@pytest.mark.usefixtures("photos")
+async def test_scrolling_through_all_photos_holds_memory_flat(
+    stack: Stack, browser: Browser
+) -> None:
     async with visitor(browser, stack.gateway.url) as someone:
         page = someone.page
         grid = page.get_by_role("grid")
@@ -120,3 +135,19 @@ async def test_scrolling_through_all_photos_holds_memory_flat(
         )
         assert heap - heap_before <= COUNT * HEAP_A_PHOTO + HEAP_SPARE
         assert someone.faults == []
+
+
+@pytest.mark.usefixtures("photos")
+async def test_a_phone_that_is_turned_shows_what_it_showed(stack: Stack, browser: Browser) -> None:
+    async with visitor(browser, stack.gateway.url, size=PHONE, touch=True) as someone:
+        page, (width, height) = someone.page, PHONE
+        grid = page.get_by_role("grid")
+        await expect(page.locator("[data-photo] img").first).to_be_visible()
+        await page.evaluate("scrollTo({ top: 4000, behavior: 'instant' })")
+        seen = card(page, int(await page.evaluate(SEEN)))
+        await page.set_viewport_size({"width": height, "height": width})
+        await expect(grid).not_to_have_attribute("aria-colcount", "2")
+        await expect(seen).to_be_in_viewport()
+        await page.set_viewport_size({"width": width, "height": height})
+        await expect(grid).to_have_attribute("aria-colcount", "2")
+        await expect(seen).to_be_in_viewport()

@@ -128,17 +128,20 @@ async def test_what_is_no_photo_is_named_with_the_reason_and_the_others_go_on(
     notes.write_text("Just some text in a .jpg\n" * 9)
     empty = tmp_path / "empty.png"
     empty.touch()
+    huge = tmp_path / "huge.jpg"
+    huge.write_bytes(CAT.read_bytes() + bytes(21 * 2**20))
     async with visitor(browser, stack.gateway.url) as someone:
         page = someone.page
         answers: list[int] = []
         page.on("response", lambda answer: answers.append(answer.status))
-        await pick(page, [notes, empty, PHOTOS / "flower.jpg"])
+        await pick(page, [notes, empty, huge, PHOTOS / "flower.jpg"])
         lines = modal(page).locator("li")
         await expect(lines.filter(has_text="flower.jpg")).to_have_attribute(
             "data-phase", "complete"
         )
         await expect(lines.filter(has_text="notes.jpg")).to_have_attribute("data-phase", "refused")
         await expect(lines.filter(has_text="empty.png")).to_contain_text("Le fichier est vide")
+        await expect(lines.filter(has_text="huge.jpg")).to_contain_text("21 Mo au plus par photo")
         await until_toast(page, "error", "notes.jpg", "est pas une image")
         assert 415 not in answers  # it was not even sent
 
@@ -274,32 +277,6 @@ async def test_a_photo_that_is_not_there_says_so(stack: Stack, browser: Browser)
     async with visitor(browser, stack.gateway.url) as someone:
         page = await someone.open("/photos/999999")
         await expect(page.get_by_role("alert")).to_contain_text("existe pas ou plus")
-
-
-async def test_a_page_of_which_a_part_could_not_be_fetched_goes_on_elsewhere(
-    stack: Stack, browser: Browser
-) -> None:
-    async with visitor(browser, stack.gateway.url) as someone:
-        page = someone.page
-        await page.route("**/assets/QueuePage*", lambda route: route.abort())
-        await page.get_by_role("link", name="File d").click()
-        await expect(page.get_by_role("button", name="Recharger la page")).to_be_visible()
-        await page.get_by_role("link", name="Photos", exact=True).click()
-        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
-
-
-async def test_a_page_that_cannot_learn_its_settings_says_so_and_comes_once_it_can(
-    stack: Stack, browser: Browser
-) -> None:
-    async with visitor(browser, stack.gateway.url) as someone:
-        page = someone.page
-        await page.route("**/page-config.json", lambda route: route.abort())
-        await page.reload()
-        await expect(page.get_by_role("alert")).to_contain_text("Le serveur est injoignable")
-        await page.unroute("**/page-config.json")
-        await page.get_by_role("button", name="Réessayer").click()
-        await expect(page.get_by_role("heading", level=1, name="Photos")).to_be_attached()
-        assert someone.faults == []
 
 
 async def test_a_photo_that_is_complete_before_its_upload_is_answered_is_shown_so(

@@ -22,6 +22,12 @@ function typeOf(id: string): string | undefined {
   return shown && "type" in shown ? (shown.type ?? "plain") : undefined;
 }
 
+/** Do as Sonner does with a toast that somebody swipes away. */
+function swipe(id: string): void {
+  const shown = sonner.getHistory().findLast((each) => each.id === id);
+  if (shown && "onDismiss" in shown) shown.onDismiss?.(shown);
+}
+
 function end({ photoId = 0 }: Item): void {
   accepted({ id: photoId, jobId: `job-${photoId}`, status: "complete" });
 }
@@ -72,4 +78,20 @@ test("the toast of many ends when those that were not accepted are cancelled", (
   give("cancelled", photos.slice(4));
   toastEnd(group);
   expect(typeOf(group)).toBe("success");
+});
+
+test("a toast that was swiped away, or put away, is shown again once the photo has ended", () => {
+  const [photo] = items(1);
+  const { key = "", photoId: id = 0 } = photo ?? {};
+  addGroup(photo ? [photo] : []);
+  accepted({ id, jobId: "first", status: "retrying" });
+  expect(typeOf(key)).toBe("warning");
+  swipe(key);
+  accepted({ id, jobId: "second", status: "processing" });
+  expect(typeOf(key)).toBe("warning"); // nothing was said since
+  accepted({ id, jobId: "third", status: "complete" });
+  expect(typeOf(key)).toBe("success");
+  swipe(key);
+  accepted({ id, jobId: "fourth", status: "processing" });
+  expect(typeOf(key)).toBe("loading"); // another analysis: that one was over
 });

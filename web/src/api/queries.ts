@@ -32,14 +32,19 @@ export const keys = {
   tags: (prefix: string, locale: string) => ["tags", locale, prefix] as const,
 };
 
-/** A photo: at first as the gallery has it, with `dataUpdatedAt` 0 until there is an answer. */
+/**
+ * A photo: at first as the gallery has it, or as it was answered long ago. `answered` once it is as
+ * the server has it now.
+ */
 export function usePhoto(id: number) {
-  return useQuery({
+  const { data, error, failureReason, ...state } = useQuery({
     queryKey: keys.photo(id),
     queryFn: ({ signal }) => api.photo(id, signal),
     initialData: () => useListing.getState().photos.get(id),
     initialDataUpdatedAt: 0,
   });
+  const asked = state.isFetching && !state.isFetchedAfterMount;
+  return { data, error, failureReason, answered: state.dataUpdatedAt > 0 && !asked && !error };
 }
 
 /** The photos that look like one; asked for anew whenever its `state` changes. */
@@ -103,6 +108,12 @@ export function patchPhoto(id: number, changes: Partial<Photo>): void {
 export function dropPhoto(id: number): void {
   queryClient.removeQueries({ queryKey: keys.photo(id) });
   dropListed(id);
+}
+
+/** Take a photo off the list that somebody else has deleted, and have its page say so. */
+export function losePhoto(id: number): void {
+  dropListed(id);
+  void queryClient.invalidateQueries({ queryKey: keys.photo(id) });
 }
 
 /** Look for photos that have come. */

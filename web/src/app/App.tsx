@@ -1,7 +1,6 @@
 /** The page: which path shows what, and what is over all of them. */
 
 import { QueryClientProvider } from "@tanstack/react-query";
-import { lazy, Suspense } from "react";
 import { Link, Route, Switch, useLocation } from "wouter";
 import { queryClient } from "../api/queries.ts";
 import { Notice } from "../design/Notice.tsx";
@@ -12,11 +11,12 @@ import { Toasts } from "../toasts/toasts.tsx";
 import { DropZone } from "../upload/DropZone.tsx";
 import { Boundary } from "./Boundary.tsx";
 import { KeyDialog } from "./KeyDialog.tsx";
+import { later } from "./later.tsx";
 import { Shell } from "./Shell.tsx";
 
-// Visited less: loaded when they are.
-const PhotoPage = lazy(() => import("../pages/PhotoPage.tsx"));
-const QueuePage = lazy(() => import("../pages/QueuePage.tsx"));
+// Visited less.
+const PhotoPage = later(() => import("../pages/PhotoPage.tsx"));
+const QueuePage = later(() => import("../pages/QueuePage.tsx"));
 
 export function App() {
   const [path] = useLocation();
@@ -24,14 +24,12 @@ export function App() {
     <QueryClientProvider client={queryClient}>
       <Shell>
         <Boundary key={path}>
-          <Suspense>
-            <Switch>
-              <Route path="/" component={Gallery} />
-              <Route path="/photos/:id">{({ id }) => <PhotoPage key={id} id={Number(id)} />}</Route>
-              <Route path="/queue" component={QueuePage} />
-              <Route component={NotFound} />
-            </Switch>
-          </Suspense>
+          <Switch>
+            <Route path="/" component={Gallery} />
+            <Route path="/photos/:id">{({ id }) => <PhotoPage key={id} id={Number(id)} />}</Route>
+            <Route path="/queue" component={QueuePage} />
+            <Route component={NotFound} />
+          </Switch>
         </Boundary>
       </Shell>
       <ProgressLayer />
@@ -45,7 +43,7 @@ export function App() {
 function NotFound() {
   const { app } = useMessages();
   return (
-    <Notice icon="search" title={app.notFound}>
+    <Notice icon="search" title={app.notFound} whole>
       <Link href="/">{app.toPhotos}</Link>
     </Notice>
   );

@@ -19,7 +19,7 @@ export class Boundary extends Component<{ children: ReactNode }, { broken: boole
     if (!this.state.broken) return this.props.children;
     const { app } = messages();
     return (
-      <Notice icon="cloud" title={app.broke}>
+      <Notice icon="cloud" title={app.broke} whole>
         <Button look="accent" onClick={() => location.reload()}>
           {app.reload}
         </Button>

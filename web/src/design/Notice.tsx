@@ -12,13 +12,16 @@ interface Props {
   icon: string | ReactNode;
   title: string;
   text?: ReactNode;
-  /** For a whole page that is empty: larger type. */
+  /** It is all that there is on the page: its title is the page's. */
+  whole?: boolean;
+  /** Larger type. */
   large?: boolean;
   /** Usually a Button. */
   children?: ReactNode;
 }
 
-export function Notice({ icon, title, text, large, children }: Props) {
+export function Notice({ icon, title, text, whole, large, children }: Props) {
+  const Title = whole ? "h1" : "h2";
   return (
     <section className={styles.notice} data-large={large || undefined}>
       {typeof icon === "string" ? (
@@ -28,19 +31,31 @@ export function Notice({ icon, title, text, large, children }: Props) {
       ) : (
         icon
       )}
-      <h2 className={styles.title}>{title}</h2>
+      <Title className={styles.title}>{title}</Title>
       {text && <p className={styles.text}>{text}</p>}
       {children && <div className={styles.actions}>{children}</div>}
     </section>
   );
 }
 
+interface ErrorProps {
+  title: string;
+  error: unknown;
+  whole?: boolean;
+  onRetry?: () => void;
+}
+
 /** Something that could not be had. `onRetry` tries again. */
-export function ErrorNotice(props: { title: string; error: unknown; onRetry?: () => void }) {
+export function ErrorNotice(props: ErrorProps) {
   const messages = useMessages();
   return (
     <div role="alert">
-      <Notice icon="cloud" title={props.title} text={explain(props.error, messages)}>
+      <Notice
+        icon="cloud"
+        title={props.title}
+        text={explain(props.error, messages)}
+        {...(props.whole && { whole: true })}
+      >
         {props.onRetry && <Button onClick={props.onRetry}>{messages.app.tryAgain}</Button>}
       </Notice>
     </div>

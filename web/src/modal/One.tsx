@@ -1,6 +1,5 @@
 import { ArrowRight, RotateCcw } from "lucide-react";
 import { Link } from "wouter";
-import { config } from "../app/config.ts";
 import { Button } from "../design/Button.tsx";
 import { TagList } from "../design/TagList.tsx";
 import { size } from "../i18n/amounts.ts";
@@ -55,9 +54,6 @@ export function One({ group, seen }: Props) {
       {bad && (
         <p className={styles.reason} role="alert">
           {view.phase === "refused" ? message : reason}
-          {view.phase === "refused" &&
-            item.refusal?.code === "too_large" &&
-            ` ${upload.limit(size(config().maxUploadBytes, locale))}`}
         </p>
       )}
       {view.phase === "complete" && arrived && live?.photo && (

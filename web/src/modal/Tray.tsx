@@ -47,14 +47,10 @@ function Entry({ group }: { group: Group }) {
   const title = seen.length > 1 ? progress.titleMany(seen.length) : first.item.name;
   return (
     <div className={[styles.entry, surfaces.glass].join(" ")} data-over={over || undefined}>
-      <button
-        type="button"
-        className={styles.open}
-        aria-label={`${progress.open} : ${title}`}
-        onClick={() => openGroup(group.key)}
-      >
+      <button type="button" className={styles.open} onClick={() => openGroup(group.key)}>
         <Preview item={first.item} size={64} className={styles.photo} />
         <span className={styles.middle}>
+          <span className="unseen">{progress.open} :</span>
           <span className={styles.name}>{title}</span>
           <span className={styles.said}>
             {seen.length > 1 ? <Said counts={counts} /> : <Words seen={first} group={group} />}

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from "react";
 import { ApiError, explain } from "../api/problems.ts";
+import { config } from "../app/config.ts";
 import { duration, size } from "../i18n/amounts.ts";
 import type { Messages } from "../i18n/fr.ts";
 import { useLocale, useMessages } from "../i18n/locale.ts";
@@ -15,7 +16,7 @@ export function useWords(seen: Seen, interrupted?: string): { message: string; a
   const locale = useLocale();
   const seconds = useSecondsUntil(seen.live?.retryAt);
   return {
-    message: messageOf(seen, interrupted, seconds, messages),
+    message: messageOf(seen, interrupted, seconds, messages, locale),
     aside: asideOf(seen, messages, locale),
   };
 }
@@ -25,13 +26,14 @@ function messageOf(
   interrupted: string | undefined,
   seconds: number,
   messages: Messages,
+  locale: string,
 ): string {
   const { progress } = messages;
   switch (view.phase) {
     case "sending":
       return interrupted ? interruptedBy(interrupted, messages) : progress.uploading;
     case "refused":
-      return explain(new ApiError(1, { code: item.refusal?.code ?? "other" }), messages);
+      return refusedFor(item.refusal?.code ?? "other", messages, locale);
     case "queued":
       return live?.position !== undefined
         ? progress.position(live.position)
@@ -49,6 +51,12 @@ function messageOf(
     case "working":
       return live?.message || activeLabel(view) || progress.waiting;
   }
+}
+
+function refusedFor(code: string, messages: Messages, locale: string): string {
+  const why = explain(new ApiError(1, { code }), messages);
+  if (code !== "too_large") return why;
+  return `${why} ${messages.upload.limit(size(config().maxUploadBytes, locale))}`;
 }
 
 /** Without an answer it is the connection; a server that answers has a reason of its own. */

@@ -8,6 +8,7 @@ import { time } from "../i18n/amounts.ts";
 import { useLocale, useMessages } from "../i18n/locale.ts";
 import { filterOf, isFiltered, paramsOf } from "../photos/filter.ts";
 import { list, more, refresh, useListing } from "../photos/listing.ts";
+import { nameOf } from "../photos/name.ts";
 import { remove, useRemoved } from "../photos/removal.ts";
 import { AddPhotos } from "../upload/AddPhotos.tsx";
 import { EmptyArt } from "./EmptyArt.tsx";
@@ -48,11 +49,11 @@ export function Gallery() {
     });
   };
   const deleteAll = (gone: readonly number[]) => {
-    remove(gone, nameOf(gone[0]));
+    remove(gone, nameOfListed(gone[0]));
     done();
   };
   if (nothing && error) {
-    return <ErrorNotice title={gallery.away} error={error} onRetry={refresh} />;
+    return <ErrorNotice title={gallery.away} error={error} whole onRetry={refresh} />;
   }
   if (!nothing && !ids.length && !isFiltered(filter)) return <Empty />;
   return (
@@ -136,15 +137,15 @@ function useLooking(error: unknown): void {
   }, [refused, away]);
 }
 
-function nameOf(id: number | undefined): string {
+function nameOfListed(id: number | undefined): string {
   const photo = id === undefined ? undefined : useListing.getState().photos.get(id);
-  return photo?.originalName || photo?.filename || "";
+  return photo ? nameOf(photo) : "";
 }
 
 function Empty() {
   const { gallery } = useMessages();
   return (
-    <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} large>
+    <Notice icon={<EmptyArt />} title={gallery.emptyTitle} text={gallery.emptyText} whole large>
       <AddPhotos />
     </Notice>
   );

@@ -13,6 +13,7 @@ import { useNow, watchAll } from "../live/store.ts";
 import { retag } from "../photos/actions.ts";
 import { galleryAt } from "../photos/filter.ts";
 import { useListing } from "../photos/listing.ts";
+import { nameOf } from "../photos/name.ts";
 import { RetagDialog } from "../photos/RetagDialog.tsx";
 import { remove } from "../photos/removal.ts";
 import styles from "./PhotoPage.module.css";
@@ -29,11 +30,11 @@ import { Viewer } from "./photo/Viewer.tsx";
 /** One photo: what it shows, and all that is known of it. */
 export default function PhotoPage({ id }: { id: number }) {
   const { photo: messages, app, gallery } = useMessages();
-  const { data: photo, dataUpdatedAt, error, failureReason } = usePhoto(id);
+  const { data: photo, answered, error, failureReason } = usePhoto(id);
   if (error instanceof ApiError && error.status === 404) {
     return (
       <div role="alert">
-        <Notice icon="image" title={messages.missing} text={messages.missingText}>
+        <Notice icon="image" title={messages.missing} text={messages.missingText} whole>
           <Link href="/">{app.toPhotos}</Link>
         </Notice>
       </div>
@@ -43,17 +44,17 @@ export default function PhotoPage({ id }: { id: number }) {
     const why = error ?? failureReason;
     if (!why) return <p className="unseen">{gallery.loading}</p>;
     const again = () => void askAnew(keys.photo(id));
-    return <ErrorNotice title={messages.away} error={why} onRetry={again} />;
+    return <ErrorNotice title={messages.away} error={why} whole onRetry={again} />;
   }
-  return <Shown photo={photo} answered={dataUpdatedAt > 0} />;
+  return <Shown photo={photo} answered={answered} />;
 }
 
-/** `answered`: the photo is not just what the gallery has known of it, maybe for long. */
+/** `answered`: the photo is not just what this page has known of it, maybe for long. */
 function Shown({ photo, answered }: { photo: Photo; answered: boolean }) {
   const now = useNow(photo);
   const { photo: messages } = useMessages();
   const page = useRef<HTMLElement>(null);
-  const name = photo.originalName || photo.filename;
+  const name = nameOf(photo);
   useEffect(() => watchAll([photo]), [photo]);
   useTitle(name);
   useEffect(() => {
@@ -100,7 +101,7 @@ function Head({ photo, working, page }: HeadProps) {
   const back = galleryAt(useListing((state) => state.filter));
   const { previous, next } = useNeighbours(photo.id);
   const erase = () => {
-    remove([photo.id], photo.originalName || photo.filename);
+    remove([photo.id], nameOf(photo));
     navigate(next === undefined ? back : `/photos/${next}`, { replace: true });
   };
   usePageKeys(page, { ArrowLeft: previous, ArrowRight: next }, erase);

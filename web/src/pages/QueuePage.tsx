@@ -36,6 +36,7 @@ export default function QueuePage() {
       <ErrorNotice
         title={messages.away}
         error={error}
+        whole
         onRetry={() => void askAnew(queuesQuery.queryKey)}
       />
     );

@@ -1,7 +1,7 @@
 /** What is done with photos from the gallery and their page. Throws nothing: what fails is told. */
 
 import { ApiError, explain } from "../api/problems.ts";
-import { patchPhoto } from "../api/queries.ts";
+import { losePhoto, patchPhoto } from "../api/queries.ts";
 import { api } from "../api/routes.ts";
 import type { Photo, Priority } from "../api/types.ts";
 import { messages } from "../i18n/locale.ts";
@@ -21,7 +21,7 @@ export interface Again {
 /** Have photos analysed again; those in work are left to it. */
 export async function retag(ids: readonly number[], again: Again): Promise<void> {
   const socket = await socketId();
-  await toldFor(ids, ["in_work", "not_found"], async (id) => {
+  await toldFor(ids, async (id) => {
     const was = known(id);
     const { jobId } = await api.retag(id, socket, again);
     restarted(id, jobId, was);
@@ -30,7 +30,7 @@ export async function retag(ids: readonly number[], again: Again): Promise<void>
 
 /** Try a photo again that has failed or was cancelled. */
 export async function retry(photo: Photo): Promise<void> {
-  await toldFor([photo], ["in_work"], async ({ id }) => {
+  await toldFor([photo.id], async (id) => {
     const was = known(id);
     const job = was?.jobId || photo.jobId;
     restarted(id, (await revived(job)) ?? (await api.retag(id, await socketId())).jobId, was);
@@ -53,18 +53,17 @@ function restarted(id: number, jobId: string, was: Live | undefined): void {
   patchPhoto(id, { status: "queued", processing: true, progress: 0, error: null, jobId });
 }
 
-async function toldFor<T>(
-  items: readonly T[],
-  fine: readonly string[],
-  work: (item: T) => Promise<unknown>,
-): Promise<void> {
+/** Do `work` for each of `ids`. One that is in work is left to it, one that is gone is lost. */
+async function toldFor(ids: readonly number[], work: (id: number) => Promise<unknown>) {
   let failed = 0;
   let why: unknown;
-  await each(items, async (item) => {
+  await each(ids, async (id) => {
     try {
-      await work(item);
+      await work(id);
     } catch (error) {
-      if (error instanceof ApiError && fine.includes(error.code)) return;
+      const code = error instanceof ApiError ? error.code : undefined;
+      if (code === "not_found") losePhoto(id);
+      if (code === "not_found" || code === "in_work") return;
       failed += 1;
       why = error;
     }
@@ -72,6 +71,6 @@ async function toldFor<T>(
   const { toast: say } = messages();
   if (!failed) return;
   const text = explain(why, messages());
-  if (items.length === 1) toast.error(text);
-  else toast.error(say.failedMany(failed, items.length), { text });
+  if (ids.length === 1) toast.error(text);
+  else toast.error(say.failedMany(failed, ids.length), { text });
 }

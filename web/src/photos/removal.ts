@@ -16,6 +16,7 @@ import { unique } from "../app/unique.ts";
 import { messages } from "../i18n/locale.ts";
 import { toast } from "../toasts/toasts.tsx";
 import { each } from "./each.ts";
+import { shortName } from "./name.ts";
 
 /** How long it can be undone, ms. */
 const GRACE_MS = 7_000;
@@ -38,7 +39,7 @@ export function remove(ids: readonly number[], name: string): void {
   hide(ids);
   pending.set(key, { ids, timer: setTimeout(() => void commit(take(key)?.ids ?? []), GRACE_MS) });
   const { removal } = messages();
-  toast.undo(ids.length === 1 ? removal.one(name) : removal.many(ids.length), {
+  toast.undo(ids.length === 1 ? removal.one(shortName(name)) : removal.many(ids.length), {
     id: key,
     text: removal.until,
     action: { label: removal.undo, onClick: () => undo(key) },

@@ -5,6 +5,7 @@ import { locale, messages } from "../i18n/locale.ts";
 import { ended, type Live } from "../live/merge.ts";
 import { known, onLive, useLive } from "../live/store.ts";
 import { failureOf } from "../modal/words.ts";
+import { shortName } from "../photos/name.ts";
 import { type Group, groupOf, type Item, itemOf, openGroup, useGroups } from "../upload/groups.ts";
 import { toast } from "./toasts.tsx";
 
@@ -29,7 +30,7 @@ export function toastSending(key: string): void {
   if (items.length > SINGLY) {
     many.add(key);
     toast.loading(say.loadingMany(items.length), { id: key });
-  } else for (const item of items) toast.loading(say.loading(item.name), { id: item.key });
+  } else for (const item of items) toast.loading(say.loading(called(item)), { id: item.key });
 }
 
 /** Say what was heard of a photo before it was known to be one of this tab's. */
@@ -43,7 +44,7 @@ export function toastRefused(item: Item): void {
   const { upload, toast: say } = messages();
   const refusal = item.refusal;
   const why = explain(new ApiError(1, { code: refusal?.code ?? "other" }), messages());
-  toast.error(refusal?.passing ? say.error(item.name) : upload.refused(item.name), {
+  toast.error(refusal?.passing ? say.error(called(item)) : upload.refused(called(item)), {
     id: item.key,
     text: why,
   });
@@ -51,7 +52,7 @@ export function toastRefused(item: Item): void {
 
 /** Say that a photo was not sent, because its owner wanted so. */
 export function toastUnsent(item: Item): void {
-  toast.cancelled(messages().toast.cancelled(item.name), { id: item.key });
+  toast.cancelled(messages().toast.cancelled(called(item)), { id: item.key });
 }
 
 /** Say how many photos ended of which one toast tells, once none of them goes on. */
@@ -91,32 +92,37 @@ function tellOf(item: Item, live: Live): void {
   const id = item.key;
   switch (live.status) {
     case "complete":
-      return void toast.success(say.success(item.name), {
+      return void toast.success(say.success(called(item)), {
         id,
         text: tagsOf(live) || progress.noTags,
       });
     case "error":
-      return void toast.error(say.error(item.name), {
+      return void toast.error(say.error(called(item)), {
         id,
         text: failureOf(live.error, messages()),
         action: { label: say.see, onClick: () => openGroup(itemOf(live.id)?.group.key) },
       });
     case "retrying":
-      return void toast.retrying(say.retrying(item.name), { id, text: live.error?.message });
+      return void toast.retrying(say.retrying(called(item)), { id, text: live.error?.message });
     case "cancelled":
     case "gone":
-      return void toast.cancelled(say.cancelled(item.name), { id });
+      return void toast.cancelled(say.cancelled(called(item)), { id });
     default:
-      return void toast.loading(say.loading(item.name), { id });
+      return void toast.loading(say.loading(called(item)), { id });
   }
 }
 
 function tellOfMany(group: Group, item: Item, live: Live): void {
   if (live.status === "error") {
     const say = messages().toast;
-    toast.error(say.error(item.name), { id: item.key, text: failureOf(live.error, messages()) });
+    toast.error(say.error(called(item)), { id: item.key, text: failureOf(live.error, messages()) });
   }
   toastEnd(group.key);
+}
+
+/** What a photo is called in a toast, which is narrow. */
+function called({ name }: Item): string {
+  return shortName(name);
 }
 
 function tagsOf(live: Live): string {

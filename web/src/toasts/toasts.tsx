@@ -28,7 +28,7 @@ interface Toast {
   action?: { label: string; onClick: () => void };
 }
 
-/** Those that were put away stay so until there is more to say than that all goes on. */
+/** Those that were put away, or swiped, stay so until there is more to say than that all goes on. */
 const away = new Set<string | number>();
 
 export const toast = {
@@ -62,22 +62,22 @@ interface Lasting extends Toast {
 }
 
 function lasting({ id }: Lasting) {
-  return { duration: Number.POSITIVE_INFINITY, action: <PutAway id={id} /> };
+  return {
+    duration: Number.POSITIVE_INFINITY,
+    action: <PutAway id={id} />,
+    onDismiss: () => void away.add(id),
+  };
 }
 
 function PutAway({ id }: { id: string }) {
   const { app } = useMessages();
-  const putAway = () => {
-    away.add(id);
-    sonner.dismiss(id);
-  };
   return (
     <Button
       look="quiet"
       className="toast-away"
       label={app.close}
       icon={<X size={16} aria-hidden />}
-      onClick={putAway}
+      onClick={() => sonner.dismiss(id)}
     />
   );
 }
@@ -85,7 +85,12 @@ function PutAway({ id }: { id: string }) {
 /** Sonner merges what it is told of one id: what a toast no longer has must be said. */
 function shown({ id, text, action }: Toast) {
   if (id !== undefined) away.delete(id);
-  return { ...(id !== undefined && { id }), description: text ?? "", action: action ?? null };
+  return {
+    ...(id !== undefined && { id }),
+    description: text ?? "",
+    action: action ?? null,
+    onDismiss: () => {},
+  };
 }
 
 export function Toasts() {

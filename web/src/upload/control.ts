@@ -2,6 +2,7 @@
 
 import { ApiError, explain } from "../api/problems.ts";
 import { api } from "../api/routes.ts";
+import type { Accepted } from "../api/types.ts";
 import { messages } from "../i18n/locale.ts";
 import { ended } from "../live/merge.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
@@ -37,7 +38,7 @@ export async function retry(group: string, items: readonly Item[]): Promise<void
     );
     void sendAll(group);
   }
-  await Promise.all(items.map((item) => told(() => retryPhoto(item), ["in_work"])));
+  await Promise.all(items.map((item) => told(() => retryPhoto(item), ["in_work", "not_found"])));
 }
 
 async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
@@ -45,9 +46,19 @@ async function retryPhoto({ photoId, jobId }: Item): Promise<void> {
   const live = known(photoId);
   const job = live?.jobId || jobId;
   const id = job && live?.status === "error" ? await revived(job) : undefined;
-  const next = id ?? (await api.retag(photoId, await socketId())).jobId;
+  const next = id ?? (await again(photoId)).jobId;
   expect({ id: photoId, jobId: next, attempt: live?.attempt ?? 0 }, live);
   watch(photoId);
+}
+
+/** Have a photo analysed again; one that somebody has deleted is found to be gone. */
+async function again(photoId: number): Promise<Accepted> {
+  try {
+    return await api.retag(photoId, await socketId());
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) watch(photoId);
+    throw error;
+  }
 }
 
 /** Put a dead job back; undefined if it is dead no more, or has been dropped. */

@@ -10,6 +10,7 @@ import type { Photo } from "../api/types.ts";
 import { session } from "../app/storage.ts";
 import { unique } from "../app/unique.ts";
 import { watch } from "../live/store.ts";
+import { nameOf } from "../photos/name.ts";
 
 export interface Item {
   readonly key: string;
@@ -119,7 +120,7 @@ export function openPhoto(photo: Photo): void {
 export function itemOfPhoto(photo: Photo): Item {
   return {
     key: `photo-${photo.id}`,
-    name: photo.originalName || photo.filename,
+    name: nameOf(photo),
     sizeBytes: photo.size,
     sending: "sent",
     share: 1,

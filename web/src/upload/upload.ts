@@ -7,6 +7,7 @@ import type { Accepted } from "../api/types.ts";
 import { config } from "../app/config.ts";
 import { unique } from "../app/unique.ts";
 import { expect, known, socketId, watch } from "../live/store.ts";
+import { shownName } from "../photos/name.ts";
 import { toastEnd, toastHeard, toastRefused, toastSending, toastUnsent } from "../toasts/photos.ts";
 import {
   addGroup,
@@ -109,7 +110,7 @@ function itemOf(file: File): Item {
   const refusal = refusalOf(file);
   return {
     key,
-    name: file.name,
+    name: shownName(file.name),
     sizeBytes: file.size,
     preview: URL.createObjectURL(file),
     sending: refusal ? "refused" : "waiting",

@@ -64,7 +64,7 @@ export function Grid({ ids, whole, selection, onSelect, onDelete }: Props) {
   useContent(ids, first, last, columns);
   // Whoever comes by the tab key comes to what is seen.
   const stop = held || (active >= first && active <= last) ? active : first;
-  useAnchor(ids, first, layout, top);
+  useAnchor(ids, first, layout, top, rows.getTotalSize());
   const flying = useFlying(rows.isScrolling);
   const focus = useFocus(frame, active, columns, rows);
   useReturn(frame, active, activeRow, top, rows);

@@ -13,6 +13,7 @@ import { useSeenPhoto } from "../../modal/views.ts";
 import { failureOf, useWords } from "../../modal/words.ts";
 import { retry } from "../../photos/actions.ts";
 import { useListing } from "../../photos/listing.ts";
+import { nameOf } from "../../photos/name.ts";
 import { openPhoto } from "../../upload/groups.ts";
 import { thumbnailFor } from "./layout.ts";
 import styles from "./Tile.module.css";
@@ -54,7 +55,7 @@ const IN_OVERLAY = 6;
 function Known({ photo, ...props }: Props & { photo: Photo }) {
   const now = useNow(photo);
   const shown = now.photo ?? photo;
-  const name = shown.originalName || shown.filename;
+  const name = nameOf(shown);
   const { gallery } = useMessages();
   const label = useLabel(shown, now, name);
   const select = (event: MouseEvent) => {
@@ -197,7 +198,7 @@ function Working({ photo, active }: { photo: Photo; active: boolean }) {
   const { progress } = useMessages();
   const seen = useSeenPhoto(photo);
   const { message } = useWords(seen);
-  const name = photo.originalName || photo.filename;
+  const name = nameOf(photo);
   return (
     <button
       type="button"

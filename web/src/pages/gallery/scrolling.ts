@@ -24,21 +24,41 @@ export function useFlying(scrolling: boolean): boolean {
   return flying && scrolling;
 }
 
-/** Keep what is seen where it is when photos come or go above it; at the top they are to be seen. */
+interface Seen {
+  /** A photo of the first row that is seen. */
+  id: number | undefined;
+  /** How far down the grid that row begins, px. */
+  y: number;
+  columns: number;
+  row: number;
+}
+
+/**
+ * Keep what is seen where it is when photos come or go above it, and when the window becomes another
+ * one; at the top, what comes is to be seen. `height`: of the grid, which follows its layout late.
+ */
 export function useAnchor(
   ids: readonly number[],
   first: number,
   { columns, row, gap }: Layout,
   top: number,
+  height: number,
 ): void {
-  const before = useRef<{ ids: readonly number[]; id: number | undefined; row: number }>(undefined);
+  const before = useRef<Seen>(undefined);
   useLayoutEffect(() => {
+    const yOf = (index: number) => Math.floor(index / columns) * (row + gap);
+    if (height !== yOf(ids.length + columns - 1) - gap) return; // nowhere to scroll to yet
     const was = before.current;
-    if (was && was.ids !== ids && was.id !== undefined && scrollY > top) {
-      const index = indexIn(ids, was.id);
-      const moved = index < 0 ? 0 : Math.floor(index / columns) - was.row;
-      if (moved) scrollBy({ top: moved * (row + gap), behavior: "instant" });
+    const index = was?.id === undefined ? -1 : indexIn(ids, was.id);
+    if (was && index >= 0 && scrollY > top && yOf(index) !== was.y) {
+      // Where the page has become shorter, the browser has scrolled by itself.
+      const into = Math.max(0, Math.min(scrollY - top - was.y, row));
+      const same = was.columns === columns && was.row === row;
+      const to = same ? scrollY + yOf(index) - was.y : top + yOf(index) + into;
+      scrollTo({ top: to, behavior: "instant" });
     }
-    before.current = { ids, id: ids[first], row: Math.floor(first / columns) };
-  }, [ids, first, columns, row, gap, top]);
+    // The same photo for as long as its row is the first: the first of that would be a bit above.
+    const kept = index >= first && index < first + columns;
+    before.current = { id: kept ? was?.id : ids[first], y: yOf(first), columns, row };
+  }, [ids, first, columns, row, gap, top, height]);
 }

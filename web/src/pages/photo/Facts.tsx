@@ -23,7 +23,7 @@ const SHORT = 12;
 export function Facts({ photo }: { photo: Photo }) {
   const { photo: messages } = useMessages();
   const locale = useLocale();
-  const megapixels = number((photo.width * photo.height) / 1e6, locale, 1);
+  const megapixels = (photo.width * photo.height) / 1e6;
   return (
     <section aria-labelledby="facts">
       <h2 id="facts" className={page.heading}>
@@ -39,7 +39,12 @@ export function Facts({ photo }: { photo: Photo }) {
         {photo.place && <Fact name={messages.place}>{degrees(photo.place, locale)}</Fact>}
         <Fact name={messages.dimensions}>
           {number(photo.width, locale)} × {number(photo.height, locale)}
-          <span className={styles.faint}> · {messages.pixels(megapixels)}</span>
+          {megapixels >= 0.1 && (
+            <span className={styles.faint}>
+              {" "}
+              · {messages.pixels(number(megapixels, locale, 1))}
+            </span>
+          )}
         </Fact>
         <Fact name={messages.size}>{size(photo.size, locale)}</Fact>
         <Fact name={messages.type}>{TYPES[photo.contentType] ?? photo.contentType}</Fact>

@@ -5,6 +5,7 @@ import { currentKey } from "../../api/key.ts";
 import { explain } from "../../api/problems.ts";
 import type { Photo } from "../../api/types.ts";
 import { messages, useMessages } from "../../i18n/locale.ts";
+import { nameOf } from "../../photos/name.ts";
 import { toast } from "../../toasts/toasts.tsx";
 
 /** In ms. For so long what was fetched is there: nothing tells when a browser has saved it. */
@@ -13,7 +14,7 @@ const KEPT_MS = 60_000;
 /** The link to a photo's file. Where the server wants a key, which a link cannot send, it is fetched. */
 export function Original({ photo, className }: { photo: Photo; className?: string | undefined }) {
   const { download } = useMessages().photo;
-  const name = photo.originalName || photo.filename;
+  const name = nameOf(photo);
   const fetched = (event: MouseEvent) => {
     if (currentKey() === undefined) return;
     event.preventDefault();

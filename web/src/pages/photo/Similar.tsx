@@ -3,6 +3,7 @@ import { useSimilar } from "../../api/queries.ts";
 import type { Photo } from "../../api/types.ts";
 import { Picture, thumbnail } from "../../design/Picture.tsx";
 import { useMessages } from "../../i18n/locale.ts";
+import { nameOf } from "../../photos/name.ts";
 import { useRemoved } from "../../photos/removal.ts";
 import page from "../PhotoPage.module.css";
 import styles from "./Similar.module.css";
@@ -28,7 +29,7 @@ export function Similar({ photo, state }: { photo: Photo; state: string }) {
               <Link href={`/photos/${other.id}`} className={styles.other}>
                 <Picture
                   src={thumbnail(other.id, SIZE)}
-                  alt={other.caption ?? (other.originalName || other.filename)}
+                  alt={other.caption ?? nameOf(other)}
                   className={styles.picture}
                 />
               </Link>

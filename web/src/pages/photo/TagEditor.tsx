@@ -1,7 +1,7 @@
 import { X } from "lucide-react";
 import { useRef, useState } from "react";
-import { explain } from "../../api/problems.ts";
-import { putPhoto } from "../../api/queries.ts";
+import { ApiError, explain } from "../../api/problems.ts";
+import { losePhoto, putPhoto } from "../../api/queries.ts";
 import { api } from "../../api/routes.ts";
 import type { Photo } from "../../api/types.ts";
 import { TagInput } from "../../design/TagInput.tsx";
@@ -103,7 +103,8 @@ function useSaved(photo: Photo) {
       }
     } catch (error) {
       state.next = undefined;
-      toast.error(explain(error, messages()));
+      if (error instanceof ApiError && error.status === 404) losePhoto(photo.id);
+      else toast.error(explain(error, messages()));
     }
     state.busy = false;
     setWanted(undefined);

@@ -12,6 +12,7 @@ import { Button } from "../../design/Button.tsx";
 import { Picture, thumbnail } from "../../design/Picture.tsx";
 import { percent } from "../../i18n/amounts.ts";
 import { useLocale, useMessages } from "../../i18n/locale.ts";
+import { nameOf } from "../../photos/name.ts";
 import styles from "./Viewer.module.css";
 import { fitting, MOST, scrolled, stepped, type Zoom } from "./zoom.ts";
 
@@ -87,7 +88,7 @@ export function Viewer({ photo }: { photo: Photo }) {
           {!broken && (
             <Picture
               src={photo.url}
-              alt={photo.alt ?? photo.caption ?? (photo.originalName || photo.filename)}
+              alt={photo.alt ?? photo.caption ?? nameOf(photo)}
               className={styles.layer}
               eager
               onError={() => setBroken(true)}
