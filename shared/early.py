@@ -12,7 +12,8 @@ import signal
 def end_when_told() -> None:
     """Until others handle them, end at SIGTERM with 0, and at SIGINT, Ctrl-C, as by default."""
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.signal(signal.SIGINT, lambda *_: _end_by(signal.SIGINT))
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # nobody has it ignored
+        signal.signal(signal.SIGINT, lambda *_: _end_by(signal.SIGINT))
 
 
 def _end_by(number: signal.Signals) -> None:

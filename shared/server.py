@@ -149,7 +149,8 @@ class _Handler(RequestHandler):
     ) -> web.StreamResponse:
         if isinstance(exc, ConnectionError):
             raise exc  # nobody is there to answer
-        if isinstance(exc, UnicodeEncodeError) and hdrs.EXPECT in request.headers:
+        expected = request.headers.get(hdrs.EXPECT, "100-continue").lower()
+        if isinstance(exc, UnicodeEncodeError) and expected != "100-continue":
             status = 417  # aiohttp repeats what was expected, and cannot if it is no text
         if status >= 500 or request.writer.output_size > 0:  # noqa: PLR2004
             # Logs what happened; raises if an answer has begun.

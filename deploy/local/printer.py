@@ -53,12 +53,15 @@ class Printer:
         self._put(line.encode(errors="replace"))
 
     def close(self, *, within_s: float) -> None:
-        """Return when all is written, or what comes next has found no reader within `within_s`."""
+        """Return when all is written, or nothing more has found a reader within `within_s`."""
         with suppress(queue.Full):
             if self._missed:
                 self._lines.put(self._of_missed(), timeout=within_s)
             self._lines.put(None, timeout=within_s)
-            self._writing.join(within_s)
+            left = self._lines.qsize() + 1
+            while self._writing.is_alive() and self._lines.qsize() < left:
+                left = self._lines.qsize()
+                self._writing.join(within_s)
 
     def _put(self, line: bytes) -> None:
         try:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 
-if __name__ == "__main__":
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Ctrl-C while the rest is imported is an end, and no traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -38,7 +38,7 @@ PORTS = {
 # Where a service that listens everywhere is reached from this machine.
 LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}
 MAXIMUM_PORT = 65535
-LAST_WORDS_S = 12.0  # how long after its grace a service is gone at the latest, and a little
+LAST_WORDS_S = 17.0  # how long after its grace a service is gone at the latest, and a little
 
 
 class SettingError(Exception):

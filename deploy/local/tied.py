@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import signal
 
-if __name__ == "__main__":
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     # Ctrl-C while the rest is imported is an end, and no traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

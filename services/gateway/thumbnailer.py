@@ -130,11 +130,14 @@ class Thumbnailer:
         looked_at(done)  # though everybody who waited may have gone
 
     def _failure_of(self, filename: str) -> _Failure | None:
-        """Return how a photo failed the last time. Raises `Problem` if it is not to be tried."""
+        """Return how a photo failed a while ago. Raises `Problem` if it is not to be tried."""
         failure = self._failed.get(filename)
-        if failure is not None and time.monotonic() < failure.until_s:
+        if failure is None:
+            return None
+        over_s = time.monotonic() - failure.until_s
+        if over_s < 0:
             raise failure.problem()
-        return failure
+        return failure if over_s < BAD_KEPT_S else None
 
     def _noted(self, filename: str, error: BadImageError, before: _Failure | None) -> _Failure:
         """Remember that a photo failed, and had failed like `before` when it was begun."""

@@ -20,6 +20,7 @@ from services.notifier.tailer import Tailer
 from shared import keys
 from shared.photos import Photos
 from shared.progress import CLAIM, LaneEntry, Lanes, after, claimed_socket
+from shared.tasks import seen_through
 
 logger = structlog.stdlib.get_logger()
 
@@ -200,7 +201,9 @@ class Hub:
         claiming = self._claiming.setdefault(key, asyncio.Lock())
         async with claiming:
             if not session.closed:
-                session.claim = await self._lanes.claim(session.lane, session.socket_id)
+                # Also if its client goes meanwhile: it may be on its way.
+                claim = asyncio.ensure_future(self._lanes.claim(session.lane, session.socket_id))
+                session.claim = await seen_through(claim)
                 session.settle_claims()
 
     async def _snapshot(self, session: Session) -> None:

@@ -137,7 +137,7 @@ class Process:
                 session.get(f"http://tagger{path}") as answer,
             ):
                 return answer.status, await answer.read()
-        except (aiohttp.ClientError, TimeoutError):
+        except (aiohttp.ClientError, OSError):  # a `TimeoutError` is one
             raise UnavailableError("process", "no answer") from None
 
 

@@ -63,7 +63,7 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         """Store `content` as `name`; raises `OSError`, and nothing is stored then."""
         with self._judged():
-            file = NewFile(f"{self._place}/{name}")
+            file = self._new(name)
             try:
                 file.write(content)
                 file.finish()
@@ -73,7 +73,18 @@ class Folder:
     def begin(self, name: str) -> NewFile:
         """Return the file that will be `name`. Raises `OSError`."""
         with self._judged():
-            return NewFile(f"{self._place}/{name}")
+            return self._new(name)
+
+    def _new(self, name: str) -> NewFile:
+        path = f"{self._place}/{name}"
+        try:
+            return NewFile(path)
+        except FileNotFoundError:
+            # Not the folder itself: what is written below another one would be hidden by it.
+            if not self.is_there():
+                raise
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            return NewFile(path)
 
     async def append(self, file: NewFile, content: bytes) -> None:
         """Write more of `file`; raises `OSError`."""
@@ -165,9 +176,4 @@ class NewFile:
 
 
 def _opened(path: str) -> int:
-    how = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        return os.open(path, how, 0o666)
-    except FileNotFoundError:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, how, 0o666)
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)

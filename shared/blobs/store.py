@@ -85,6 +85,7 @@ class BlobStore:
         if self._folder is not None and self._folder.is_quick():
             await self._put_in_pieces(self._folder, name, content)
             return
+        await self._check_there()
         source = _Source(content, self._took)
         try:
             with translated(name, writes=True):
@@ -98,6 +99,7 @@ class BlobStore:
         if self._folder is not None and self._folder.is_quick():
             self._folder.write(name, content)
         else:
+            await self._check_there()
             await obstore.put_async(self._store, name, content)
         self._took(len(content))
 
@@ -196,9 +198,13 @@ class BlobStore:
             with translated(name):
                 yield
         except BlobMissingError:
-            if self._folder is None or await asyncio.to_thread(self._folder.is_there):
-                raise
-            raise UnavailableError("blobs", "the folder of the photos is not there") from None
+            await self._check_there()
+            raise
+
+    async def _check_there(self) -> None:
+        """Raise `UnavailableError` where there is no folder, which obstore would make."""
+        if self._folder is not None and not await asyncio.to_thread(self._folder.is_there):
+            raise UnavailableError("blobs", "the folder of the photos is not there")
 
 
 class _Source:

@@ -213,7 +213,7 @@ class LeaseKeeper(threading.Thread):
         """Ask for the server's clock; if it stood still until now, all others have yet to renew."""
         seconds, microseconds = self._client.time()
         self._ahead_ms = _ahead_of_us(seconds * 1000 + microseconds // 1000)
-        self._sweep_from = time.monotonic() + self._period_ms / 1000
+        self._sweep_from = max(self._sweep_from, time.monotonic() + self._period_ms / 1000)
         return self._ahead_ms
 
     def _leave_time_to_renew(self) -> None:

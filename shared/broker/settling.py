@@ -85,9 +85,9 @@ class Settling:
                 self._hand_back(keys=[stream, self._keys.front], args=[GROUP, self._consumer, *ids])
         except ConnectionClosed:
             raise  # they are still ours, and not to be started here
-        except redis.exceptions.ResponseError as error:
+        except BaseException as error:
             self._held.left(stream, ids)
-            if not is_missing_group(error):
+            if not (isinstance(error, redis.exceptions.ResponseError) and is_missing_group(error)):
                 raise
         else:
             self._held.left(stream, ids)

@@ -158,6 +158,8 @@ async def test_a_missing_blob_is_named_and_deleting_it_is_fine(store: BlobStore)
 
 async def test_a_folder_that_is_gone_is_a_store_that_is_away(tmp_path: Path) -> None:
     store = open_store((tmp_path / "blobs").as_uri())
+    folder = store._folder
+    assert folder is not None
     await store.put("originals/a/one.jpg", b"abc")
     (tmp_path / "blobs").rename(tmp_path / "elsewhere")
 
@@ -167,6 +169,13 @@ async def test_a_folder_that_is_gone_is_a_store_that_is_away(tmp_path: Path) -> 
         await anext(store.read("originals/a/one.jpg", 0, 2))
     with pytest.raises(UnavailableError):
         await store.check()
+    for slow in (False, True):
+        folder._slow_until_s = float("inf" if slow else "-inf")
+        for content in (b"abc", pieces(b"a", b"bc")):
+            with pytest.raises(UnavailableError):
+                await store.put("originals/b/two.jpg", content)
+    # What is written in its place would be hidden by it.
+    assert not (tmp_path / "blobs").exists()
 
     (tmp_path / "elsewhere").rename(tmp_path / "blobs")
     assert await store.get("originals/a/one.jpg") == b"abc"

@@ -6,6 +6,7 @@ import signal
 import threading
 
 import dramatiq
+import pytest
 import redis
 from dramatiq import Message
 
@@ -45,6 +46,25 @@ def test_a_consumer_that_closes_hands_back_what_it_holds_at_once_and_at_no_cost(
     assert [each.args[0] for each in again] == [0, 1, 2, "urgent"]
     assert [each.deaths for each in again] == [0, 0, 0, 0]
     assert [each.message_id for each in again[:3]] == [each.message_id for each in held]
+
+
+def test_what_cannot_be_handed_back_for_a_fault_of_ours_is_held_no_more(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(**_: object) -> None:
+        raise redis.exceptions.DataError("no such argument")
+
+    with streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker:
+        for number in range(2):
+            broker.enqueue(message(number))
+        with consuming(broker, prefetch=2) as consumer:
+            one, other = fetch(consumer), fetch(consumer)
+            with monkeypatch.context() as patched:
+                patched.setattr(consumer._settling, "_hand_back", broken)
+                with pytest.raises(redis.exceptions.DataError):
+                    consumer.requeue([one])
+            # Others would wait for it for ever
+            assert not consumer.holds_besides(other)
 
 
 def test_a_message_that_its_actor_gives_back_is_not_acknowledged(

@@ -59,6 +59,7 @@ class Untold(Exception):
         (ValueError("caf\udce9"), b"ValueError: caf\\udce9"),
         (Untold(), b"Untold: <RuntimeError('no') when it was to be told>"),
     ],
+    ids=["no Unicode", "no text"],
 )
 def test_a_failure_that_no_text_can_tell_is_a_dead_letter_all_the_same(
     broker: RedisStreamsBroker, client: redis.Redis, error: Exception, told: bytes

@@ -100,6 +100,21 @@ def test_a_consumer_that_comes_as_the_server_goes_on_leaves_all_the_time_to_rene
         assert client.xlen(KEYS.front) == 1
 
 
+def test_to_hear_the_clock_takes_nothing_of_the_time_that_an_outage_leaves_to_renew(
+    redis_url: str,
+) -> None:
+    with (
+        streams_broker(redis_url, claim_after_ms=LONG_LEASE_MS) as broker,
+        consuming(broker) as one,
+    ):
+        keeper = one._keeper
+        keeper.stop()
+        keeper._leave_time_to_renew()
+        sweeps_from = keeper._sweep_from
+        keeper._hear_the_clock()
+        assert keeper._sweep_from == sweeps_from
+
+
 def test_leases_are_taken_again_at_once_when_the_server_s_clock_was_set_back(
     redis_url: str, client: redis.Redis
 ) -> None:

@@ -229,9 +229,11 @@ async def test_nobody_pays_twice_because_the_server_stood_still() -> None:
             # Given a server that stands still for a lease, while one makes it and another waits
             assert server.pid is not None
             os.kill(server.pid, signal.SIGSTOP)
-            until_s = time.monotonic() + 1.2 * LEASE_MS / 1000
-            await wait_until(lambda: time.monotonic() > until_s)
-            os.kill(server.pid, signal.SIGCONT)
+            try:
+                until_s = time.monotonic() + 1.2 * LEASE_MS / 1000
+                await wait_until(lambda: time.monotonic() > until_s)
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
             # When both are heard of again
             heard.clear()
             await wait_until(lambda: [b"wait", 1] in heard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import sys
 import urllib.request
@@ -56,22 +57,31 @@ def test_the_end_of_a_terminal_whose_leader_waits_is_the_end(tmp_path: Path) -> 
         run = [sys.executable, "-m", "deploy.local.run"]
         program = [sys.executable, "-c", waiting, *run]
         os.execve(program[0], program, local.environment)  # noqa: S606
-    said = b""
-    while b"Tagline is ready" not in said:
-        said += os.read(terminal, 65536)
-    started = descendants(leader)
+    said, started = b"", dict[int, str]()
     try:
+        while b"Tagline is ready" not in said:
+            assert select.select([terminal], [], [], 60)[0], said.decode()
+            said += os.read(terminal, 65536)
+        started = descendants(leader)
         assert len(started) >= 5
 
         os.close(terminal)
+        terminal = -1
 
         wait_until(lambda: not is_running(leader), "the end of its leader", timeout_s=30)
         assert not any(map(is_running, started))
+        _, status = os.waitpid(leader, os.WNOHANG)
+        leader = 0
+        assert os.waitstatus_to_exitcode(status) == 0
     finally:
-        for pid in (*started, leader):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        assert os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]) == 0
+        if terminal >= 0:
+            os.close(terminal)
+        if leader:
+            started = started or descendants(leader)
+            for pid in (*started, leader):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            os.waitpid(leader, 0)
 
 
 def test_a_service_that_does_not_stop_is_killed_after_its_grace(tmp_path: Path) -> None:
@@ -85,7 +95,7 @@ def test_a_service_that_does_not_stop_is_killed_after_its_grace(tmp_path: Path) 
 
         assert local.end(signal.SIGTERM) == 0
 
-        assert "notifier has not stopped within 12 s and is killed\n" in local.output
+        assert "notifier has not stopped within 17 s and is killed\n" in local.output
         assert not is_running(hanging)
     finally:
         local.process.kill()

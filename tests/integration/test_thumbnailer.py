@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -34,20 +36,34 @@ async def test_what_fails_a_second_time_is_the_photos_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnailer, "UNSURE_KEPT_S", 0)
-    blobs = open_store(tmp_path.as_uri())
+    async with thumbnails_of_a_cat(tmp_path, fails=[True, False, True, True]) as maker:
+        assert [await status(maker, 64) for _ in range(2)] == [503, 200]
+        assert [await status(maker, 96) for _ in range(3)] == [503, 422, 422]
+
+
+async def test_a_failure_of_long_ago_is_no_first_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thumbnailer, "UNSURE_KEPT_S", 0)
+    monkeypatch.setattr(thumbnailer, "BAD_KEPT_S", 0)
+    async with thumbnails_of_a_cat(tmp_path, fails=[True, True]) as maker:
+        assert [await status(maker, 96) for _ in range(2)] == [503, 503]
+
+
+@asynccontextmanager
+async def thumbnails_of_a_cat(folder: Path, *, fails: list[bool]) -> AsyncIterator[Thumbnailer]:
+    blobs = open_store(folder.as_uri())
     await blobs.put(original("cat.jpg"), (PHOTOS / "cat.jpg").read_bytes())
-    decoder = Unlucky(fails=[True, False, True, True])
-    maker = Thumbnailer(blobs, decoder, at_a_time=1)
-
-    async def status(side_px: int) -> int:
-        try:
-            await maker.get("cat.jpg", side_px=side_px, form=Form.JPEG)
-        except Problem as problem:
-            return problem.status
-        return 200
-
+    maker = Thumbnailer(blobs, Unlucky(fails=fails), at_a_time=1)
     try:
-        assert [await status(64), await status(64)] == [503, 200]
-        assert [await status(96), await status(96), await status(96)] == [503, 422, 422]
+        yield maker
     finally:
         await maker.close()
+
+
+async def status(maker: Thumbnailer, side_px: int) -> int:
+    try:
+        await maker.get("cat.jpg", side_px=side_px, form=Form.JPEG)
+    except Problem as problem:
+        return problem.status
+    return 200

@@ -1,12 +1,15 @@
 /** The answers that are kept (TanStack Query): their keys, how long they hold, how they change. */
 
 import { keepPreviousData, QueryClient, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import { useLocale } from "../i18n/locale.ts";
 import { dropListed, patchListed, putListed, refresh, useListing } from "../photos/listing.ts";
 import { ApiError } from "./problems.ts";
 import { api } from "./routes.ts";
 import type { Photo } from "./types.ts";
 
+/** How often a photo is asked for again that could not be had. */
+const AGAIN_MS = 4_000;
 /** The most tags that are suggested. */
 const SUGGESTED = 8;
 /** The most photos that are shown as similar to one. */
@@ -37,14 +40,18 @@ export const keys = {
  * the server has it now.
  */
 export function usePhoto(id: number) {
-  const { data, error, failureReason, ...state } = useQuery({
+  const [since] = useState(Date.now);
+  const { data, error, failureReason, isFetching, dataUpdatedAt } = useQuery({
     queryKey: keys.photo(id),
     queryFn: ({ signal }) => api.photo(id, signal),
     initialData: () => useListing.getState().photos.get(id),
     initialDataUpdatedAt: 0,
+    // Else nothing on its page would ask again before somebody wants to.
+    refetchInterval: ({ state: { error: why } }) =>
+      why instanceof ApiError && why.passing && AGAIN_MS,
   });
-  const asked = state.isFetching && !state.isFetchedAfterMount;
-  return { data, error, failureReason, answered: state.dataUpdatedAt > 0 && !asked && !error };
+  const asked = isFetching && dataUpdatedAt < since;
+  return { data, error, failureReason, answered: dataUpdatedAt > 0 && !asked && !error };
 }
 
 /** The photos that look like one; asked for anew whenever its `state` changes. */

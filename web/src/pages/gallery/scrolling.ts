@@ -47,7 +47,8 @@ export function useAnchor(
   const before = useRef<Seen>(undefined);
   useLayoutEffect(() => {
     const yOf = (index: number) => Math.floor(index / columns) * (row + gap);
-    if (height !== yOf(ids.length + columns - 1) - gap) return; // nowhere to scroll to yet
+    const whole = yOf(ids.length + columns - 1) - gap;
+    if (Math.abs(height - whole) > 1) return; // nowhere to scroll to yet; it is a sum of fractions
     const was = before.current;
     const index = was?.id === undefined ? -1 : indexIn(ids, was.id);
     if (was && index >= 0 && scrollY > top && yOf(index) !== was.y) {
