@@ -137,6 +137,35 @@ async def test_tags_that_are_known_from_long_ago_are_not_edited_until_they_are_a
     await expect(field).to_be_enabled()
 
 
+async def test_tags_can_be_edited_again_once_the_server_is_back(
+    someone: Visitor, photos: list[int]
+) -> None:
+    page, asked = someone.page, 0
+    field = page.get_by_role("combobox", name="Ajouter un tag")
+
+    async def lose(route: Route) -> None:
+        nonlocal asked
+        asked += 1
+        await route.abort()
+
+    await page.clock.install()
+    await page.reload()
+    await page.route(f"**/api/photos/{photos[0]}", lose)
+    # Given a photo that could not be had, and was given up
+    await link_to(page, photos[0]).click()
+    await expect(field).to_be_disabled()
+
+    async def given_up_and_asked_again() -> bool:
+        await page.clock.fast_forward(5_000)
+        return asked > 4
+
+    await wait_until(given_up_and_asked_again)
+    await page.unroute(f"**/api/photos/{photos[0]}")
+    # I expect nobody to have to do anything
+    await page.clock.resume()
+    await expect(field).to_be_enabled(timeout=20_000)
+
+
 @pytest.mark.parametrize("act", ["tag", "analyse"])
 async def test_a_photo_that_somebody_else_has_deleted_is_said_to_be_gone(
     stack: Stack, browser: Browser, photos: list[int], act: str
