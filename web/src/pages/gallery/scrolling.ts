@@ -57,6 +57,9 @@ export function useAnchor(
       const same = was.columns === columns && was.row === row;
       const to = same ? scrollY + yOf(index) - was.y : top + yOf(index) + into;
       scrollTo({ top: to, behavior: "instant" });
+      // What is the first row now is known only with the next scroll event.
+      before.current = { id: was.id, y: yOf(index), columns, row };
+      return;
     }
     // The same photo for as long as its row is the first: the first of that would be a bit above.
     const kept = index >= first && index < first + columns;
