@@ -5,21 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, expect
 
 from tests.e2e.page import CAT, WATCH_STAGES, modal, page_settings, pick, stage
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import chromium, running_browser, visitor
+from tests.e2e.stack import Stack
+from tests.support.browser import visitor
 from tests.support.clients import get, upload, websocket
 from tests.support.processes import ROOT, ServiceProcess
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -52,26 +50,13 @@ def stages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def stack(stages: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    chromium()
-    folder = tmp_path_factory.mktemp("own-stage")
-    settings = {
+def settings(stages: Path) -> Mapping[str, str]:
+    return {
         **page_settings(),
         "TAGLINE_PIPELINE": PIPELINE,
         "TAGLINE_STAGES_DIR": str(stages),
         "TAGLINE_MAX_ATTEMPTS": "1",
     }
-    with (
-        temporary_server() as server,
-        running_stack(server.url, folder, folder / "cache", settings) as stack,
-    ):
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 def marked() -> bytes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
@@ -12,34 +11,13 @@ from playwright.async_api import Browser, Route, expect
 
 from deploy.local.server import EmbeddedServer
 from tests.e2e.gallery import ask, link_to, until_ended
-from tests.e2e.page import card, faults_of, modal, page_settings
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.e2e.page import card, faults_of, modal
+from tests.e2e.stack import Stack
+from tests.support.browser import Visitor, visitor
 from tests.support.clients import PHOTOS, upload, upload_batch
-from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    chromium()
-    with temporary_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("away")
-    with running_stack(server.url, folder, folder / "cache", page_settings()) as stack:
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -24,55 +24,22 @@ from tests.e2e.page import (
     toasts,
     until_toast,
 )
-from tests.e2e.stack import Stack, running_stack
+from tests.e2e.stack import Stack
 from tests.support.api import Api
-from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.support.browser import Visitor, visitor
 from tests.support.clients import upload
 from tests.support.hostile import ONERROR, SCRIPT
 from tests.support.openai_server import OpenAIServer, api_error
 from tests.support.processes import ServiceProcess
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DONE = "Photo analysée avec succès"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def openai() -> AsyncIterator[OpenAIServer]:
-    chromium()
-    async with OpenAIServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("page")
-
-
-@pytest.fixture(scope="module")
-def settings(openai: OpenAIServer, folder: Path) -> Mapping[str, str]:
-    return {
-        **page_settings(),
-        "TAGLINE_PROVIDER": "openai",
-        "OPENAI_API_KEY": openai.key,
-        "OPENAI_BASE_URL": openai.url,
-    }
-
-
-@pytest.fixture(scope="module")
-def stack(folder: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
-    with (
-        temporary_server() as server,
-        running_stack(server.url, folder, folder / "cache", settings) as stack,
-    ):
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
+def settings(openai: OpenAIServer) -> Mapping[str, str]:
+    return {**page_settings(), **openai.settings}
 
 
 @pytest_asyncio.fixture(loop_scope="module")

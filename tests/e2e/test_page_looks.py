@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,34 +10,13 @@ from playwright.async_api import Browser, Locator, expect
 
 from deploy.local.server import EmbeddedServer
 from tests.e2e.gallery import until_ended
-from tests.e2e.page import CAT, modal, page_settings, pick, toasts
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import DESKTOP, PHONE, chromium, running_browser, visitor
+from tests.e2e.page import CAT, modal, pick, toasts
+from tests.e2e.stack import Stack
+from tests.support.browser import DESKTOP, PHONE, visitor
 from tests.support.clients import PHOTOS, upload_batch
 from tests.support.many_photos import copy_photos
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    chromium()
-    with temporary_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("looks")
-    with running_stack(server.url, folder, folder / "cache", page_settings()) as stack:
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

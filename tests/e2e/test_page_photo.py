@@ -4,58 +4,27 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Mapping
 
 import pytest
 import pytest_asyncio
 from PIL import Image
 from playwright.async_api import Browser, expect
 
-from deploy.local.server import EmbeddedServer
 from tests.e2e.gallery import link_to, photo_of, six_photos, until_ended
 from tests.e2e.page import card, faults_of, modal, page_settings
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.e2e.stack import Stack
+from tests.support.browser import Visitor, visitor
 from tests.support.clients import PHOTOS, upload_batch
 from tests.support.openai_server import OpenAIServer, api_error
 from tests.support.photographs import revealing
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def openai() -> AsyncIterator[OpenAIServer]:
-    chromium()
-    async with OpenAIServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    with temporary_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(
-    openai: OpenAIServer, server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("photo")
-    settings = {
-        **page_settings(),
-        "TAGLINE_PROVIDER": "openai",
-        "OPENAI_API_KEY": openai.key,
-        "OPENAI_BASE_URL": openai.url,
-    }
-    with running_stack(server.url, folder, folder / "cache", settings) as stack:
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
+def settings(openai: OpenAIServer) -> Mapping[str, str]:
+    return {**page_settings(), **openai.settings}
 
 
 @pytest_asyncio.fixture(loop_scope="module")

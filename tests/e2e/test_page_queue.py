@@ -14,11 +14,10 @@ from shared import keys
 from shared.redis import closing, connect
 from shared.spending import DAY_S
 from tests.e2e.page import CAT, faults_of, modal, page_settings, until_toast
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import PHONE, Visitor, chromium, running_browser, visitor
+from tests.e2e.stack import Stack
+from tests.support.browser import PHONE, Visitor, visitor
 from tests.support.clients import get, upload
 from tests.support.openai_server import OpenAIServer
-from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,35 +26,10 @@ DEAD = "/queue?state=dead"
 WAITING = "/queue?state=waiting"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def openai() -> AsyncIterator[OpenAIServer]:
-    chromium()
-    async with OpenAIServer() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
-def stack(openai: OpenAIServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def settings(openai: OpenAIServer) -> Mapping[str, str]:
     """One photo at a time, so that others wait."""
-    folder = tmp_path_factory.mktemp("queue")
-    settings = {
-        **page_settings(),
-        "TAGLINE_PROVIDER": "openai",
-        "OPENAI_API_KEY": openai.key,
-        "OPENAI_BASE_URL": openai.url,
-        "TAGLINE_THREADS": "1",
-    }
-    with (
-        temporary_server() as server,
-        running_stack(server.url, folder, folder / "cache", settings) as stack,
-    ):
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
+    return {**page_settings(), **openai.settings, "TAGLINE_THREADS": "1"}
 
 
 @pytest_asyncio.fixture(loop_scope="module")

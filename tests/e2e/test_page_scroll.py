@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
@@ -16,12 +14,11 @@ import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, expect
 
 from deploy.local.server import EmbeddedServer
-from tests.e2e.page import card, page_settings
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import PHONE, chromium, running_browser, visitor
+from tests.e2e.page import card
+from tests.e2e.stack import Stack
+from tests.support.browser import PHONE, visitor
 from tests.support.clients import PHOTOS, get, upload_batch
 from tests.support.many_photos import copy_photos
-from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(1200)]
@@ -55,26 +52,6 @@ SEEN: Final = """async () => {
     }
 }"""
 """Returns a photo in the upper half of the window, once there is one."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[EmbeddedServer]:
-    chromium()
-    with temporary_server() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def stack(server: EmbeddedServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder: Path = tmp_path_factory.mktemp("scroll")
-    with running_stack(server.url, folder, folder / "cache", page_settings()) as stack:
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from tests.e2e.page import (
@@ -18,37 +16,18 @@ from tests.e2e.page import (
     at_rest,
     faults_of,
     modal,
-    page_settings,
     pick,
     stage,
     toasts,
     until_toast,
 )
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import ELSEWHERE, PHONE, chromium, running_browser, visitor
+from tests.e2e.stack import Stack
+from tests.support.browser import ELSEWHERE, PHONE, visitor
 from tests.support.clients import PHOTOS
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 STAGES = ("upload", "analyzing", "ai", "saving", "done")
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    chromium()
-    folder = tmp_path_factory.mktemp("page")
-    with (
-        temporary_server() as server,
-        running_stack(server.url, folder, folder / "cache", page_settings()) as stack,
-    ):
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 async def test_a_cat_goes_through_every_stage_and_its_tags_are_in_the_grid(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,34 +13,15 @@ from playwright.async_api import Browser, Error, Route, expect
 from tests.e2e.page import (
     CAT,
     modal,
-    page_settings,
     pick,
 )
-from tests.e2e.stack import Stack, running_stack
-from tests.support.browser import Visitor, chromium, running_browser, visitor
+from tests.e2e.stack import Stack
+from tests.support.browser import Visitor, visitor
 from tests.support.processes import ServiceProcess
-from tests.support.redis_server import temporary_server
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 DONE = "Photo analysée avec succès"
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    chromium()
-    folder = tmp_path_factory.mktemp("uploads")
-    with (
-        temporary_server() as server,
-        running_stack(server.url, folder, folder / "cache", page_settings()) as stack,
-    ):
-        yield stack
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(stack: Stack) -> AsyncIterator[Browser]:
-    async with running_browser() as browser:
-        yield browser
 
 
 @pytest_asyncio.fixture(loop_scope="module")

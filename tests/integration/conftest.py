@@ -14,7 +14,15 @@ from tests.support.api import Api, Keyed
 from tests.support.broker import LONG_LEASE_MS, streams_broker
 from tests.support.invariants import check
 from tests.support.processes import ServiceProcess
+from tests.support.redis_server import temporary_server
 from tests.support.tagging import Bench, opened_bench
+
+
+@pytest.fixture
+def server() -> Iterator[EmbeddedServer]:
+    """A server of the test's own, to be harmed."""
+    with temporary_server() as server:
+        yield server
 
 
 @pytest.fixture

@@ -35,15 +35,9 @@ from tests.support.processes import wait_until
 from tests.support.redis_server import temporary_server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from deploy.local.server import EmbeddedServer
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedServer]:
-    with temporary_server() as server:
-        yield server
 
 
 def test_what_was_read_before_a_stream_was_found_missing_is_not_stranded(redis_url: str) -> None:

@@ -28,7 +28,6 @@ from tests.support.broker import (
     working,
 )
 from tests.support.processes import wait_until
-from tests.support.redis_server import temporary_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,13 +36,6 @@ if TYPE_CHECKING:
     from shared.broker.consumer import RedisStreamsConsumer
 
 pytestmark = pytest.mark.usefixtures("no_unexpected_error")
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedServer]:
-    """A server of the test's own, to be harmed."""
-    with temporary_server() as server:
-        yield server
 
 
 @pytest.fixture

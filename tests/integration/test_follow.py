@@ -11,12 +11,13 @@ import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
 from aiohttp.web import Application
+from redis.asyncio import Redis
 
 from cli.errors import TaglineError
 from cli.follow import follow
 from cli.transports import Cursor, Event
 from shared import keys
-from tests.support.barrier import barrier_to
+from tests.support.barrier import Barrier, barrier_to
 from tests.support.notifier import connect, database, notifier, tell
 from tests.support.redis_server import temporary_server
 from tests.support.waiting import wait_until
@@ -57,10 +58,11 @@ async def following(url: str, cursor: Cursor | None = None) -> AsyncIterator[Fol
         await asyncio.gather(task, return_exceptions=True)
 
 
-@pytest.mark.parametrize("barred", [(), ("/ws",), ("/ws", "/sse")])
-async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
+@asynccontextmanager
+async def followed_without(
     redis_url: str, barred: tuple[str, ...]
-) -> None:
+) -> AsyncIterator[tuple[Followed, Barrier, Redis]]:
+    """A client that is connected although the ways of `barred` are closed to it."""
     async with (
         notifier(redis_url) as url, database(redis_url) as redis,
         barrier_to(url) as (barrier, through),
@@ -68,13 +70,21 @@ async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
         barrier.barred = barred
         async with following(through) as followed:
             await followed.heard(1)
-            for number in range(6):
-                await tell(redis, followed.cursor.socket_id, number)
-                if number % 2:
-                    barrier.cut()
-                else:
-                    await followed.heard(number + 2)
-            await followed.heard(7)
+            yield followed, barrier, redis
+
+
+@pytest.mark.parametrize("barred", [(), ("/ws",), ("/ws", "/sse")])
+async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
+    redis_url: str, barred: tuple[str, ...]
+) -> None:
+    async with followed_without(redis_url, barred) as (followed, barrier, redis):
+        for number in range(6):
+            await tell(redis, followed.cursor.socket_id, number)
+            if number % 2:
+                barrier.cut()
+            else:
+                await followed.heard(number + 2)
+        await followed.heard(7)
 
     assert followed.events[0].name == "connected"
     assert followed.data == [0, 1, 2, 3, 4, 5]
@@ -86,18 +96,12 @@ async def test_each_way_tells_the_same_and_is_resumed_where_it_was_cut(
 async def test_data_that_another_service_wrote_over_several_lines_is_told_whole(
     redis_url: str, barred: tuple[str, ...]
 ) -> None:
-    async with (
-        notifier(redis_url) as url, database(redis_url) as redis,
-        barrier_to(url) as (barrier, through),
-    ):  # fmt: skip
-        barrier.barred = barred
-        async with following(through) as followed:
-            await followed.heard(1)
-            socket_id = followed.cursor.socket_id
-            lane = keys.lane(int(socket_id.partition("-")[0]))
-            data = '{\n  "n":\n  1\n}'
-            await redis.xadd(lane, {"socket": socket_id, "event": "photo:progress", "data": data})
-            await followed.heard(2)
+    async with followed_without(redis_url, barred) as (followed, _, redis):
+        socket_id = followed.cursor.socket_id
+        lane = keys.lane(int(socket_id.partition("-")[0]))
+        data = '{\n  "n":\n  1\n}'
+        await redis.xadd(lane, {"socket": socket_id, "event": "photo:progress", "data": data})
+        await followed.heard(2)
 
     assert followed.data == [{"n": 1}]
 

@@ -22,16 +22,9 @@ from shared.photos import Photos
 from shared.redis import closing, connect
 from shared.tags import Tags
 from tests.support.invariants import check
-from tests.support.redis_server import temporary_server
 from tests.support.tagging import Bench, Queue, Tagger, submit
 
 CAT = Recognition((FoundTag({"fr": "chat"}, 0.9),))
-
-
-@pytest.fixture
-def server() -> Iterator[EmbeddedServer]:
-    with temporary_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -130,6 +130,15 @@ class OpenAIServer:
         self.url = ""
         self._runner: web.AppRunner | None = None
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a service is told to ask this one."""
+        return {
+            "TAGLINE_PROVIDER": "openai",
+            "OPENAI_API_KEY": self.key,
+            "OPENAI_BASE_URL": self.url,
+        }
+
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=8 * 2**20)
         app.router.add_post("/v1/chat/completions", self._complete)

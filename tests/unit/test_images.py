@@ -17,6 +17,7 @@ from services.gateway.settings import GatewaySettings
 from services.notifier.settings import NotifierSettings
 from services.tagger.settings import TaggerSettings
 from shared.settings import Settings
+from tests.support.needs import missing
 from tests.support.processes import ROOT
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -107,7 +108,7 @@ def test_the_health_check_finds_a_service_at_its_address(
     try:
         server = socket.create_server((here, 0), family=family)
     except OSError as error:
-        pytest.skip(f"not every machine has IPv6: {error}")
+        missing(f"{here} cannot be listened at: {error}")
     with server:
         monkeypatch.setenv("SERVICE", "notifier")
         monkeypatch.setenv("TAGLINE_BIND", bind)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.needs import missing
 from tests.support.processes import ROOT, clean_environment
 
 SERVICES = ["services.gateway", "services.notifier", "services.tagger"]
@@ -32,7 +33,7 @@ def test_so_it_does_as_the_first_process_of_a_container(
 ) -> None:
     first = ("unshare", "--pid", "--fork")
     if shutil.which("unshare") is None or subprocess.call([*first, "true"]):
-        pytest.skip("only Linux has namespaces of processes, and not for everybody")
+        missing("only Linux has namespaces of processes, and not for everybody")
 
     assert ending(tmp_path, "services.gateway", number, *first) == (code, "")
 
